@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The kernel's side: makes mirror TAPs and instance devices, and mirrors what `ip` shows
+ * (addresses, neighbours, routes) into the data plane. The kernel is the source of truth; this
+ * file asks it and follows its events, and after lost events (ENOBUFS) dumps again and compares.
+ *
+ * The daemon's network namespace holds the mirror TAPs. An instance's device lives in the network
+ * namespace of its openvpn. Agent thread only.
+ */
+#ifndef HOSTIF_H
+#define HOSTIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "dataplane/dp.h"
+
+struct hostif;
+struct hostif_device;
+
+int hostif_new(struct dp *dp, struct hostif **out);
+void hostif_free(struct hostif *h); /* removes the TAPs it made */
+
+/*
+ * Makes the mirror TAP of a port: same MAC and MTU, up, IPv4/IPv6 addresses ("192.0.2.1/24")
+ * added, handed to dp_port_mirror(). -EEXIST: the name is taken. Errors are logged.
+ */
+int hostif_mirror_new(struct hostif *h, unsigned int port, const char *const *addresses,
+	unsigned int nb_addresses);
+
+/* Poll for input on this (an epoll fd), then call hostif_poll(). */
+int hostif_fd(const struct hostif *h);
+/*
+ * Takes the kernel's events: port addresses go to dp_port_addr_*(), device routes to
+ * dp_instance_routes(). True: paths may have changed, ask hostif_path() again for every peer.
+ */
+bool hostif_poll(struct hostif *h);
+
+/*
+ * How the kernel would send to remote (from local, unless IP_NONE): port, source address and next
+ * hop. local.port is left alone. 0; -EAGAIN: the neighbour is being resolved (an event will
+ * follow); -ENETUNREACH: no route, or one that leaves through no port of ours.
+ * Next hops that were asked for are kept alive in the kernel until hostif_free().
+ */
+int hostif_path(struct hostif *h, const struct ip_addr *remote, const struct ip_addr *local,
+	struct dp_path *path);
+/* The kernel's interface index of a port's mirror TAP, 0: none; and its name. */
+uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port);
+
+/*
+ * Makes an instance's device: a TAP without ARP in that network namespace, handed to
+ * dp_instance_device(). -EEXIST: the name is taken there; -EINVAL: not an interface name.
+ */
+int hostif_device_new(struct hostif *h, uint32_t iid, int netns_fd, const char *name,
+	struct hostif_device **out);
+/* Removes it from the kernel at once. NULL is ignored. */
+void hostif_device_del(struct hostif *h, struct hostif_device *d);
+uint32_t hostif_device_ifindex(const struct hostif_device *d);
+const char *hostif_device_name(const struct hostif_device *d);
+
+/*
+ * Binds a peer to its inner addresses on the device: permanent neighbour entries with its MAC;
+ * routes through these addresses count as its prefixes from now on (also those that were there
+ * before). IP_NONE addresses are skipped.
+ */
+int hostif_peer_add(struct hostif *h, struct hostif_device *d, uint32_t peer_id,
+	const struct ip_addr *vpn4, const struct ip_addr *vpn6, const uint8_t mac[DP_MAC_LEN]);
+void hostif_peer_del(struct hostif *h, struct hostif_device *d, uint32_t peer_id);
+
+#endif

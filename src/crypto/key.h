@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One data-channel key: id, two AEAD sessions, packet ids for sending, replay window for
+ * receiving. Born from key material, dies by explicit_bzero.
+ *
+ * Made and freed by the agent; workers read it through keyslots under QSBR, so it is freed only
+ * after every worker has been quiescent with no job of it in flight.
+ */
+#ifndef KEY_H
+#define KEY_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "crypto/aead.h"
+#include "crypto/pktid.h"
+#include "crypto/replay.h"
+
+#define KEY_NONCE_TAIL_LEN 8
+
+/* Key bytes on their way from openvpn to the device. Whoever holds one wipes it. */
+struct key_material {
+	uint8_t key_id; /* 0..7 */
+	enum aead_alg alg;
+	uint8_t encrypt[AEAD_KEY_MAX];
+	uint8_t decrypt[AEAD_KEY_MAX];
+	uint8_t encrypt_tail[KEY_NONCE_TAIL_LEN];
+	uint8_t decrypt_tail[KEY_NONCE_TAIL_LEN];
+};
+
+struct key {
+	/* read by every worker, written before publication */
+	alignas(CACHE_LINE) uint8_t id;
+	uint8_t alg; /* enum aead_alg */
+	_Atomic(bool) confirmed; /* the peer uses it, or openvpn made it primary: see keyslots.h */
+	uint32_t generation;	 /* rises with each key of a peer */
+	struct aead_session *encrypt;
+	struct aead_session *decrypt;
+	uint8_t encrypt_tail[KEY_NONCE_TAIL_LEN];
+	uint8_t decrypt_tail[KEY_NONCE_TAIL_LEN];
+	uint64_t born_ms; /* when it was installed, monotonic milliseconds */
+
+	/* written by whichever worker encrypts */
+	alignas(CACHE_LINE) struct pktid tx;
+
+	/* written by whichever worker decrypts, under the lock, once a run */
+	alignas(CACHE_LINE) atomic_flag lock;
+	_Atomic(uint64_t) failed; /* failed decryptions */
+	struct replay rx;	  /* last: its words follow */
+};
+
+/* -ENOTSUP: no device has the algorithm; -ENOMEM. Agent thread. Does not wipe m. */
+int key_new(struct aead *a, const struct key_material *m, uint32_t replay_window, uint64_t now_ms,
+	struct key **out);
+/* Frees both sessions and wipes. NULL is ignored. Agent thread, after quiescence. */
+void key_free(struct aead *a, struct key *k);
+
+static inline void key_lock(struct key *k)
+{
+	while (atomic_flag_test_and_set_explicit(&k->lock, memory_order_acquire))
+		__builtin_ia32_pause();
+}
+
+static inline void key_unlock(struct key *k)
+{
+	atomic_flag_clear_explicit(&k->lock, memory_order_release);
+}
+
+#endif

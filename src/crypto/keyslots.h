@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The two labelled key slots of a peer, and the question which key encrypts.
+ *
+ * Labels (primary, secondary) are openvpn's and change only by its commands. The key that encrypts
+ * is derived, never stored, so that no worker can leave a pointer to a dead key behind:
+ *
+ *   primary, unless secondary is newer and confirmed.
+ *
+ * A key is confirmed when the first authenticated packet of it arrives (the peer has it, so a late
+ * SWAP_KEYS costs nothing), or when openvpn labels it primary. Newer is a higher generation; so the
+ * encrypting key moves forward only, whatever commands come late, twice or never.
+ *
+ * Writers: the agent (install, swap, remove); any worker (keyslots_confirm). Readers: workers under
+ * QSBR. The agent frees a displaced key only after a grace period.
+ */
+#ifndef KEYSLOTS_H
+#define KEYSLOTS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct key;
+
+enum keyslot { KEYSLOT_PRIMARY = 0, KEYSLOT_SECONDARY = 1 };
+
+struct keyslots {
+	_Atomic(struct key *) slot[2];
+	uint32_t generations; /* given out so far; agent only */
+};
+
+/* Labels k; gives it the next generation. Returns the key it displaces, or NULL. Agent. */
+struct key *keyslots_install(struct keyslots *ks, enum keyslot slot, struct key *k);
+/* Exchanges the labels; confirms the key that becomes primary. Agent. */
+void keyslots_swap(struct keyslots *ks);
+/* Empties a slot. Returns the key that was in it, or NULL. Agent. */
+struct key *keyslots_remove(struct keyslots *ks, enum keyslot slot);
+/* The key in a slot, or NULL. Agent. */
+struct key *keyslots_get(const struct keyslots *ks, enum keyslot slot);
+
+/* The key that decrypts packets of this key id (the newer one if both have it), or NULL. Worker. */
+struct key *keyslots_find(const struct keyslots *ks, uint8_t key_id);
+/* The key that encrypts now, or NULL. Worker. */
+struct key *keyslots_tx_key(const struct keyslots *ks);
+/* A packet of k was authenticated. Writes only the first time. Worker. */
+void keyslots_confirm(struct key *k);
+
+#endif

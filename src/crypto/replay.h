@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sliding replay window of one key (as RFC 6479, ids of 64 bits). Pure; no lock of its own: the
+ * owner of the key serialises (see key.h). Works with any window that is a power of two of at
+ * least 64 ids; the words follow the struct.
+ *
+ *         top - window + 1            top
+ *   too old |  seen or not seen ...... |  fresh: slides the window
+ */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPLAY_WINDOW_MIN 64u
+#define REPLAY_WINDOW_MAX 65536u
+
+enum replay_verdict {
+	REPLAY_FRESH,
+	REPLAY_ZERO,	/* id 0 is never sent */
+	REPLAY_REPEATED, /* inside the window and seen before */
+	REPLAY_TOO_OLD,	/* before the window */
+};
+
+struct replay {
+	uint64_t top; /* highest id accepted; 0: none yet */
+	uint32_t window;
+	uint64_t seen[]; /* ring of bits, id modulo its size */
+};
+
+bool replay_window_valid(uint32_t window);
+/* Bytes of a struct replay for that window. */
+size_t replay_size(uint32_t window);
+void replay_init(struct replay *r, uint32_t window);
+
+/* Would id be accepted now? Changes nothing: asked before the packet is authenticated. */
+enum replay_verdict replay_check(const struct replay *r, uint64_t id);
+/* Accepts id if it is fresh and remembers it. Only for authenticated packets. */
+enum replay_verdict replay_commit(struct replay *r, uint64_t id);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The data plane's only face to control and main. Verbs mean what the netlink commands mean. All
+ * are called by the agent thread unless said otherwise, never block, and return 0 or -errno. A verb
+ * returns after publication: what it acknowledges is true. Freeing is deferred behind it.
+ *
+ * Instance ids are never reused within a run of the daemon. Peer ids are openvpn's.
+ */
+#ifndef DP_H
+#define DP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "crypto/aead.h"
+#include "crypto/key.h"
+#include "crypto/keyslots.h"
+
+#define DP_MAX_PORTS	  16
+#define DP_MAX_INSTANCES  256
+#define DP_MAX_TRANSPORTS 256
+#define DP_NO_PEER	  0xffffffffu
+#define DP_PEER_ID_MAX	  0xfffffeu /* 0xffffff is "undefined" on the wire */
+#define DP_MAC_LEN	  6
+
+struct dp;
+
+/* --- life ------------------------------------------------------------------------------- */
+
+struct dp_port_conf {
+	const char *name;    /* kernel name of the mirror TAP, and the port's name in `show ports` */
+	const char *devargs; /* existing ethdev name, PCI address or vdev devargs */
+	uint16_t queues;     /* receive queues; 0: one a worker, as far as the device has them */
+	uint16_t rx_desc, tx_desc;
+	uint16_t mtu; /* of the port, bytes; 0: 1500 */
+};
+
+struct dp_conf {
+	const struct dp_port_conf *ports;
+	unsigned int nb_ports;
+	struct aead *aead;	 /* with one queue a worker */
+	uint32_t max_peers;	 /* all instances together */
+	uint32_t replay_window;	 /* ids; see replay.h */
+	uint32_t handshake_rate; /* opcodes 7 and 10 a second towards openvpn, all workers; 0: off */
+	uint32_t mbufs;		 /* receive mbufs of each port; 0: derived from queues and descriptors */
+	bool idle_poll;		 /* idle workers poll instead of sleeping */
+};
+
+/* Opens the ports and makes pools, rings and workers (one per worker lcore). Main lcore. */
+int dp_new(const struct dp_conf *conf, struct dp **out);
+/* Launches the workers and the host I/O thread. */
+int dp_start(struct dp *dp);
+/* Stops and joins them; no packet moves afterwards. */
+void dp_stop(struct dp *dp);
+void dp_free(struct dp *dp);
+
+/* --- instances, transports, kernel side ------------------------------------------------- */
+
+enum dp_mode { DP_MODE_P2P = 0, DP_MODE_MP = 1 };
+
+int dp_instance_new(struct dp *dp, enum dp_mode mode, uint32_t *iid);
+/* Takes its peers, transports and device along. */
+int dp_instance_del(struct dp *dp, uint32_t iid);
+
+/*
+ * Frames of the instance go to and come from this TAP (no packet information, non-blocking) with
+ * this MAC. fd is the data plane's from here on and is closed when no thread can use it any more.
+ */
+int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP_MAC_LEN]);
+/* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
+int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
+
+/*
+ * Claims UDP datagrams for a local address and port. The wildcard address stands for every address
+ * the ports have, now and later (dp_port_addr_add); v4_too: an IPv6 wildcard takes IPv4 as well.
+ * -EADDRINUSE, -ENOSPC.
+ */
+int dp_transport_add(struct dp *dp, uint32_t iid, const struct udp_addr *local, bool v4_too,
+	uint32_t *tid);
+int dp_transport_del(struct dp *dp, uint32_t tid);
+
+/* The kernel's addresses of a mirror TAP, mirrored. Adding twice is no error. */
+int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a);
+int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a);
+
+/* --- peers and keys --------------------------------------------------------------------- */
+
+struct dp_peer_conf {
+	uint32_t id;
+	struct udp_addr remote;
+	struct udp_addr local; /* source of what we send; family IP_NONE: set later by dp_peer_path */
+	struct ip_addr vpn4, vpn6; /* IP_NONE: none */
+};
+
+/* Why a peer is gone; the values of ovpn-dco's delete reasons. */
+enum dp_gone {
+	DP_GONE_TEARDOWN = 0,
+	DP_GONE_USERSPACE = 1,
+	DP_GONE_EXPIRED = 2,
+	DP_GONE_TRANSPORT_ERROR = 3,
+	DP_GONE_TRANSPORT_DISCONNECT = 4,
+};
+
+/* -EEXIST (MP; in P2P it replaces the peer), -ENOSPC: max-peers reached, -EINVAL, -ENOENT. */
+int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf);
+/* Seconds; 0 turns one off. A ping after interval without sending; gone after timeout. -ENOENT. */
+int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t peer_id, uint32_t interval, uint32_t timeout);
+/* Stops the peer. Its final counters stay readable until the id is used again. -ENOENT. */
+int dp_peer_del(struct dp *dp, uint32_t iid, uint32_t peer_id, enum dp_gone why);
+
+/* Where packets to a peer leave: what the kernel's routes and neighbours say. */
+struct dp_path {
+	unsigned int port;
+	struct udp_addr local;	     /* source address and port */
+	uint8_t dst_mac[DP_MAC_LEN]; /* next hop */
+	uint16_t mtu;		     /* of the path, IP bytes; 0: the port's */
+};
+/* path NULL: none, drop and count until there is one. -ENOENT. */
+int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t peer_id, const struct dp_path *path);
+
+/* Inner prefixes behind peers, beside their own VPN addresses (iroutes): replaces all of them. */
+struct dp_route {
+	struct ip_addr prefix;
+	uint8_t prefix_len;
+	uint32_t peer_id;
+};
+int dp_instance_routes(struct dp *dp, uint32_t iid, const struct dp_route *routes, unsigned int n);
+
+/* -ENOENT: no such peer; -ENOTSUP: no device has the algorithm; -ENOMEM; -EINVAL. */
+int dp_key_new(struct dp *dp, uint32_t iid, uint32_t peer_id, enum keyslot slot,
+	const struct key_material *m);
+int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t peer_id);
+int dp_key_del(struct dp *dp, uint32_t iid, uint32_t peer_id, enum keyslot slot);
+
+struct dp_key_info {
+	bool present;
+	uint8_t key_id;
+	enum aead_alg alg;
+	bool transmits;	    /* it is the key that encrypts now */
+	uint64_t age_ms;
+	uint64_t tx_ids;    /* packet ids used */
+	uint64_t rx_top;    /* highest packet id received */
+	uint64_t failed;    /* failed decryptions */
+};
+
+struct dp_peer_info {
+	uint32_t id;
+	bool gone; /* a tombstone: only id, why and counters hold */
+	enum dp_gone why;
+	struct udp_addr remote, local;
+	struct ip_addr vpn4, vpn6;
+	uint8_t mac[DP_MAC_LEN]; /* its neighbour entry on the instance's device */
+	bool has_path;
+	uint32_t interval, timeout; /* keepalive, seconds */
+	uint64_t rx_ago_ms, tx_ago_ms;
+	/* inner packets delivered and taken; UDP payload bytes of authenticated data packets */
+	uint64_t vpn_rx_packets, vpn_rx_bytes, vpn_tx_packets, vpn_tx_bytes;
+	uint64_t link_rx_packets, link_rx_bytes, link_tx_packets, link_tx_bytes;
+	struct dp_key_info key[2]; /* by enum keyslot */
+};
+/* -ENOENT: no such peer, nor a tombstone of it. */
+int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t peer_id, struct dp_peer_info *info);
+/* The smallest id >= from that has a peer or a tombstone; DP_NO_PEER: none. */
+uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from);
+
+/*
+ * Peers that ended without openvpn asking for it and that nobody has been told of yet. State, not
+ * a queue: an entry stays until it is acknowledged or its id is used again.
+ */
+uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why); /* DP_NO_PEER: none */
+void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t peer_id);
+
+/* --- what workers tell the agent -------------------------------------------------------- */
+
+enum dp_event_type {
+	DP_EVENT_CONTROL, /* an OpenVPN control packet: data, len; for that transport */
+	DP_EVENT_FLOAT,	  /* authenticated data of peer_id came from remote */
+};
+
+struct dp_event {
+	enum dp_event_type type;
+	uint32_t iid, tid, peer_id;
+	struct udp_addr remote, local; /* local: the address it was sent to */
+	unsigned int port;
+	const uint8_t *data; /* valid until the next call */
+	uint16_t len;
+};
+/* Takes the next record off the workers' rings; false: none. */
+bool dp_event_next(struct dp *dp, struct dp_event *ev);
+/* Readable (eventfd) when there may be records; read it to clear. */
+int dp_event_fd(const struct dp *dp);
+/* Before sleeping on the fd. False: records are there, do not sleep. */
+bool dp_event_arm(struct dp *dp);
+
+/* Keepalive, expiry, deferred freeing. Every 100 ms or so. */
+void dp_tick(struct dp *dp);
+
+/* --- the operator's view ---------------------------------------------------------------- */
+
+unsigned int dp_nb_drops(void);
+const char *dp_drop_name(unsigned int reason);	/* "replayed" */
+const char *dp_drop_words(unsigned int reason); /* one sentence for an operator */
+/* Sums of all threads into out[dp_nb_drops()]. */
+void dp_drops(struct dp *dp, uint64_t *out);
+
+struct dp_port_info {
+	char name[32];	 /* mirror TAP */
+	char ethdev[64]; /* DPDK's name */
+	char driver[64];
+	uint8_t mac[DP_MAC_LEN];
+	bool link_up;
+	uint32_t speed_mbps;
+	uint16_t mtu, rx_queues, tx_queues;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, rx_nombuf, tx_dropped;
+};
+unsigned int dp_nb_ports(const struct dp *dp);
+void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info);
+
+struct dp_lcore_info {
+	unsigned int lcore;
+	uint64_t iterations, busy_iterations, sleeps;
+	uint64_t cycles, busy_cycles; /* TSC, since start */
+	uint64_t rx_packets, rx_bursts;
+	uint64_t decap_packets, encap_packets; /* finished */
+	uint64_t control_packets, host_packets; /* punted */
+	uint32_t crypto_inflight;
+	bool stuck; /* has not been quiescent for a second or more */
+};
+unsigned int dp_nb_workers(const struct dp *dp);
+void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *info);
+
+struct dp_pool_info {
+	char name[32];
+	uint32_t size, in_use, element_bytes;
+};
+unsigned int dp_nb_pools(const struct dp *dp);
+void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info);
+uint64_t dp_tsc_hz(void);
+
+#endif
