@@ -27,4 +27,21 @@ void agent_stop(struct agent *a);
 /* Every instance goes; the sockets are removed. */
 void agent_free(struct agent *a);
 
+/* What ctl.c shows. */
+struct agent_instance_info {
+	uint32_t iid;
+	uint32_t pid;	  /* as HELLO gave it: before --daemon forked */
+	char program[32]; /* "openvpn" */
+	char device[16];  /* kernel name of its device; "" before it asked for one */
+	uint32_t ifindex; /* in openvpn's network namespace */
+	bool multi_peer;
+	uint32_t peers;	  /* without tombstones */
+	unsigned int nb_locals;
+	struct udp_addr local[8]; /* its UDP sockets */
+};
+/* The i-th attached openvpn process; false: there are not that many. */
+bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_info *info);
+struct dp *agent_dp(struct agent *a);
+struct aead *agent_aead(struct agent *a);
+
 #endif
