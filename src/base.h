@@ -11,10 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
-#define CACHE_LINE	64
-#define NS_PER_MS	1000000ull
-#define MS_PER_S	1000ull
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define CACHE_LINE   64
+#define NS_PER_MSEC  1000000ull
+#define MSEC_PER_SEC 1000ull
 
 static inline uint16_t be16_load(const uint8_t *p)
 {

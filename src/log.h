@@ -20,9 +20,9 @@ void log_to_syslog(const char *ident);
 
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-#define log_err(...)	log_line(LOG_LEVEL_ERR, __VA_ARGS__)
-#define log_warn(...)	log_line(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(...)	log_line(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)	log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_err(...)   log_line(LOG_LEVEL_ERR, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

@@ -29,7 +29,7 @@ struct dp;
 /* --- life ------------------------------------------------------------------------------- */
 
 struct dp_port_conf {
-	const char *name;    /* kernel name of the mirror TAP, and the port's name in `show ports` */
+	const char *name; /* kernel name of the mirror TAP, and the port's name in `show ports` */
 	const char *devargs; /* existing ethdev name, PCI address or vdev devargs */
 	uint16_t queues;     /* receive queues; 0: one a worker, as far as the device has them */
 	uint16_t rx_desc, tx_desc;
@@ -40,11 +40,13 @@ struct dp_conf {
 	const struct dp_port_conf *ports;
 	unsigned int nb_ports;
 	struct aead *aead;	 /* with one queue a worker */
+	unsigned int nb_workers; /* the first so many worker lcores */
 	uint32_t max_peers;	 /* all instances together */
 	uint32_t replay_window;	 /* ids; see replay.h */
-	uint32_t handshake_rate; /* opcodes 7 and 10 a second towards openvpn, all workers; 0: off */
-	uint32_t mbufs;		 /* receive mbufs of each port; 0: derived from queues and descriptors */
-	bool idle_poll;		 /* idle workers poll instead of sleeping */
+	uint32_t
+		handshake_rate; /* opcodes 7 and 10 a second towards openvpn, all workers; 0: off */
+	uint32_t mbufs; /* receive mbufs of each port; 0: derived from queues and descriptors */
+	bool idle_poll; /* idle workers poll instead of sleeping */
 };
 
 /* Opens the ports and makes pools, rings and workers (one per worker lcore). Main lcore. */
@@ -76,8 +78,8 @@ int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
  * the ports have, now and later (dp_port_addr_add); v4_too: an IPv6 wildcard takes IPv4 as well.
  * -EADDRINUSE, -ENOSPC.
  */
-int dp_transport_add(struct dp *dp, uint32_t iid, const struct udp_addr *local, bool v4_too,
-	uint32_t *tid);
+int dp_transport_add(
+	struct dp *dp, uint32_t iid, const struct udp_addr *local, bool v4_too, uint32_t *tid);
 int dp_transport_del(struct dp *dp, uint32_t tid);
 
 /* The kernel's addresses of a mirror TAP, mirrored. Adding twice is no error. */
@@ -89,7 +91,8 @@ int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a);
 struct dp_peer_conf {
 	uint32_t id;
 	struct udp_addr remote;
-	struct udp_addr local; /* source of what we send; family IP_NONE: set later by dp_peer_path */
+	struct udp_addr
+		local; /* source of what we send; family IP_NONE: set later by dp_peer_path */
 	struct ip_addr vpn4, vpn6; /* IP_NONE: none */
 };
 
@@ -137,11 +140,11 @@ struct dp_key_info {
 	bool present;
 	uint8_t key_id;
 	enum aead_alg alg;
-	bool transmits;	    /* it is the key that encrypts now */
+	bool transmits; /* it is the key that encrypts now */
 	uint64_t age_ms;
-	uint64_t tx_ids;    /* packet ids used */
-	uint64_t rx_top;    /* highest packet id received */
-	uint64_t failed;    /* failed decryptions */
+	uint64_t tx_ids; /* packet ids used */
+	uint64_t rx_top; /* highest packet id received */
+	uint64_t failed; /* failed decryptions */
 };
 
 struct dp_peer_info {
@@ -222,7 +225,7 @@ struct dp_lcore_info {
 	uint64_t iterations, busy_iterations, sleeps;
 	uint64_t cycles, busy_cycles; /* TSC, since start */
 	uint64_t rx_packets, rx_bursts;
-	uint64_t decap_packets, encap_packets; /* finished */
+	uint64_t decap_packets, encap_packets;	/* finished */
 	uint64_t control_packets, host_packets; /* punted */
 	uint32_t crypto_inflight;
 	bool stuck; /* has not been quiescent for a second or more */

@@ -2,7 +2,8 @@
 /*
  * OpenVPN's bytes on the wire. Pure; the width of packet ids exists here only.
  *
- * P_DATA_V2, AEAD (doc: openvpn, doc/doxygen/doc_protocol_overview.h; Linux drivers/net/ovpn/proto.h):
+ * P_DATA_V2, AEAD (doc: openvpn, doc/doxygen/doc_protocol_overview.h; Linux
+ * drivers/net/ovpn/proto.h):
  *
  *    0                   1                   2                   3
  *   |op(5)|kid(3)|            peer id (24)            | packet id (32) ...
@@ -32,6 +33,7 @@ enum wire_opcode {
 #define WIRE_DATA_HDR_LEN 24 /* op, key id, peer id, packet id, tag */
 #define WIRE_AAD_LEN	  8
 #define WIRE_TAG_OFFSET	  8
+#define WIRE_PEER_MAX	  0xfffffeu
 #define WIRE_PEER_UNDEF	  0xffffffu
 #define WIRE_PING_LEN	  16
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/classify.h"
+
+#include <stdlib.h>
+
+#include "dataplane/wire.h"
+
+static uint32_t hash(const uint8_t *ip, size_t len, uint16_t port)
+{
+	uint32_t h = port;
+
+	for (size_t i = 0; i < len; i += 4)
+		h = (h ^ be32_load(ip + i)) * 0x9e3779b1u;
+	return h ^ h >> 15;
+}
+
+struct locals *locals_build(const struct local *entries, uint32_t n)
+{
+	uint32_t slots = 4;
+	struct locals *t;
+
+	while (slots < 2 * n)
+		slots *= 2;
+	t = calloc(1, sizeof(*t) + slots * sizeof(t->slot[0]));
+	if (t == NULL)
+		return NULL;
+	t->mask = slots - 1;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct udp_addr *a = &entries[i].addr;
+		uint32_t s = hash(a->ip.b, ip_len(a->ip.family), a->port) & t->mask;
+
+		while (t->slot[s].owner != NULL && !udp_addr_equal(&t->slot[s].addr, a))
+			s = (s + 1) & t->mask;
+		if (t->slot[s].owner == NULL) {
+			t->slot[s] = entries[i];
+			t->n++;
+		}
+	}
+	return t;
+}
+
+const struct local *locals_find(
+	const struct locals *t, uint8_t family, const uint8_t *ip, uint16_t port)
+{
+	size_t len = ip_len(family);
+	uint32_t s = hash(ip, len, port) & t->mask;
+
+	while (t->slot[s].owner != NULL) {
+		const struct udp_addr *a = &t->slot[s].addr;
+
+		if (a->port == port && a->ip.family == family && memcmp(a->ip.b, ip, len) == 0)
+			return &t->slot[s];
+		s = (s + 1) & t->mask;
+	}
+	return NULL;
+}
+
+uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t len)
+{
+	uint32_t w;
+
+	for (; len >= 4; p += 4, len -= 4) {
+		memcpy(&w, p, sizeof(w));
+		sum += w;
+	}
+	if (len != 0) {
+		w = 0;
+		memcpy(&w, p, len);
+		sum += w;
+	}
+	return sum;
+}
+
+uint16_t checksum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return __builtin_bswap16((uint16_t)~sum);
+}
+
+static void drop(struct classified *c, enum drop_reason reason)
+{
+	c->verdict = VERDICT_DROP;
+	c->reason = reason;
+}
+
+/* The UDP payload is an OpenVPN packet for one of our transports. */
+static void classify_openvpn(const uint8_t *p, struct classified *c)
+{
+	if (c->len < 1) {
+		drop(c, DROP_EMPTY);
+		return;
+	}
+	switch (wire_opcode(p[0])) {
+	case WIRE_DATA_V2:
+		c->verdict = VERDICT_DATA;
+		if (c->len < WIRE_DATA_HDR_LEN)
+			drop(c, DROP_DATA_SHORT);
+		return;
+	case WIRE_DATA_V1:
+		drop(c, DROP_DATA_V1);
+		return;
+	case WIRE_CONTROL_HARD_RESET_CLIENT_V2:
+	case WIRE_CONTROL_HARD_RESET_CLIENT_V3:
+		c->opener = true;
+		c->verdict = VERDICT_CONTROL;
+		return;
+	case WIRE_CONTROL_SOFT_RESET_V1:
+	case WIRE_CONTROL_V1:
+	case WIRE_ACK_V1:
+	case WIRE_CONTROL_HARD_RESET_SERVER_V2:
+	case WIRE_CONTROL_WKC_V1:
+		c->verdict = VERDICT_CONTROL;
+		return;
+	default:
+		drop(c, DROP_BAD_OPCODE);
+	}
+}
+
+/* udp: l4_len bytes from the UDP header to the end of the IP packet; dst: its IP destination. */
+static void classify_udp(const struct locals *t, const uint8_t *frame, uint16_t udp,
+	uint16_t l4_len, const uint8_t *dst, struct classified *c)
+{
+	uint16_t len;
+
+	if (l4_len < UDP_HDR_LEN)
+		return;
+	c->local = locals_find(t, c->family, dst, be16_load(frame + udp + 2));
+	if (c->local == NULL)
+		return;
+	len = be16_load(frame + udp + 4);
+	if (len < UDP_HDR_LEN || len > l4_len) {
+		drop(c, DROP_BAD_LENGTH);
+		return;
+	}
+	c->payload = udp + UDP_HDR_LEN;
+	c->len = len - UDP_HDR_LEN;
+	classify_openvpn(frame + c->payload, c);
+}
+
+static void classify_ip4(const struct locals *t, const uint8_t *frame, uint16_t len, bool ip_ok,
+	struct classified *c)
+{
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+	uint16_t hdr_len = (ip[0] & 15) * 4;
+	uint16_t total = be16_load(ip + 2);
+	uint16_t frag = be16_load(ip + 6);
+
+	if (ip[0] >> 4 != 4 || hdr_len < IP4_HDR_LEN || total < hdr_len ||
+		total > len - ETH_HDR_LEN || ip[9] != IPPROTO_UDP_)
+		return;
+	if ((frag & 0x1fff) != 0)
+		return; /* a later fragment has no ports: the kernel drops it with its datagram */
+	c->family = IP_V4;
+	classify_udp(t, frame, ETH_HDR_LEN + hdr_len, total - hdr_len, ip + 16, c);
+	if (c->local == NULL)
+		return;
+	if (!ip_ok && checksum_fold(checksum_add(0, ip, hdr_len)) != 0)
+		drop(c, DROP_IP_CHECKSUM);
+	else if ((frag & 0x2000) != 0)
+		drop(c, DROP_FRAGMENT);
+}
+
+static void classify_ip6(
+	const struct locals *t, const uint8_t *frame, uint16_t len, struct classified *c)
+{
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+	uint16_t l4_len = be16_load(ip + 4);
+
+	/* Extension headers before UDP: not seen from OpenVPN; the kernel answers for them. */
+	if (ip[0] >> 4 != 6 || ip[6] != IPPROTO_UDP_ || l4_len > len - ETH_HDR_LEN - IP6_HDR_LEN)
+		return;
+	c->family = IP_V6;
+	classify_udp(t, frame, ETH_HDR_LEN + IP6_HDR_LEN, l4_len, ip + 24, c);
+}
+
+void classify(const struct locals *t, const uint8_t *frame, uint16_t len, bool ip_ok,
+	struct classified *c)
+{
+	*c = (struct classified){.verdict = VERDICT_HOST};
+	if (len < ETH_HDR_LEN) {
+		drop(c, DROP_RUNT);
+		return;
+	}
+	switch (be16_load(frame + 12)) {
+	case ETHERTYPE_IP4:
+		if (len >= ETH_HDR_LEN + IP4_HDR_LEN)
+			classify_ip4(t, frame, len, ip_ok, c);
+		break;
+	case ETHERTYPE_IP6:
+		if (len >= ETH_HDR_LEN + IP6_HDR_LEN)
+			classify_ip6(t, frame, len, c);
+		break;
+	}
+}
+
+void classify_addrs(const uint8_t *frame, uint8_t family, uint16_t payload, struct udp_addr *src,
+	struct udp_addr *dst)
+{
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+	const uint8_t *udp = frame + payload - UDP_HDR_LEN;
+	size_t at = family == IP_V4 ? 12 : 8;
+
+	*src = (struct udp_addr){
+		.ip = ip_from_bytes(family, ip + at),
+		.port = be16_load(udp),
+	};
+	*dst = (struct udp_addr){
+		.ip = ip_from_bytes(family, ip + at + ip_len(family)),
+		.port = be16_load(udp + 2),
+	};
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/decap.h"
+
+#include "crypto/key.h"
+#include "dataplane/classify.h"
+#include "dataplane/inner.h"
+#include "dataplane/state.h"
+#include "dataplane/wire.h"
+
+/* Packets of one burst in a row with the same peer and key: lookups and locks are paid per run. */
+struct run {
+	uint16_t n;
+	struct peer *peer;
+	struct key *key;
+	struct pkt *pkts[BURST_MAX];
+};
+
+static void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
+{
+	drop(w, pkt_mbuf(p), why);
+}
+
+/* --- in: classify ----------------------------------------------------------------------- */
+
+/* May one more session be opened now? */
+static bool bucket_take(struct bucket *b, uint64_t now)
+{
+	if (b->cost == 0)
+		return true;
+	b->credit += now - b->filled;
+	b->filled = now;
+	if (b->credit > b->depth)
+		b->credit = b->depth;
+	if (b->credit < b->cost)
+		return false;
+	b->credit -= b->cost;
+	return true;
+}
+
+static void punt_control(struct worker *w, struct rte_mbuf *m, bool opener)
+{
+	if (opener && !bucket_take(&w->openers, w->now)) {
+		drop(w, m, DROP_HANDSHAKE_LIMIT);
+		return;
+	}
+	stat_add(&w->stats.control_packets, 1);
+	worker_send_exception(w, m);
+}
+
+static void punt_host(struct worker *w, struct rte_mbuf *m)
+{
+	pkt_of(m)->iid = 0;
+	stat_add(&w->stats.host_packets, 1);
+	worker_send_host(w, m);
+}
+
+/* Writes what classify() found into the packet. True: a data packet to look up. */
+static bool sort_out(
+	struct worker *w, const struct locals *locals, uint8_t port, struct rte_mbuf *m)
+{
+	struct pkt *p = pkt_of(m);
+	struct classified c;
+
+	if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0) {
+		drop(w, m, DROP_SEGMENTED);
+		return false;
+	}
+	classify(locals, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, port_ip_checked(m), &c);
+	p->port = port;
+	p->family = c.family;
+	p->payload = c.payload;
+	p->len = c.len;
+	if (c.local != NULL) {
+		p->inst = c.local->owner;
+		p->iid = p->inst->iid;
+		p->tid = c.local->tid;
+	}
+	switch (c.verdict) {
+	case VERDICT_DATA:
+		return true;
+	case VERDICT_CONTROL:
+		punt_control(w, m, c.opener);
+		return false;
+	case VERDICT_HOST:
+		punt_host(w, m);
+		return false;
+	case VERDICT_DROP:
+		drop(w, m, c.reason);
+	}
+	return false;
+}
+
+/* --- in: peer, key, replay, AEAD -------------------------------------------------------- */
+
+/* Finds peer and key; the run's own if they are the same again. */
+static bool look_up(struct worker *w, struct run *run, struct pkt *p)
+{
+	struct wire_data d =
+		wire_data_read(rte_pktmbuf_mtod_offset(pkt_mbuf(p), const uint8_t *, p->payload));
+
+	p->pktid = d.pktid;
+	if (run->n > 0 && run->pkts[run->n - 1]->inst == p->inst && run->peer->id == d.peer_id &&
+		run->key->id == d.key_id) {
+		p->peer = run->peer;
+		p->key = run->key;
+		return true;
+	}
+	p->peer = peertab_find(&p->inst->peers, d.peer_id);
+	if (p->peer == NULL) {
+		drop_pkt(w, p, DROP_UNKNOWN_PEER);
+		return false;
+	}
+	p->key = keyslots_find(&p->peer->keys, d.key_id);
+	if (p->key == NULL) {
+		drop_pkt(w, p, DROP_UNKNOWN_KEY);
+		return false;
+	}
+	return true;
+}
+
+static enum drop_reason replay_reason(enum replay_verdict v)
+{
+	return v == REPLAY_REPEATED ? DROP_REPLAYED
+		: v == REPLAY_ZERO  ? DROP_PKTID_ZERO
+				    : DROP_TOO_OLD;
+}
+
+/* Sorts out ids that cannot be accepted before any cycle is spent on decryption. */
+static void replay_precheck(struct worker *w, struct run *run)
+{
+	enum replay_verdict verdicts[BURST_MAX];
+	uint16_t kept = 0;
+
+	key_lock(run->key);
+	for (uint16_t i = 0; i < run->n; i++)
+		verdicts[i] = replay_check(&run->key->rx, run->pkts[i]->pktid);
+	key_unlock(run->key);
+	for (uint16_t i = 0; i < run->n; i++) {
+		if (verdicts[i] == REPLAY_FRESH)
+			run->pkts[kept++] = run->pkts[i];
+		else
+			drop_pkt(w, run->pkts[i], replay_reason(verdicts[i]));
+	}
+	run->n = kept;
+}
+
+static void prepare_job(struct pkt *p, uint64_t tail)
+{
+	struct aead_job *j = &p->job;
+	uint8_t *data = rte_pktmbuf_mtod_offset(pkt_mbuf(p), uint8_t *, p->payload);
+	/* one 16-byte store each: narrower ones stall the loads of the AEAD behind them */
+	uint64_t nonce[2] = {(uint64_t)be32_load(data + 4), 0};
+	uint64_t aad[2] = {0, 0};
+
+	nonce[0] = __builtin_bswap32((uint32_t)nonce[0]) | tail << 32;
+	nonce[1] = tail >> 32;
+	memcpy(aad, data, WIRE_AAD_LEN);
+	memcpy(j->nonce, nonce, sizeof(nonce));
+	memcpy(j->aad, aad, sizeof(aad));
+	j->aad_len = WIRE_AAD_LEN;
+	j->tag = data + WIRE_TAG_OFFSET;
+	j->text = data + WIRE_DATA_HDR_LEN;
+	j->len = p->len - WIRE_DATA_HDR_LEN;
+	j->buf = pkt_mbuf(p);
+	p->dir = AEAD_DECRYPT;
+}
+
+static void run_submit(struct worker *w, struct run *run)
+{
+	struct aead_job *jobs[BURST_MAX];
+	uint16_t taken;
+	uint64_t tail;
+
+	if (run->n == 0)
+		return;
+	replay_precheck(w, run);
+	memcpy(&tail, run->key->decrypt_tail, sizeof(tail));
+	for (uint16_t i = 0; i < run->n; i++) {
+		prepare_job(run->pkts[i], tail);
+		jobs[i] = &run->pkts[i]->job;
+	}
+	taken = aead_submit(w->aead, run->key->decrypt, jobs, run->n);
+	for (uint16_t i = taken; i < run->n; i++)
+		drop_pkt(w, run->pkts[i], DROP_CRYPTO_FULL);
+	run->n = 0;
+}
+
+void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct locals *locals = atomic_load_explicit(&w->dp->locals, memory_order_acquire);
+	struct run run = {.n = 0};
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = pkt_of(pkts[i]);
+
+		if (!sort_out(w, locals, port, pkts[i]) || !look_up(w, &run, p))
+			continue;
+		if (run.n > 0 && p->key != run.key)
+			run_submit(w, &run);
+		run.peer = p->peer;
+		run.key = p->key;
+		run.pkts[run.n++] = p;
+	}
+	run_submit(w, &run);
+}
+
+/* --- out: authenticated? ---------------------------------------------------------------- */
+
+/* A failed decryption leaves bytes of the sender's choice: they are dropped before anyone looks. */
+static bool authenticated(struct worker *w, struct pkt *p)
+{
+	if (p->job.status == AEAD_OK)
+		return true;
+	if (p->job.status == AEAD_AUTH_FAILED) {
+		atomic_fetch_add_explicit(&p->key->failed, 1, memory_order_relaxed);
+		drop_pkt(w, p, DROP_AUTH_FAILED);
+	} else {
+		drop_pkt(w, p, DROP_CRYPTO_ERROR);
+	}
+	return false;
+}
+
+/* Remembers the ids of authenticated packets; one that came twice in flight ends here. */
+static void replay_accept(struct worker *w, struct run *run)
+{
+	enum replay_verdict verdicts[BURST_MAX];
+	uint16_t kept = 0;
+
+	key_lock(run->key);
+	for (uint16_t i = 0; i < run->n; i++)
+		verdicts[i] = replay_commit(&run->key->rx, run->pkts[i]->pktid);
+	key_unlock(run->key);
+	for (uint16_t i = 0; i < run->n; i++) {
+		if (verdicts[i] == REPLAY_FRESH)
+			run->pkts[kept++] = run->pkts[i];
+		else
+			drop_pkt(w, run->pkts[i], replay_reason(verdicts[i]));
+	}
+	run->n = kept;
+}
+
+/* Authenticated and fresh, but from another address: the agent decides. One event at a time. */
+static void propose_float(struct worker *w, struct pkt *p)
+{
+	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
+	struct event ev = {.iid = p->iid, .peer_id = p->peer->id, .tid = p->tid, .port = p->port};
+
+	classify_addrs(rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *), p->family, p->payload,
+		&ev.remote, &ev.local);
+	if (e == NULL || udp_addr_equal(&e->remote, &ev.remote))
+		return;
+	if (atomic_load_explicit(&p->peer->float_pending, memory_order_relaxed))
+		return;
+	if (rte_ring_sp_enqueue_elem(w->rings.event, &ev, sizeof(ev)) != 0)
+		return; /* the next packet proposes again */
+	atomic_store_explicit(&p->peer->float_pending, true, memory_order_relaxed);
+	w->wake_agent = true;
+}
+
+/* --- out: the inner packet -------------------------------------------------------------- */
+
+/* A client may send only from its VPN addresses and from prefixes that are routed to it. */
+static bool source_is_peers(const struct pkt *p, enum ip_family family, const uint8_t *src)
+{
+	const struct peer *peer = p->peer;
+	const struct fib *fib;
+
+	if (p->inst->mode == DP_MODE_P2P)
+		return true;
+	if (family == IP_V4 && peer->has_vpn4 && memcmp(src, peer->vpn4, 4) == 0)
+		return true;
+	if (family == IP_V6 && peer->has_vpn6 && memcmp(src, peer->vpn6, 16) == 0)
+		return true;
+	fib = atomic_load_explicit(&p->inst->fib, memory_order_acquire);
+	return fib != NULL && fib_lookup(fib, family, src) == peer->id;
+}
+
+/* Gives the inner packet the Ethernet header of the peer's neighbour and sends it to the device. */
+static void deliver(
+	struct worker *w, struct pkt *p, enum ip_family family, const struct hostdev *dev)
+{
+	struct rte_mbuf *m = pkt_mbuf(p);
+	uint8_t *eth;
+
+	rte_pktmbuf_adj(m, (uint16_t)(p->payload + WIRE_DATA_HDR_LEN - ETH_HDR_LEN));
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - ETH_HDR_LEN - p->job.len));
+	eth = rte_pktmbuf_mtod(m, uint8_t *);
+	memcpy(eth, dev->mac, MAC_LEN);
+	inner_mac_write(eth + MAC_LEN, p->peer->generation, p->peer->id);
+	be16_store(eth + 2 * MAC_LEN, family == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
+	worker_send_host(w, m);
+}
+
+/* Returns the inner bytes delivered; 0: the packet ended here. */
+static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev *dev)
+{
+	const uint8_t *inner = p->job.text;
+	uint16_t len = p->job.len;
+	enum ip_family family;
+
+	if (wire_is_ping(inner, len)) {
+		stat_add(&w->stats.keepalives, 1);
+		rte_pktmbuf_free(pkt_mbuf(p));
+		return 0;
+	}
+	family = inner_family(inner, len);
+	if (family == IP_NONE) {
+		drop_pkt(w, p, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
+		return 0;
+	}
+	if (!source_is_peers(p, family, inner_source(inner, family))) {
+		drop_pkt(w, p, DROP_INNER_SOURCE);
+		return 0;
+	}
+	if (dev == NULL) {
+		drop_pkt(w, p, DROP_NO_DEVICE);
+		return 0;
+	}
+	deliver(w, p, family, dev);
+	return len;
+}
+
+static void run_finish(struct worker *w, struct run *run)
+{
+	uint64_t link_bytes = 0, vpn_packets = 0, vpn_bytes = 0;
+	struct peer_stats *ps;
+	const struct hostdev *dev;
+	uint16_t n;
+
+	if (run->n == 0)
+		return;
+	replay_accept(w, run);
+	n = run->n;
+	run->n = 0;
+	if (n == 0)
+		return;
+	keyslots_confirm(run->key);
+	propose_float(w, run->pkts[n - 1]);
+	dev = atomic_load_explicit(&run->pkts[0]->inst->device, memory_order_acquire);
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t len;
+
+		link_bytes += run->pkts[i]->len;
+		len = finish_pkt(w, run->pkts[i], dev);
+		vpn_bytes += len;
+		vpn_packets += len != 0;
+	}
+	ps = &run->peer->stats[w->index];
+	stat_add(&ps->link_rx_packets, n);
+	stat_add(&ps->link_rx_bytes, link_bytes);
+	stat_add(&ps->vpn_rx_packets, vpn_packets);
+	stat_add(&ps->vpn_rx_bytes, vpn_bytes);
+	__atomic_store_n(&ps->last_rx, w->now, __ATOMIC_RELAXED);
+	stat_add(&w->stats.decap_packets, n);
+}
+
+void decap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
+{
+	struct run run = {.n = 0};
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = pkts[i];
+
+		if (!authenticated(w, p))
+			continue;
+		if (run.n > 0 && p->key != run.key)
+			run_finish(w, &run);
+		run.peer = p->peer;
+		run.key = p->key;
+		run.pkts[run.n++] = p;
+	}
+	run_finish(w, &run);
+}

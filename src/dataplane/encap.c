@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/encap.h"
+
+#include "crypto/key.h"
+#include "dataplane/classify.h"
+#include "dataplane/endpoint.h"
+#include "dataplane/inner.h"
+#include "dataplane/state.h"
+#include "dataplane/wire.h"
+
+#define IP_UDP_OVERHEAD(family) (((family) == IP_V4 ? IP4_HDR_LEN : IP6_HDR_LEN) + UDP_HDR_LEN)
+
+/* Packets of one burst in a row to the same peer: lookups and ids are paid per run. */
+struct run {
+	uint16_t n;
+	struct peer *peer;
+	struct pkt *pkts[BURST_MAX];
+};
+
+static void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
+{
+	drop(w, pkt_mbuf(p), why);
+}
+
+/* --- in: which peer --------------------------------------------------------------------- */
+
+/* The kernel chose the peer: its neighbour entry's MAC is the frame's destination. */
+static bool peer_of_frame(struct worker *w, struct pkt *p)
+{
+	struct rte_mbuf *m = pkt_mbuf(p);
+	const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint16_t generation, type;
+	uint32_t id;
+
+	if (m->data_len < ETH_HDR_LEN) {
+		drop(w, m, DROP_RUNT);
+		return false;
+	}
+	if (eth[0] & 1) {
+		drop(w, m, DROP_INNER_MULTICAST);
+		return false;
+	}
+	type = be16_load(eth + 2 * MAC_LEN);
+	if (type != ETHERTYPE_IP4 && type != ETHERTYPE_IP6) {
+		drop(w, m, DROP_INNER_NOT_IP);
+		return false;
+	}
+	if (!inner_mac_read(eth, &generation, &id)) {
+		drop(w, m, DROP_NO_ROUTE);
+		return false;
+	}
+	p->peer = peertab_find(&p->inst->peers, id);
+	if (p->peer == NULL || p->peer->generation != generation) {
+		drop(w, m, DROP_STALE_PEER);
+		return false;
+	}
+	rte_pktmbuf_adj(m, ETH_HDR_LEN);
+	return true;
+}
+
+static bool peer_of_ping(struct worker *w, struct pkt *p)
+{
+	p->peer = peertab_find(&p->inst->peers, p->peer_id);
+	if (p->peer != NULL)
+		return true;
+	drop_pkt(w, p, DROP_STALE_PEER);
+	return false;
+}
+
+/* True: p->peer is set and the packet is an inner packet or a ping, nothing in front of it. */
+static bool sort_out(struct worker *w, struct pkt *p)
+{
+	if (p->kind == PKT_FRAME) {
+		worker_send_port(w, p->port, pkt_mbuf(p));
+		return false;
+	}
+	p->inst = instance_find(w->dp, p->iid);
+	if (p->inst == NULL) {
+		drop_pkt(w, p, DROP_STALE_INSTANCE);
+		return false;
+	}
+	return p->kind == PKT_INNER ? peer_of_frame(w, p) : peer_of_ping(w, p);
+}
+
+/* --- in: key, ids, AEAD ----------------------------------------------------------------- */
+
+static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop_reason why)
+{
+	for (uint16_t i = from; i < run->n; i++)
+		drop_pkt(w, run->pkts[i], why);
+	run->n = from;
+}
+
+/* What would not fit the path costs no packet id and no cycle of the AEAD. */
+static void drop_too_big(struct worker *w, struct run *run, const struct endpoint *e)
+{
+	uint32_t room = e->mtu - WIRE_DATA_HDR_LEN - IP_UDP_OVERHEAD(e->family);
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < run->n; i++) {
+		if (pkt_mbuf(run->pkts[i])->data_len <= room)
+			run->pkts[kept++] = run->pkts[i];
+		else
+			drop_pkt(w, run->pkts[i], DROP_TOO_BIG);
+	}
+	run->n = kept;
+}
+
+/* Puts the data header in front and describes the job. */
+static void prepare_job(struct pkt *p, const struct key *key, uint64_t tail, uint64_t pktid)
+{
+	struct aead_job *j = &p->job;
+	struct rte_mbuf *m = pkt_mbuf(p);
+	uint64_t head = wire_data_head(key->id, p->peer->id, (uint32_t)pktid);
+	uint64_t nonce[2] = {head >> 32 | tail << 32, tail >> 32};
+	uint64_t aad[2] = {head, 0};
+	uint8_t *data;
+
+	j->len = m->data_len;
+	data = (uint8_t *)rte_pktmbuf_prepend(m, WIRE_DATA_HDR_LEN);
+	memcpy(j->nonce, nonce, sizeof(nonce));
+	memcpy(j->aad, aad, sizeof(aad));
+	memcpy(data, &head, sizeof(head));
+	j->aad_len = WIRE_AAD_LEN;
+	j->tag = data + WIRE_TAG_OFFSET;
+	j->text = data + WIRE_DATA_HDR_LEN;
+	j->buf = m;
+	p->dir = AEAD_ENCRYPT;
+}
+
+static void run_encrypt(
+	struct worker *w, struct run *run, struct key *key, const struct endpoint *e)
+{
+	struct aead_job *jobs[BURST_MAX];
+	uint64_t first = 0, tail;
+	uint16_t taken = pktid_reserve(&key->tx, run->n, &first);
+
+	run_drop(w, run, taken, DROP_PKTID_EXHAUSTED);
+	memcpy(&tail, key->encrypt_tail, sizeof(tail));
+	for (uint16_t i = 0; i < run->n; i++) {
+		struct pkt *p = run->pkts[i];
+
+		p->key = key;
+		p->endpoint = e;
+		prepare_job(p, key, tail, first + i);
+		jobs[i] = &p->job;
+	}
+	taken = aead_submit(w->aead, key->encrypt, jobs, run->n);
+	run_drop(w, run, taken, DROP_CRYPTO_FULL);
+}
+
+static void run_submit(struct worker *w, struct run *run)
+{
+	const struct endpoint *e;
+	struct key *key;
+
+	if (run->n == 0)
+		return;
+	key = keyslots_tx_key(&run->peer->keys);
+	e = atomic_load_explicit(&run->peer->endpoint, memory_order_acquire);
+	if (key == NULL) {
+		run_drop(w, run, 0, DROP_NO_KEY);
+	} else if (e == NULL) {
+		run_drop(w, run, 0, DROP_NO_PATH);
+	} else {
+		drop_too_big(w, run, e);
+		if (run->n > 0)
+			run_encrypt(w, run, key, e);
+	}
+	run->n = 0;
+}
+
+void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct run run = {.n = 0};
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = pkt_of(pkts[i]);
+
+		if (!sort_out(w, p))
+			continue;
+		if (run.n > 0 && p->peer != run.peer)
+			run_submit(w, &run);
+		run.peer = p->peer;
+		run.pkts[run.n++] = p;
+	}
+	run_submit(w, &run);
+}
+
+/* --- out: outer headers ----------------------------------------------------------------- */
+
+static void count(struct worker *w, const struct pkt *p, uint16_t link_len)
+{
+	struct peer_stats *ps = &p->peer->stats[w->index];
+
+	stat_add(&ps->link_tx_packets, 1);
+	stat_add(&ps->link_tx_bytes, link_len);
+	if (p->kind == PKT_INNER) {
+		stat_add(&ps->vpn_tx_packets, 1);
+		stat_add(&ps->vpn_tx_bytes, p->job.len);
+	}
+	__atomic_store_n(&ps->last_tx, w->now, __ATOMIC_RELAXED);
+}
+
+static void finish_pkt(struct worker *w, struct pkt *p)
+{
+	const struct endpoint *e = p->endpoint;
+	struct rte_mbuf *m = pkt_mbuf(p);
+	uint16_t len = m->data_len;
+	uint8_t *hdr = (uint8_t *)rte_pktmbuf_prepend(m, e->hdr_len);
+
+	endpoint_write(e, hdr, len, w->ip_id++);
+	if (e->family == IP_V6)
+		endpoint_checksum6(e, hdr, len);
+	count(w, p, len);
+	worker_send_port(w, (uint8_t)e->port, m);
+}
+
+void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		if (pkts[i]->job.status == AEAD_OK)
+			finish_pkt(w, pkts[i]);
+		else
+			drop_pkt(w, pkts[i], DROP_CRYPTO_ERROR);
+	}
+	stat_add(&w->stats.encap_packets, n);
+}

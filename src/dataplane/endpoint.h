@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where a peer is: its transport address, ours, the port and the next hop, with the outer headers
+ * built once. Immutable: the agent publishes a new one for every change. Pure.
+ */
+#ifndef ENDPOINT_H
+#define ENDPOINT_H
+
+#include <stdalign.h>
+
+#include "base.h"
+
+#define ENDPOINT_HDR_MAX 62 /* Ethernet, IPv6, UDP */
+
+struct endpoint {
+	/* Ethernet, IP, UDP with the lengths, the IPv4 id and the checksums still open */
+	alignas(CACHE_LINE) uint8_t hdr[CACHE_LINE - 2];
+	uint8_t hdr_len;
+	uint8_t family;
+	uint32_t
+		sum; /* of the IPv4 header as it stands, or of the IPv6 pseudo header; not folded */
+	uint16_t mtu; /* of the path, IP bytes */
+	uint16_t port;
+	struct udp_addr remote, local;
+};
+
+/* remote and local of one family. */
+void endpoint_build(struct endpoint *e, const struct udp_addr *remote, const struct udp_addr *local,
+	const uint8_t src_mac[6], const uint8_t dst_mac[6], uint16_t port, uint16_t mtu);
+
+/*
+ * Writes the outer headers into hdr[hdr_len], in front of len bytes of UDP payload. id: IPv4
+ * identification. The UDP checksum is zero over IPv4 (RFC 768: none) and left to
+ * endpoint_checksum6() over IPv6.
+ */
+static inline void endpoint_write(const struct endpoint *e, uint8_t *hdr, uint16_t len, uint16_t id)
+{
+	if (e->family == IP_V4) {
+		uint8_t *ip = hdr + 14;
+		uint16_t total = len + 28;
+		uint32_t sum = e->sum + total + id;
+
+		memcpy(hdr, e->hdr, 14 + 20 + 8);
+		be16_store(hdr + 14 + 20 + 4, len + 8);
+		be16_store(ip + 2, total);
+		be16_store(ip + 4, id);
+		sum = (sum & 0xffff) + (sum >> 16);
+		sum = (sum & 0xffff) + (sum >> 16);
+		be16_store(ip + 10, (uint16_t)~sum);
+	} else {
+		memcpy(hdr, e->hdr, 14 + 40 + 8);
+		be16_store(hdr + 14 + 4, len + 8);
+		be16_store(hdr + 14 + 40 + 4, len + 8);
+	}
+}
+
+/* Fills in the UDP checksum over IPv6; payload: the len bytes behind hdr. */
+void endpoint_checksum6(const struct endpoint *e, uint8_t *hdr, uint16_t len);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Keepalive and expiry: the agent reads when each peer was last heard and sent to, and acts. A peer
+ * that falls silent becomes a tombstone that is unreported until somebody acknowledges it: an event
+ * that cannot be lost, because it is no event.
+ */
+#include <rte_cycles.h>
+
+#include "dataplane/state.h"
+#include "dataplane/wire.h"
+
+#define SCAN_ALL   1024 /* an instance with at most so many peers is looked at whole each tick */
+#define SCAN_PARTS 10	/* of a larger one, this fraction: every peer about once a second */
+
+/* False: the worker's ring is full, the next scan tries again. */
+static bool send_ping(struct dp *dp, const struct instance *inst, const struct peer *p)
+{
+	struct worker *w = dp->workers[(p->id + inst->iid) % dp->nb_workers];
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->ping_pool);
+
+	if (m == NULL)
+		return false;
+	memcpy(rte_pktmbuf_append(m, WIRE_PING_LEN), wire_ping, WIRE_PING_LEN);
+	pkt_of(m)->kind = PKT_PING;
+	pkt_of(m)->iid = inst->iid;
+	pkt_of(m)->peer_id = p->id;
+	if (rte_ring_sp_enqueue(w->rings.inject, m) != 0) {
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	waker_wake(&w->waker);
+	return true;
+}
+
+static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
+{
+	uint64_t hz = rte_get_tsc_hz();
+	uint64_t heard, sent;
+	struct peer_stats sum;
+
+	if (p->interval == 0 && p->timeout == 0)
+		return;
+	peer_sum(p, &sum);
+	heard = RTE_MAX(sum.last_rx, p->since);
+	sent = RTE_MAX(sum.last_tx, p->since);
+	/* a worker's clock may be a little ahead of the agent's reading */
+	if (p->timeout != 0 && now > heard && now - heard > p->timeout * hz)
+		peer_end(dp, inst, p, DP_GONE_EXPIRED, false);
+	else if (p->interval != 0 && now > sent && now - sent >= p->interval * hz &&
+		keyslots_tx_key(&p->keys) != NULL)
+		send_ping(dp, inst, p);
+}
+
+static void scan(struct dp *dp, struct instance *inst, uint64_t now)
+{
+	uint32_t n = dp->nb_peers <= SCAN_ALL ? dp->nb_peers : dp->nb_peers / SCAN_PARTS;
+
+	if (inst->scan == NULL)
+		inst->scan = TAILQ_FIRST(&inst->peer_list);
+	while (inst->scan != NULL && n-- > 0) {
+		struct peer *p = inst->scan;
+
+		inst->scan = TAILQ_NEXT(p, link);
+		check_peer(dp, inst, p, now);
+	}
+}
+
+void dp_tick(struct dp *dp)
+{
+	uint64_t now = rte_rdtsc();
+
+	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
+		struct instance *inst =
+			atomic_load_explicit(&dp->instances[i], memory_order_relaxed);
+
+		if (inst != NULL)
+			scan(dp, inst, now);
+	}
+	rcu_reclaim(&dp->rcu);
+}
+
+uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why)
+{
+	struct instance *inst = instance_find(dp, iid);
+	struct tombstone *t = inst == NULL ? NULL : TAILQ_FIRST(&inst->unreported);
+
+	if (t == NULL)
+		return DP_NO_PEER;
+	*why = t->why;
+	return t->id;
+}
+
+void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct instance *inst = instance_find(dp, iid);
+	struct peertab_entry *e;
+
+	if (inst == NULL || id > WIRE_PEER_MAX)
+		return;
+	e = peertab_entry(&inst->peers, id, false);
+	if (e == NULL || e->tomb == NULL || e->tomb->reported)
+		return;
+	TAILQ_REMOVE(&inst->unreported, e->tomb, link);
+	e->tomb->reported = true;
+}

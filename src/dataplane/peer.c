@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+
+#include "crypto/key.h"
+#include "dataplane/inner.h"
+#include "dataplane/state.h"
+#include "dataplane/wire.h"
+
+/* --- the object ------------------------------------------------------------------------- */
+
+struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers)
+{
+	size_t size = sizeof(struct peer) + nb_workers * sizeof(struct peer_stats);
+	struct peer *p = aligned_alloc(CACHE_LINE, size);
+
+	if (p == NULL)
+		return NULL;
+	memset(p, 0, size);
+	p->id = conf->id;
+	p->remote = conf->remote;
+	p->local = conf->local;
+	p->has_vpn4 = conf->vpn4.family == IP_V4;
+	p->has_vpn6 = conf->vpn6.family == IP_V6;
+	memcpy(p->vpn4, conf->vpn4.b, sizeof(p->vpn4));
+	memcpy(p->vpn6, conf->vpn6.b, sizeof(p->vpn6));
+	p->nb_stats = nb_workers;
+	return p;
+}
+
+void peer_free(void *arg)
+{
+	struct peer *p = arg;
+
+	if (p->tomb != NULL) {
+		peer_sum(p, &p->tomb->sums);
+		p->tomb->peer = NULL;
+	}
+	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
+		key_free(p->dp->aead, keyslots_remove(&p->keys, i));
+	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
+	free(p);
+}
+
+void peer_sum(const struct peer *p, struct peer_stats *sum)
+{
+	*sum = (struct peer_stats){0};
+	for (unsigned int i = 0; i < p->nb_stats; i++) {
+		const struct peer_stats *s = &p->stats[i];
+
+		sum->last_rx = RTE_MAX(sum->last_rx, stat_read(&s->last_rx));
+		sum->last_tx = RTE_MAX(sum->last_tx, stat_read(&s->last_tx));
+		sum->link_rx_packets += stat_read(&s->link_rx_packets);
+		sum->link_rx_bytes += stat_read(&s->link_rx_bytes);
+		sum->vpn_rx_packets += stat_read(&s->vpn_rx_packets);
+		sum->vpn_rx_bytes += stat_read(&s->vpn_rx_bytes);
+		sum->link_tx_packets += stat_read(&s->link_tx_packets);
+		sum->link_tx_bytes += stat_read(&s->link_tx_bytes);
+		sum->vpn_tx_packets += stat_read(&s->vpn_tx_packets);
+		sum->vpn_tx_bytes += stat_read(&s->vpn_tx_bytes);
+	}
+}
+
+/* --- the verbs -------------------------------------------------------------------------- */
+
+/* The live peer of these ids, or NULL; *inst when the instance exists. */
+static struct peer *find(struct dp *dp, uint32_t iid, uint32_t id, struct instance **inst)
+{
+	*inst = instance_find(dp, iid);
+	if (*inst == NULL || id > WIRE_PEER_MAX)
+		return NULL;
+	return peertab_find(&(*inst)->peers, id);
+}
+
+void tombstone_drop(struct instance *inst, struct peertab_entry *e)
+{
+	struct tombstone *t = e->tomb;
+
+	if (t == NULL)
+		return;
+	if (!t->reported)
+		TAILQ_REMOVE(&inst->unreported, t, link);
+	if (t->peer != NULL)
+		t->peer->tomb = NULL;
+	free(t);
+	e->tomb = NULL;
+}
+
+void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
+{
+	struct peertab_entry *e = peertab_entry(&inst->peers, p->id, false);
+	struct tombstone *t = calloc(1, sizeof(*t));
+
+	atomic_store_explicit(&e->peer, NULL, memory_order_release);
+	if (inst->scan == p)
+		inst->scan = TAILQ_NEXT(p, link);
+	TAILQ_REMOVE(&inst->peer_list, p, link);
+	dp->nb_peers--;
+	if (t != NULL) {
+		*t = (struct tombstone){.id = p->id, .why = why, .reported = reported, .peer = p};
+		p->tomb = t;
+		e->tomb = t;
+		if (!reported)
+			TAILQ_INSERT_TAIL(&inst->unreported, t, link);
+	}
+	rcu_defer(&dp->rcu, peer_free, p);
+}
+
+int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
+{
+	struct instance *inst = instance_find(dp, iid);
+	struct peertab_entry *e;
+	struct peer *p;
+
+	if (inst == NULL)
+		return -ENOENT;
+	if (conf->id > WIRE_PEER_MAX || conf->remote.ip.family == IP_NONE)
+		return -EINVAL;
+	e = peertab_entry(&inst->peers, conf->id, true);
+	if (e == NULL)
+		return -ENOMEM;
+	if (inst->mode == DP_MODE_P2P) {
+		/* the one peer is replaced, whatever its id */
+		while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
+			peer_end(dp, inst, p, DP_GONE_USERSPACE, true);
+	} else if (atomic_load_explicit(&e->peer, memory_order_relaxed) != NULL) {
+		return -EEXIST;
+	}
+	if (dp->nb_peers >= dp->max_peers)
+		return -ENOSPC;
+	p = peer_new(conf, dp->nb_workers);
+	if (p == NULL)
+		return -ENOMEM;
+	p->dp = dp;
+	p->generation = inst->generations++;
+	p->since = rte_rdtsc();
+	tombstone_drop(inst, e);
+	TAILQ_INSERT_TAIL(&inst->peer_list, p, link);
+	dp->nb_peers++;
+	/* pairs with the acquire in peertab_find() */
+	atomic_store_explicit(&e->peer, p, memory_order_release);
+	return 0;
+}
+
+int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t id, uint32_t interval, uint32_t timeout)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+
+	if (p == NULL)
+		return -ENOENT;
+	p->interval = interval;
+	p->timeout = timeout;
+	p->since = rte_rdtsc();
+	return 0;
+}
+
+int dp_peer_del(struct dp *dp, uint32_t iid, uint32_t id, enum dp_gone why)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+
+	if (p == NULL)
+		return -ENOENT;
+	peer_end(dp, inst, p, why, why == DP_GONE_USERSPACE);
+	return 0;
+}
+
+int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path *path)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+	struct endpoint *e = NULL, *old;
+
+	if (p == NULL)
+		return -ENOENT;
+	if (path != NULL) {
+		const struct port *port = &dp->ports[path->port];
+
+		if (path->port >= dp->nb_ports || path->local.ip.family != p->remote.ip.family)
+			return -EINVAL;
+		e = aligned_alloc(CACHE_LINE, RTE_ALIGN_CEIL(sizeof(*e), CACHE_LINE));
+		if (e == NULL)
+			return -ENOMEM;
+		p->local = path->local;
+		endpoint_build(e, &p->remote, &p->local, port->mac, path->dst_mac,
+			(uint16_t)path->port,
+			path->mtu == 0 ? port->mtu : RTE_MIN(path->mtu, port->mtu));
+	}
+	/* pairs with the acquire in encap.c */
+	old = atomic_exchange_explicit(&p->endpoint, e, memory_order_acq_rel);
+	if (old != NULL)
+		rcu_defer(&dp->rcu, free, old);
+	return 0;
+}
+
+/* --- keys ------------------------------------------------------------------------------- */
+
+struct dead_key {
+	struct aead *aead;
+	struct key *key;
+};
+
+static void dead_key_free(void *arg)
+{
+	struct dead_key *d = arg;
+
+	key_free(d->aead, d->key);
+	free(d);
+}
+
+/* A key that no slot holds any more: freed when no worker and no job can hold it either. */
+static void retire(struct dp *dp, struct key *key)
+{
+	struct dead_key *d;
+
+	if (key == NULL)
+		return;
+	d = malloc(sizeof(*d));
+	if (d == NULL)
+		return; /* leaking a key is safe, freeing it early is not */
+	*d = (struct dead_key){dp->aead, key};
+	rcu_defer(&dp->rcu, dead_key_free, d);
+}
+
+static uint64_t now_ms(void)
+{
+	return rte_rdtsc() / (rte_get_tsc_hz() / MSEC_PER_SEC);
+}
+
+int dp_key_new(
+	struct dp *dp, uint32_t iid, uint32_t id, enum keyslot slot, const struct key_material *m)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+	struct key *key;
+	int ret;
+
+	if (p == NULL)
+		return -ENOENT;
+	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
+	if (ret < 0)
+		return ret;
+	retire(dp, keyslots_install(&p->keys, slot, key));
+	return 0;
+}
+
+int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+
+	if (p == NULL)
+		return -ENOENT;
+	keyslots_swap(&p->keys);
+	return 0;
+}
+
+int dp_key_del(struct dp *dp, uint32_t iid, uint32_t id, enum keyslot slot)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+
+	if (p == NULL)
+		return -ENOENT;
+	retire(dp, keyslots_remove(&p->keys, slot));
+	return 0;
+}
+
+/* --- what is known of a peer ------------------------------------------------------------ */
+
+static uint64_t ago_ms(uint64_t then)
+{
+	return then == 0 ? UINT64_MAX : (rte_rdtsc() - then) / (rte_get_tsc_hz() / MSEC_PER_SEC);
+}
+
+static void fill_counters(struct dp_peer_info *info, const struct peer_stats *s)
+{
+	info->rx_ago_ms = ago_ms(s->last_rx);
+	info->tx_ago_ms = ago_ms(s->last_tx);
+	info->vpn_rx_packets = s->vpn_rx_packets;
+	info->vpn_rx_bytes = s->vpn_rx_bytes;
+	info->vpn_tx_packets = s->vpn_tx_packets;
+	info->vpn_tx_bytes = s->vpn_tx_bytes;
+	info->link_rx_packets = s->link_rx_packets;
+	info->link_rx_bytes = s->link_rx_bytes;
+	info->link_tx_packets = s->link_tx_packets;
+	info->link_tx_bytes = s->link_tx_bytes;
+}
+
+static void fill_key(struct dp_key_info *info, const struct peer *p, enum keyslot slot)
+{
+	struct key *k = keyslots_get(&p->keys, slot);
+
+	if (k == NULL)
+		return;
+	*info = (struct dp_key_info){
+		.present = true,
+		.key_id = k->id,
+		.alg = k->alg,
+		.transmits = keyslots_tx_key(&p->keys) == k,
+		.age_ms = now_ms() - k->born_ms,
+		.tx_ids = pktid_used(&k->tx),
+		.failed = atomic_load_explicit(&k->failed, memory_order_relaxed),
+	};
+	key_lock(k);
+	info->rx_top = k->rx.top;
+	key_unlock(k);
+}
+
+static void fill_tombstone(struct dp_peer_info *info, const struct tombstone *t)
+{
+	struct peer_stats sums = t->sums;
+
+	if (t->peer != NULL)
+		peer_sum(t->peer, &sums);
+	info->gone = true;
+	info->why = t->why;
+	fill_counters(info, &sums);
+}
+
+int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *info)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+	struct peertab_entry *e;
+	struct peer_stats sums;
+
+	*info = (struct dp_peer_info){.id = id};
+	if (inst == NULL || id > WIRE_PEER_MAX)
+		return -ENOENT;
+	if (p == NULL) {
+		e = peertab_entry(&inst->peers, id, false);
+		if (e == NULL || e->tomb == NULL)
+			return -ENOENT;
+		fill_tombstone(info, e->tomb);
+		return 0;
+	}
+	info->remote = p->remote;
+	info->local = p->local;
+	if (p->has_vpn4)
+		info->vpn4 = ip_from_bytes(IP_V4, p->vpn4);
+	if (p->has_vpn6)
+		info->vpn6 = ip_from_bytes(IP_V6, p->vpn6);
+	inner_mac_write(info->mac, p->generation, p->id);
+	info->has_path = atomic_load_explicit(&p->endpoint, memory_order_relaxed) != NULL;
+	info->interval = p->interval;
+	info->timeout = p->timeout;
+	peer_sum(p, &sums);
+	fill_counters(info, &sums);
+	fill_key(&info->key[0], p, KEYSLOT_PRIMARY);
+	fill_key(&info->key[1], p, KEYSLOT_SECONDARY);
+	return 0;
+}
+
+uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
+{
+	struct instance *inst = instance_find(dp, iid);
+
+	return inst == NULL || from > WIRE_PEER_MAX ? DP_NO_PEER : peertab_next(&inst->peers, from);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One remote. Made and freed by the agent; workers hold pointers only between two quiescent states.
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include <sys/queue.h>
+
+#include "crypto/keyslots.h"
+#include "dataplane/dp.h"
+#include "dataplane/endpoint.h"
+#include "dataplane/stats.h"
+
+/* Written by one worker, summed by the agent. UDP payload bytes (link) and inner bytes (vpn). */
+struct peer_stats {
+	alignas(CACHE_LINE) uint64_t last_rx, last_tx; /* TSC; 0: never */
+	uint64_t link_rx_packets, link_rx_bytes, vpn_rx_packets, vpn_rx_bytes;
+	uint64_t link_tx_packets, link_tx_bytes, vpn_tx_packets, vpn_tx_bytes;
+};
+
+struct tombstone;
+
+struct peer {
+	/* read by workers, replaced by the agent */
+	alignas(CACHE_LINE) uint32_t id;
+	uint16_t generation; /* see inner_mac_write() */
+	bool has_vpn4, has_vpn6;
+	uint8_t vpn4[4], vpn6[16];
+	struct keyslots keys;
+	_Atomic(struct endpoint *) endpoint; /* NULL: no path */
+
+	/* written by the worker that proposes a float; cleared by the agent */
+	_Atomic(bool) float_pending;
+
+	/* agent only */
+	alignas(CACHE_LINE) TAILQ_ENTRY(peer) link;
+	struct udp_addr remote, local;
+	uint32_t tid;
+	uint32_t interval, timeout; /* keepalive, seconds */
+	uint64_t since;		    /* TSC from which silence counts */
+	struct tombstone *tomb;	    /* where its last counters go; NULL: nobody wants them */
+	struct dp *dp;
+
+	/* written by their workers */
+	unsigned int nb_stats;
+	struct peer_stats stats[];
+};
+
+/* What stays of a peer until its id is used again: agent only. */
+struct tombstone {
+	TAILQ_ENTRY(tombstone) link; /* on the instance's unreported list while reported is false */
+	uint32_t id;
+	enum dp_gone why;
+	bool reported;
+	struct peer *peer; /* not yet freed: it may still count; NULL: the sums below are final */
+	struct peer_stats sums;
+};
+
+struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers);
+/* Frees keys and endpoint, folds the counters into its tombstone. After quiescence. */
+void peer_free(void *peer);
+
+/* Sums of all workers; last_rx and last_tx are the latest. */
+void peer_sum(const struct peer *p, struct peer_stats *sum);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Peer id (24 bits) -> peer, two levels of 4096. Pages are made when an id in them is first used
+ * and stay until the table goes, so a reader needs two dependent loads and no check of bounds.
+ * Writer: the agent. Readers: workers under QSBR.
+ */
+#ifndef PEERTAB_H
+#define PEERTAB_H
+
+#include <stdatomic.h>
+
+#include "base.h"
+
+#define PEERTAB_BITS 12
+#define PEERTAB_PAGE (1u << PEERTAB_BITS)
+
+struct peer;
+struct tombstone;
+
+struct peertab_entry {
+	_Atomic(struct peer *) peer;
+	struct tombstone *tomb; /* agent only */
+};
+
+struct peertab {
+	_Atomic(struct peertab_entry *) page[PEERTAB_PAGE];
+};
+
+/* Worker. NULL: no such peer. id < 2^24. */
+static inline struct peer *peertab_find(const struct peertab *t, uint32_t id)
+{
+	struct peertab_entry *page =
+		atomic_load_explicit(&t->page[id >> PEERTAB_BITS], memory_order_acquire);
+
+	if (page == NULL)
+		return NULL;
+	return atomic_load_explicit(&page[id & (PEERTAB_PAGE - 1)].peer, memory_order_acquire);
+}
+
+/* Agent. The entry of an id; NULL: its page does not exist (and, with make, cannot). */
+struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id, bool make);
+/* Agent. The smallest id >= from with a peer or a tombstone; UINT32_MAX: none. */
+uint32_t peertab_next(struct peertab *t, uint32_t from);
+/* After quiescence; entries must be empty. */
+void peertab_free(struct peertab *t);
+
+#endif

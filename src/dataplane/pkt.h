@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What we know about this packet so far: one cache line in the mbuf's private area, followed by the
+ * AEAD job. Whoever takes a packet on fills the group it needs; nothing is cleared in between.
+ */
+#ifndef PKT_H
+#define PKT_H
+
+#include <rte_mbuf.h>
+
+#include "crypto/aead.h"
+#include "dataplane/classify.h"
+
+struct endpoint;
+struct instance;
+struct key;
+struct peer;
+
+enum pkt_kind {
+	PKT_FRAME, /* host_in: a frame to send on a port as it is */
+	PKT_INNER, /* host_in: a frame of an instance's device */
+	PKT_PING,  /* inject: a keepalive for peer_id */
+};
+
+struct pkt {
+	/* from decap_submit/encap_submit to the matching finish; valid until the next quiescence */
+	struct peer *peer;
+	struct key *key;
+	union {
+		uint64_t pktid;			 /* decap */
+		const struct endpoint *endpoint; /* encap */
+	};
+	const struct instance *inst;
+
+	/* across rings: ids, never pointers */
+	uint32_t iid;	  /* of the instance, 0: none */
+	uint32_t tid;	  /* CONTROL: the transport */
+	uint32_t peer_id; /* PING */
+	uint8_t kind;	  /* enum pkt_kind */
+	uint8_t port;	  /* it came from, or goes to */
+
+	/* decap: the outer frame */
+	uint8_t family;	  /* enum ip_family */
+	uint8_t dir;	  /* enum aead_dir of the job */
+	uint16_t payload; /* offset of the UDP payload in the frame */
+	uint16_t len;	  /* of the UDP payload */
+
+	alignas(16) struct aead_job job;
+};
+
+static_assert(offsetof(struct pkt, job) <= CACHE_LINE, "what we know fits one line");
+static_assert(sizeof(struct pkt) % RTE_MBUF_PRIV_ALIGN == 0, "size of a private area");
+
+static inline struct pkt *pkt_of(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+static inline struct pkt *pkt_of_job(struct aead_job *j)
+{
+	return (struct pkt *)((char *)j - offsetof(struct pkt, job));
+}
+
+static inline struct rte_mbuf *pkt_mbuf(struct pkt *p)
+{
+	return (struct rte_mbuf *)p - 1;
+}
+
+#endif

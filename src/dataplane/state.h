@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* All that hangs from struct dp: private to src/dataplane. */
+#ifndef STATE_H
+#define STATE_H
+
+#include "dataplane/fib.h"
+#include "dataplane/hostio.h"
+#include "dataplane/peer.h"
+#include "dataplane/peertab.h"
+#include "dataplane/rcu.h"
+#include "dataplane/worker.h"
+
+TAILQ_HEAD(peer_list, peer);
+TAILQ_HEAD(tombstone_list, tombstone);
+
+/* One openvpn process's interface. Made and freed by the agent, read by workers under QSBR. */
+struct instance {
+	uint32_t iid;
+	enum dp_mode mode;
+	_Atomic(struct hostdev *) device;
+	_Atomic(struct fib *) fib; /* NULL: no iroutes */
+	struct peertab peers;
+
+	/* agent only */
+	uint16_t generations;	    /* of peers, for their MACs */
+	struct peer_list peer_list; /* every live peer */
+	struct peer *scan;	    /* where the next liveness scan goes on */
+	struct tombstone_list unreported;
+};
+
+struct transport {
+	bool used, v4_too;
+	uint32_t iid;
+	struct udp_addr local;
+};
+
+struct dp {
+	/* read by workers */
+	_Atomic(struct locals *) locals;
+	_Atomic(struct instance *) instances[DP_MAX_INSTANCES]; /* by iid % DP_MAX_INSTANCES */
+	unsigned int nb_ports, nb_workers;
+	struct port ports[DP_MAX_PORTS];
+	_Atomic(struct hostdev *) mirrors[DP_MAX_PORTS];
+	struct worker **workers;
+	struct hostio hostio;
+	struct waker agent; /* dp_event_fd() */
+	struct rcu rcu;	    /* readers: workers, then host I/O */
+	atomic_bool stop;
+	bool idle_poll, running;
+
+	/* agent only */
+	struct aead *aead;
+	uint32_t max_peers, nb_peers, replay_window;
+	uint32_t next_iid;
+	uint32_t handshake_rate;
+	uint64_t started; /* TSC */
+	struct transport transports[DP_MAX_TRANSPORTS];
+	struct rte_mempool *ping_pool;
+	struct rte_mbuf *event_mbuf; /* behind dp_event.data */
+	unsigned int event_worker;   /* whose rings are read next */
+};
+
+/* The instance of an id, or NULL: it is gone. Any reader, or the agent. */
+static inline struct instance *instance_find(struct dp *dp, uint32_t iid)
+{
+	struct instance *inst =
+		atomic_load_explicit(&dp->instances[iid % DP_MAX_INSTANCES], memory_order_acquire);
+
+	return inst != NULL && inst->iid == iid ? inst : NULL;
+}
+
+/* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
+void peer_end(
+	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
+/* Agent. Forgets the tombstone of an id. */
+void tombstone_drop(struct instance *inst, struct peertab_entry *e);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+
+#include "dataplane/decap.h"
+#include "dataplane/encap.h"
+#include "dataplane/state.h"
+
+#define IDLE_ITERATIONS 200   /* empty ones before a worker sleeps */
+#define IDLE_NS		50000 /* longest sleep: the ports cannot wake us */
+#define DRAIN_US	10000 /* longest wait for the crypto queue in one iteration */
+#define OPENER_BURST	64    /* openers that may come at once */
+
+/* --- the ways out ----------------------------------------------------------------------- */
+
+static void flush_port(struct worker *w, uint8_t port)
+{
+	struct outbox *o = &w->port[port];
+	uint16_t sent = port_tx(&w->dp->ports[port], (uint16_t)w->index, o->pkts, o->n);
+
+	for (; sent < o->n; sent++)
+		drop(w, o->pkts[sent], DROP_PORT_FULL);
+	o->n = 0;
+}
+
+/* Moves an outbox into a ring; true if anything went. */
+static bool flush_ring(
+	struct worker *w, struct outbox *o, struct rte_ring *ring, enum drop_reason full)
+{
+	unsigned int sent;
+	uint16_t n = o->n;
+
+	if (n == 0)
+		return false;
+	sent = rte_ring_sp_enqueue_burst(ring, (void **)o->pkts, n, NULL);
+	o->n = 0;
+	for (unsigned int i = sent; i < n; i++)
+		drop(w, o->pkts[i], full);
+	return sent > 0;
+}
+
+static void flush_host(struct worker *w)
+{
+	w->wake_host |= flush_ring(w, &w->host, w->rings.host_out, DROP_HOST_FULL);
+}
+
+static void flush_exception(struct worker *w)
+{
+	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
+}
+
+void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m)
+{
+	struct outbox *o = &w->port[port];
+
+	o->pkts[o->n++] = m;
+	if (o->n == BURST_MAX)
+		flush_port(w, port);
+}
+
+void worker_send_host(struct worker *w, struct rte_mbuf *m)
+{
+	w->host.pkts[w->host.n++] = m;
+	if (w->host.n == BURST_MAX)
+		flush_host(w);
+}
+
+void worker_send_exception(struct worker *w, struct rte_mbuf *m)
+{
+	w->exception.pkts[w->exception.n++] = m;
+	if (w->exception.n == BURST_MAX)
+		flush_exception(w);
+}
+
+/* Everything out, and the sleepers woken: at most one system call a consumer and iteration. */
+static void flush(struct worker *w)
+{
+	for (unsigned int i = 0; i < w->dp->nb_ports; i++) {
+		if (w->port[i].n > 0)
+			flush_port(w, (uint8_t)i);
+	}
+	flush_host(w);
+	flush_exception(w);
+	if (w->wake_host)
+		waker_wake(&w->dp->hostio.waker);
+	if (w->wake_agent)
+		waker_wake(&w->dp->agent);
+	w->wake_host = w->wake_agent = false;
+}
+
+/* --- one iteration ---------------------------------------------------------------------- */
+
+static unsigned int rx_ports(struct worker *w)
+{
+	struct rte_mbuf *pkts[BURST_MAX];
+	unsigned int total = 0;
+
+	for (unsigned int i = 0; i < w->nb_rx; i++) {
+		uint16_t n = port_rx(w->rx[i].port, w->rx[i].queue, pkts, BURST_MAX);
+
+		if (n == 0)
+			continue;
+		stat_add(&w->stats.rx_packets, n);
+		stat_add(&w->stats.rx_bursts, 1);
+		decap_submit(w, w->rx[i].index, pkts, n);
+		total += n;
+	}
+	return total;
+}
+
+static unsigned int rx_ring(struct worker *w, struct rte_ring *ring)
+{
+	struct rte_mbuf *pkts[BURST_MAX];
+	unsigned int n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, BURST_MAX, NULL);
+
+	if (n > 0)
+		encap_submit(w, pkts, (uint16_t)n);
+	return n;
+}
+
+/* Sorts what the crypto queue has done by direction; order within each is kept. */
+static unsigned int finish_crypto(struct worker *w)
+{
+	struct aead_job *jobs[BURST_MAX];
+	struct pkt *in[BURST_MAX], *out[BURST_MAX];
+	unsigned int total = 0;
+	uint16_t n;
+
+	while ((n = aead_poll(w->aead, jobs, BURST_MAX)) > 0) {
+		uint16_t nb_in = 0, nb_out = 0;
+
+		for (uint16_t i = 0; i < n; i++) {
+			struct pkt *p = pkt_of_job(jobs[i]);
+
+			if (p->dir == AEAD_DECRYPT)
+				in[nb_in++] = p;
+			else
+				out[nb_out++] = p;
+		}
+		if (nb_in > 0)
+			decap_finish(w, in, nb_in);
+		if (nb_out > 0)
+			encap_finish(w, out, nb_out);
+		total += n;
+	}
+	return total;
+}
+
+/*
+ * Reports that this worker holds no pointer into the tables. Jobs in flight hold some, so when the
+ * agent waits for us the crypto queue is emptied first; a device that does not finish in time
+ * keeps us unquiescent, and its keys alive, until it does.
+ */
+static void report_quiescence(struct worker *w)
+{
+	if (aead_inflight(w->aead) > 0) {
+		uint64_t until = w->now + rte_get_tsc_hz() / 1000000 * DRAIN_US;
+
+		if (!rcu_wanted(&w->dp->rcu, w->index))
+			return;
+		while (aead_inflight(w->aead) > 0) {
+			if (finish_crypto(w) == 0 && rte_rdtsc() > until)
+				return;
+		}
+		flush(w);
+	}
+	rcu_quiescent(&w->dp->rcu, w->index);
+}
+
+unsigned int worker_iteration(struct worker *w)
+{
+	unsigned int n;
+
+	w->now = rte_rdtsc();
+	n = rx_ports(w);
+	n += rx_ring(w, w->rings.host_in);
+	n += rx_ring(w, w->rings.inject);
+	n += finish_crypto(w);
+	flush(w);
+	report_quiescence(w);
+	stat_add(&w->stats.iterations, 1);
+	if (n > 0) {
+		stat_add(&w->stats.busy_iterations, 1);
+		stat_add(&w->stats.busy_cycles, rte_rdtsc() - w->now);
+	}
+	return n;
+}
+
+/* --- the lcore -------------------------------------------------------------------------- */
+
+/* Nothing to do and nothing in flight: waits for a ring, or for IDLE_NS. */
+static void worker_sleep(struct worker *w)
+{
+	struct pollfd fd = {.fd = w->waker.fd, .events = POLLIN};
+	const struct timespec limit = {.tv_nsec = IDLE_NS};
+	int ready = 0;
+
+	rcu_offline(&w->dp->rcu, w->index);
+	waker_arm(&w->waker);
+	if (rte_ring_empty(w->rings.host_in) && rte_ring_empty(w->rings.inject))
+		ready = ppoll(&fd, 1, &limit, NULL); /* EINTR is as good as a time-out */
+	waker_disarm(&w->waker);
+	if (ready > 0)
+		waker_clear(&w->waker);
+	rcu_online(&w->dp->rcu, w->index);
+	stat_add(&w->stats.sleeps, 1);
+}
+
+int worker_main(void *arg)
+{
+	struct worker *w = arg;
+	unsigned int idle = 0;
+
+	prctl(PR_SET_TIMERSLACK, 1000); /* ns: the default would double IDLE_NS */
+	w->openers.filled = rte_rdtsc();
+	rcu_online(&w->dp->rcu, w->index);
+	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
+		if (worker_iteration(w) > 0) {
+			idle = 0;
+		} else if (!w->dp->idle_poll && ++idle > IDLE_ITERATIONS &&
+			aead_inflight(w->aead) == 0) {
+			worker_sleep(w);
+		}
+	}
+	rcu_offline(&w->dp->rcu, w->index);
+	return 0;
+}
+
+int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore)
+{
+	uint64_t hz = rte_get_tsc_hz();
+	int ret;
+
+	w->dp = dp;
+	w->index = index;
+	w->lcore = lcore;
+	w->ip_id = (uint16_t)rte_rdtsc();
+	if (dp->handshake_rate > 0) {
+		w->openers.cost = hz * dp->nb_workers / dp->handshake_rate;
+		w->openers.depth = w->openers.credit = w->openers.cost * OPENER_BURST;
+	}
+	ret = waker_init(&w->waker);
+	if (ret == 0)
+		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));
+	if (ret == 0)
+		ret = aead_queue_new(dp->aead, index, &w->aead);
+	return ret;
+}
+
+void worker_fini(struct worker *w)
+{
+	struct aead_job *jobs[BURST_MAX];
+	uint16_t n;
+
+	while (w->aead != NULL && (n = aead_poll(w->aead, jobs, BURST_MAX)) > 0) {
+		for (uint16_t i = 0; i < n; i++)
+			rte_pktmbuf_free(pkt_mbuf(pkt_of_job(jobs[i])));
+	}
+	if (w->aead != NULL)
+		aead_queue_free(w->aead);
+	rings_free(&w->rings);
+	waker_fini(&w->waker);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker lcore: run to completion. worker_iteration() is the table of contents of the packet's
+ * path; decap.c and encap.c are its chapters.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "dataplane/exception.h"
+#include "dataplane/pkt.h"
+#include "dataplane/port.h"
+#include "dataplane/stats.h"
+
+#define BURST_MAX 64 /* packets one step handles at most */
+
+struct dp;
+struct peer_stats;
+
+/* Packets on their way out, sent when full and at the end of the iteration. */
+struct outbox {
+	uint16_t n;
+	struct rte_mbuf *pkts[BURST_MAX];
+};
+
+/* Token bucket in TSC cycles: no division. */
+struct bucket {
+	uint64_t credit, filled; /* cycles saved up; TSC of the last fill */
+	uint64_t cost,
+		depth; /* cycles a token costs, and the most that is saved; cost 0: no limit */
+};
+
+struct worker {
+	struct dp *dp;
+	unsigned int index, lcore;
+	uint64_t now; /* TSC at the start of the iteration */
+	struct aead_queue *aead;
+
+	unsigned int nb_rx;
+	struct {
+		const struct port *port;
+		uint8_t index;
+		uint16_t queue;
+	} rx[DP_MAX_PORTS];
+
+	struct rings rings;
+	struct waker waker;
+	struct bucket openers;
+	uint16_t ip_id; /* identification of the next outer IPv4 packet */
+	bool wake_host, wake_agent;
+	struct outbox host, exception, port[DP_MAX_PORTS];
+
+	struct thread_stats stats;
+};
+
+/* The packet ends here. */
+static inline void drop(struct worker *w, struct rte_mbuf *m, enum drop_reason why)
+{
+	stat_add(&w->stats.drops[why], 1);
+	rte_pktmbuf_free(m);
+}
+
+int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore);
+void worker_fini(struct worker *w);
+
+/* One turn. Packets moved; 0: nothing to do. */
+unsigned int worker_iteration(struct worker *w);
+/* The lcore's function: iterates until dp_stop(). arg: struct worker. */
+int worker_main(void *arg);
+
+/* Each consumes the packet; a full outbox is flushed on the way. */
+void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m);
+void worker_send_host(struct worker *w, struct rte_mbuf *m);	  /* pkt: iid, port */
+void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
+
+#endif
