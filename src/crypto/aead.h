@@ -23,6 +23,7 @@
 
 #define AEAD_TAG_LEN	 16
 #define AEAD_NONCE_LEN	 12
+#define AEAD_AAD_LEN	 8 /* what sessions are made for; aad_len of every job */
 #define AEAD_KEY_MAX	 32
 #define AEAD_MAX_DEVICES 8
 #define AEAD_BURST_MAX	 64 /* jobs one aead_submit() takes at most */
@@ -43,7 +44,7 @@ enum aead_status { AEAD_OK = 0, AEAD_AUTH_FAILED = 1, AEAD_DEVICE_ERROR = 2 };
 struct aead_job {
 	uint8_t *text; /* ciphertext becomes plaintext or the other way round; may be 0 bytes */
 	uint8_t *tag;  /* AEAD_TAG_LEN bytes: written by encrypt, checked by decrypt */
-	void *buf;     /* the mbuf that holds text and tag in its only segment */
+	void *buf;     /* the mbuf whose only segment holds the tag and, within data_len, text */
 	uint16_t len;  /* of text, bytes */
 	uint8_t aad_len;
 	uint8_t status;		     /* enum aead_status, set when aead_poll() returns the job */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "crypto/key.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t key_size(uint32_t replay_window)
+{
+	size_t size = offsetof(struct key, rx) + replay_size(replay_window);
+
+	return (size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+static void wipe_free(struct key *k, size_t size)
+{
+	explicit_bzero(k, size);
+	free(k);
+}
+
+int key_new(struct aead *a, const struct key_material *m, uint32_t replay_window, uint64_t now_ms,
+	struct key **out)
+{
+	size_t size = key_size(replay_window);
+	struct key *k;
+	int ret;
+
+	if (!replay_window_valid(replay_window))
+		return -EINVAL;
+	k = aligned_alloc(CACHE_LINE, size);
+	if (k == NULL)
+		return -ENOMEM;
+	memset(k, 0, size);
+	k->id = m->key_id;
+	k->alg = (uint8_t)m->alg;
+	memcpy(k->encrypt_tail, m->encrypt_tail, sizeof(k->encrypt_tail));
+	memcpy(k->decrypt_tail, m->decrypt_tail, sizeof(k->decrypt_tail));
+	k->born_ms = now_ms;
+	atomic_flag_clear(&k->lock);
+	pktid_init(&k->tx, 1, PKTID_MAX_CLASSIC);
+	replay_init(&k->rx, replay_window);
+
+	ret = aead_session_new(a, m->alg, AEAD_ENCRYPT, m->encrypt, &k->encrypt);
+	if (ret < 0)
+		goto free_key;
+	ret = aead_session_new(a, m->alg, AEAD_DECRYPT, m->decrypt, &k->decrypt);
+	if (ret < 0)
+		goto free_encrypt;
+	*out = k;
+	return 0;
+
+free_encrypt:
+	aead_session_free(a, k->encrypt);
+free_key:
+	wipe_free(k, size);
+	return ret;
+}
+
+void key_free(struct aead *a, struct key *k)
+{
+	if (k == NULL)
+		return;
+	aead_session_free(a, k->encrypt);
+	aead_session_free(a, k->decrypt);
+	wipe_free(k, key_size(k->rx.window));
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ring has exactly as many bits as the window has ids, so inside the window every id has a bit
+ * of its own, and the edge is exact. Sliding forgets the ids that leave, which are the bits of the
+ * ids passed over: whole words in between, masks at both ends.
+ */
+#include "crypto/replay.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define WORD_BITS 64u
+
+static inline uint64_t *word(struct replay *r, uint64_t id)
+{
+	return &r->seen[(id & (r->window - 1)) / WORD_BITS];
+}
+
+static inline uint64_t bit(uint64_t id)
+{
+	return 1ull << (id % WORD_BITS);
+}
+
+bool replay_window_valid(uint32_t window)
+{
+	return window >= REPLAY_WINDOW_MIN && window <= REPLAY_WINDOW_MAX &&
+		(window & (window - 1)) == 0;
+}
+
+size_t replay_size(uint32_t window)
+{
+	return sizeof(struct replay) + window / 8;
+}
+
+void replay_init(struct replay *r, uint32_t window)
+{
+	assert(replay_window_valid(window));
+	r->top = 0;
+	r->window = window;
+	memset(r->seen, 0, window / 8);
+}
+
+enum replay_verdict replay_check(const struct replay *r, uint64_t id)
+{
+	if (id > r->top)
+		return REPLAY_FRESH;
+	if (id == 0)
+		return REPLAY_ZERO;
+	if (r->top - id >= r->window)
+		return REPLAY_TOO_OLD;
+	if (r->seen[(id & (r->window - 1)) / WORD_BITS] & bit(id))
+		return REPLAY_REPEATED;
+	return REPLAY_FRESH;
+}
+
+/* Makes id the top: clears the bits of all ids after the old top, up to and including id. */
+static void slide(struct replay *r, uint64_t id)
+{
+	uint64_t from = r->top + 1;
+	uint64_t keep = bit(from) - 1; /* of the first word: what lies before from */
+
+	if (id - r->top >= r->window) {
+		memset(r->seen, 0, r->window / 8);
+		r->top = id;
+		return;
+	}
+	for (; from / WORD_BITS < id / WORD_BITS; from += WORD_BITS) {
+		*word(r, from) &= keep;
+		keep = 0;
+	}
+	/* Of the last word: also what lies behind id, ids of one window earlier. */
+	*word(r, id) &= keep | ~(bit(id) | (bit(id) - 1));
+	r->top = id;
+}
+
+enum replay_verdict replay_commit(struct replay *r, uint64_t id)
+{
+	enum replay_verdict verdict = replay_check(r, id);
+
+	if (verdict != REPLAY_FRESH)
+		return verdict;
+	if (id > r->top)
+		slide(r, id);
+	*word(r, id) |= bit(id);
+	return REPLAY_FRESH;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * key.c with the AEAD of a real device. It is pure code, but what it does is to own two sessions,
+ * and a stand-in for them would only repeat what the test believes; so it is tested in this tier.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "crypto/key.h"
+#include "rig.h"
+
+static uint32_t sessions_in_use(struct aead *a)
+{
+	struct aead_device_info info;
+
+	aead_device_info(a, 0, &info);
+	return info.sessions;
+}
+
+static struct aead *device(unsigned int sessions)
+{
+	struct aead *a;
+
+	assert_int_equal(rig_aead("crypto_aesni_gcm", AEAD_MODE_AUTO, 1, sessions, &a), 0);
+	return a;
+}
+
+static struct key_material material(void)
+{
+	struct key_material m = {.key_id = 5, .alg = AEAD_AES_256_GCM};
+
+	rig_bytes(m.encrypt, sizeof(m.encrypt), 1);
+	rig_bytes(m.decrypt, sizeof(m.decrypt), 2);
+	rig_bytes(m.encrypt_tail, sizeof(m.encrypt_tail), 3);
+	rig_bytes(m.decrypt_tail, sizeof(m.decrypt_tail), 4);
+	return m;
+}
+
+static void key_is_born_unused_and_unconfirmed(void **state)
+{
+	const struct key_material m = material();
+	struct aead *a = device(4);
+	struct key *k;
+	uint64_t first;
+
+	(void)state;
+	assert_int_equal(key_new(a, &m, 8192, 123456, &k), 0);
+	assert_int_equal((uintptr_t)k % CACHE_LINE, 0);
+	assert_int_equal(k->id, 5);
+	assert_int_equal(k->alg, AEAD_AES_256_GCM);
+	assert_false(atomic_load(&k->confirmed));
+	assert_int_equal(k->born_ms, 123456);
+	assert_int_equal(atomic_load(&k->failed), 0);
+	assert_memory_equal(k->encrypt_tail, m.encrypt_tail, KEY_NONCE_TAIL_LEN);
+	assert_memory_equal(k->decrypt_tail, m.decrypt_tail, KEY_NONCE_TAIL_LEN);
+	assert_int_equal(pktid_reserve(&k->tx, 1, &first), 1);
+	assert_int_equal(first, 1);
+	assert_true(k->tx.limit == PKTID_MAX_CLASSIC);
+	key_lock(k);
+	assert_int_equal(replay_commit(&k->rx, 8193), REPLAY_FRESH);
+	assert_int_equal(replay_commit(&k->rx, 2), REPLAY_FRESH);
+	assert_int_equal(replay_commit(&k->rx, 1), REPLAY_TOO_OLD);
+	key_unlock(k);
+	key_lock(k); /* was free again */
+	key_unlock(k);
+	assert_int_equal(sessions_in_use(a), 2);
+	key_free(a, k);
+	assert_int_equal(sessions_in_use(a), 0);
+	key_free(a, NULL);
+	aead_free(a);
+}
+
+/* Encrypts with the encrypt key, and opens what the peer encrypted with ours to decrypt. */
+static void key_uses_each_half_for_its_direction(void **state)
+{
+	const struct key_material m = material();
+	struct rig_packets *p = rig_packets_new(1);
+	uint8_t text[100], sealed[100], nonce[AEAD_NONCE_LEN] = {7}, aad[AEAD_AAD_LEN] = {9};
+	uint8_t tag[AEAD_TAG_LEN];
+	struct aead *a = device(4);
+	struct aead_queue *q;
+	struct key *k;
+
+	(void)state;
+	rig_bytes(text, sizeof(text), 11);
+	assert_int_equal(key_new(a, &m, 64, 0, &k), 0);
+	assert_int_equal(aead_queue_new(a, 0, &q), 0);
+
+	memcpy(sealed, text, sizeof(text));
+	rig_seal(m.alg, m.encrypt, nonce, aad, sealed, sizeof(sealed), tag);
+	rig_load(p, 0, nonce, aad, text, sizeof(text), NULL);
+	rig_pass(q, k->encrypt, p->jobs, 1, 1);
+	assert_memory_equal(p->jobs[0]->text, sealed, sizeof(sealed));
+	assert_memory_equal(p->jobs[0]->tag, tag, sizeof(tag));
+
+	memcpy(sealed, text, sizeof(text));
+	rig_seal(m.alg, m.decrypt, nonce, aad, sealed, sizeof(sealed), tag);
+	rig_load(p, 0, nonce, aad, sealed, sizeof(sealed), tag);
+	rig_pass(q, k->decrypt, p->jobs, 1, 1);
+	assert_int_equal(p->jobs[0]->status, AEAD_OK);
+	assert_memory_equal(p->jobs[0]->text, text, sizeof(text));
+
+	aead_queue_free(q);
+	key_free(a, k);
+	aead_free(a);
+	rig_packets_free(p);
+}
+
+static void key_that_cannot_be_made_leaves_nothing(void **state)
+{
+	struct key_material m = material();
+	struct aead *a = device(3);
+	struct key *k;
+	struct key *none = NULL;
+
+	(void)state;
+	assert_int_equal(key_new(a, &m, 100, 0, &none), -EINVAL);
+	m.alg = AEAD_CHACHA20_POLY1305; /* not on this device */
+	assert_int_equal(key_new(a, &m, 64, 0, &none), -ENOTSUP);
+	m.alg = AEAD_AES_128_GCM;
+	assert_int_equal(key_new(a, &m, 64, 0, &k), 0);
+	assert_int_equal(
+		key_new(a, &m, 64, 0, &none), -ENOMEM); /* one session left, it needs two */
+	assert_null(none);
+	assert_int_equal(sessions_in_use(a), 2);
+	key_free(a, k);
+	assert_int_equal(key_new(a, &m, 64, 0, &k), 0);
+	key_free(a, k);
+	assert_int_equal(sessions_in_use(a), 0);
+	aead_free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(key_is_born_unused_and_unconfirmed),
+		cmocka_unit_test(key_uses_each_half_for_its_direction),
+		cmocka_unit_test(key_that_cannot_be_made_leaves_nothing),
+	};
+	int failed;
+
+	rig_start();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rig_stop();
+	return failed;
+}
