@@ -6,6 +6,7 @@
 #ifndef AGENT_H
 #define AGENT_H
 
+#include "control/counts.h"
 #include "dataplane/dp.h"
 
 struct agent;
@@ -41,6 +42,8 @@ struct agent_instance_info {
 };
 /* The i-th attached openvpn process; false: there are not that many. */
 bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_info *info);
+/* What the agent dropped. */
+const struct control_counts *agent_counts(const struct agent *a);
 struct dp *agent_dp(struct agent *a);
 struct aead *agent_aead(struct agent *a);
 

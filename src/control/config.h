@@ -38,6 +38,7 @@ struct config {
 	unsigned int nb_ports;
 	struct config_crypto *crypto; /* 1..8; default crypto_aesni_gcm then crypto_aesni_mb */
 	unsigned int nb_crypto;
+	unsigned int workers;	 /* first so many worker lcores; 0: all of them; the rest is for crypto */
 	uint32_t max_peers;	 /* 1..1000000; default 4096 */
 	uint32_t replay_window;	 /* power of two, 64..65536; default 8192 */
 	uint32_t handshake_rate; /* openers a second towards openvpn; default 1000; 0: no limit */

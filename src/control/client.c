@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/nsfs.h>
+
+#include "control/conn.h"
+#include "control/dco_v2.h"
+#include "control/sockets.h"
+#include "log.h"
+#include "ovpn-dpdk/shim_proto.h"
+
+#define REQUEST_BURST 8 /* of one process in one turn of the loop */
+#define DUMP_BURST    4 /* datagrams */
+
+/* A dump of peers under way: where it is, and for which request. */
+struct dump {
+	bool active;
+	struct shim_hdr shim;
+	struct nl_request request;
+	uint32_t ifindex;
+	uint32_t next; /* peer id; DP_NO_PEER: only the end is left */
+};
+
+struct client {
+	struct conn conn;
+	struct client_env *env;
+	struct sockets *sockets;
+	struct dump dump;
+	bool hello;
+	bool end_when_sent;
+	int netns_fd;
+	uint32_t pid;
+	char program[32];
+};
+
+/* Requests wait while an answer is not out: openvpn reads answers in order. */
+static void want(struct client *c)
+{
+	bool busy = conn_is_full(&c->conn) || c->dump.active;
+
+	loop_want(c->env->loop, &c->conn.src, busy ? EPOLLOUT : EPOLLIN);
+	if (c->end_when_sent && !conn_is_full(&c->conn))
+		c->conn.ended = true;
+}
+
+static void answer(struct client *c, const struct shim_hdr *request, uint16_t flags, int error,
+	const void *body, size_t len)
+{
+	conn_answer(&c->conn, request, flags, error, body, len);
+}
+
+/* --- netlink ---------------------------------------------------------------------------- */
+
+static bool is_own(const struct client *c, uint32_t ifindex)
+{
+	const struct iface *in = sockets_iface(c->sockets);
+
+	return in != NULL && ifindex != 0 && iface_ifindex(in) == ifindex;
+}
+
+/* Sends what o holds, if anything, and then the acknowledgement. */
+static void answer_netlink(struct client *c, const struct shim_hdr *h, const struct nl_request *r,
+	struct nl_out *o, int err, const char *why)
+{
+	if (err == 0 && o->len != 0) {
+		bool more = nl_request_wants_ack(r);
+
+		answer(c, h, more ? 0 : SHIM_LAST, 0, o->buf, o->len);
+		if (!more)
+			return;
+	}
+	o->len = 0;
+	if (err != 0 || nl_request_wants_ack(r))
+		nl_put_ack(o, r, err, why);
+	answer(c, h, SHIM_LAST, 0, o->buf, o->len);
+}
+
+/* As many peers as one datagram holds. */
+static void dump_fill(struct client *c, struct nl_out *o)
+{
+	struct dp *dp = c->env->dp;
+	uint32_t iid = iface_iid(sockets_iface(c->sockets));
+	struct dump *d = &c->dump;
+	struct dp_peer_info info;
+
+	for (;;) {
+		d->next = dp_peer_next(dp, iid, d->next);
+		if (d->next == DP_NO_PEER)
+			return;
+		if (dp_peer_get(dp, iid, d->next, &info) == 0 &&
+			!dco_v2_put_peer(o, &d->request, d->ifindex, &info))
+			return;
+		d->next++;
+	}
+}
+
+static void dump_some(struct client *c)
+{
+	struct dump *d = &c->dump;
+	struct nl_out o;
+
+	for (unsigned int i = 0; i < DUMP_BURST && d->active && !conn_is_full(&c->conn); i++) {
+		o.len = 0;
+		if (d->next != DP_NO_PEER)
+			dump_fill(c, &o);
+		if (o.len == 0) {
+			nl_put_done(&o, &d->request);
+			d->active = false;
+		}
+		answer(c, &d->shim, d->active ? 0 : SHIM_LAST, 0, o.buf, o.len);
+	}
+}
+
+static void dump_start(
+	struct client *c, const struct shim_hdr *h, const struct nl_request *r, uint32_t ifindex)
+{
+	/* a dump is never refused: newer openvpn restarts over that. No such device: no peers */
+	c->dump = (struct dump){
+		.active = true,
+		.shim = *h,
+		.request = *r,
+		.ifindex = ifindex,
+		.next = is_own(c, ifindex) ? 0 : DP_NO_PEER,
+	};
+	c->dump.request.attrs = NULL; /* points into the record */
+	dump_some(c);
+}
+
+static int get_peer(struct client *c, const struct nl_request *r, const struct dco_request *q,
+	struct nl_out *o, const char **why)
+{
+	struct dp_peer_info info;
+	int ret = dp_peer_get(c->env->dp, iface_iid(sockets_iface(c->sockets)), q->peer_id, &info);
+
+	if (ret < 0)
+		*why = "no such peer";
+	else
+		dco_v2_put_peer(o, r, q->ifindex, &info);
+	return ret;
+}
+
+static int do_request(struct client *c, const struct nl_request *r, const struct dco_request *q,
+	struct nl_out *o, const char **why)
+{
+	struct udp_addr local = {0};
+
+	if (!is_own(c, q->ifindex)) {
+		*why = "no device of this process has that interface index";
+		/* refused, it would end openvpn; without a device there is no peer to end */
+		return q->verb == DCO_NEW_KEY ? 0 : -EINVAL;
+	}
+	if (q->verb == DCO_GET_PEER)
+		return get_peer(c, r, q, o, why);
+	if (q->verb == DCO_NEW_PEER && !q->new_peer.has_remote) {
+		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
+		return -EINVAL;
+	}
+	if (q->verb == DCO_NEW_PEER && sockets_peer_local(c->sockets, &q->new_peer, &local) < 0) {
+		*why = "the peer's socket is not a bound UDP socket of this process";
+		return -EINVAL;
+	}
+	return iface_do(sockets_iface(c->sockets), q, &local, why);
+}
+
+static void on_dco(struct client *c, const struct shim_hdr *h, const struct nl_request *r)
+{
+	struct dco_request q;
+	struct nl_out o = {.len = 0};
+	const char *why = NULL;
+	int err = dco_v2_read(r, &q, &why);
+
+	if (err == 0 && q.verb == DCO_DUMP_PEERS) {
+		dump_start(c, h, r, q.ifindex);
+	} else {
+		if (err == 0)
+			err = do_request(c, r, &q, &o, &why);
+		answer_netlink(c, h, r, &o, err, why);
+	}
+	dco_request_wipe(&q);
+}
+
+static void on_netlink(struct client *c, const struct shim_hdr *h, const uint8_t *body)
+{
+	static const struct nl_family *const families[] = {&nl_ctrl_family, &dco_v2_family};
+	struct nl_request r;
+	struct nl_out o = {.len = 0};
+	int ret = nl_request_read(body, h->len, &r);
+
+	if (ret == -EBADMSG || !sockets_has_genl(c->sockets, h->id)) {
+		answer(c, h, SHIM_LAST, -EINVAL, NULL, 0);
+	} else if (ret < 0) {
+		answer_netlink(c, h, &r, &o, ret, "not one generic netlink request");
+	} else if (r.hdr.nlmsg_type == dco_v2_family.id) {
+		on_dco(c, h, &r);
+	} else if (r.hdr.nlmsg_type == nl_ctrl_family.id) {
+		ret = nl_ctrl_answer(&r, families, ARRAY_LEN(families), &o);
+		/* a dump has its own end */
+		if (ret == 0 && nl_request_is_dump(&r))
+			answer(c, h, SHIM_LAST, 0, o.buf, o.len);
+		else
+			answer_netlink(c, h, &r, &o, ret, NULL);
+	} else {
+		answer_netlink(c, h, &r, &o, -ENOENT, "no such family");
+	}
+}
+
+/* --- the shim's other requests ----------------------------------------------------------- */
+
+static void refuse_hello(struct client *c, const struct shim_hdr *h, const char *why)
+{
+	log_warn("refused %s[%u]: %s", c->program, c->pid, why);
+	answer(c, h, SHIM_LAST, -EPROTO, why, strlen(why));
+	c->end_when_sent = true;
+}
+
+static void on_hello(struct client *c, const struct shim_hdr *h, const uint8_t *body, int *fd)
+{
+	struct shim_hello hello;
+	const struct shim_hello ours = {
+		.version = SHIM_VERSION, .pid = (uint32_t)getpid(), .program = "ovpn-dpdkd"};
+
+	memcpy(&hello, body, sizeof(hello));
+	c->pid = hello.pid;
+	memcpy(c->program, hello.program, sizeof(c->program) - 1);
+	for (char *p = c->program; *p != '\0'; p++) /* it goes into log lines */
+		*p = *p > ' ' && *p < 127 ? *p : '?';
+	if (c->hello) {
+		refuse_hello(c, h, "a second HELLO");
+	} else if (hello.version != SHIM_VERSION) {
+		refuse_hello(c, h,
+			"shim and daemon are of different versions: restart both after an upgrade");
+	} else if (*fd < 0 || ioctl(*fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		refuse_hello(c, h, "HELLO without a network namespace");
+	} else {
+		c->hello = true;
+		c->netns_fd = *fd;
+		*fd = -1;
+		log_info("%s[%u] attached", c->program, c->pid);
+		answer(c, h, SHIM_LAST, 0, &ours, sizeof(ours));
+	}
+}
+
+static void on_link_new(struct client *c, const struct shim_hdr *h, const uint8_t *body)
+{
+	struct shim_link link;
+	int ret = -EINVAL;
+
+	memcpy(&link, body, sizeof(link));
+	link.name[sizeof(link.name) - 1] = '\0';
+	link.kind[sizeof(link.kind) - 1] = '\0';
+	if (strcmp(link.kind, "ovpn-dco") != 0)
+		ret = -EOPNOTSUPP;
+	else if (link.mode == DP_MODE_P2P || link.mode == DP_MODE_MP)
+		ret = sockets_link(c->sockets, (enum dp_mode)link.mode, c->netns_fd, link.name);
+	if (ret < 0) {
+		answer(c, h, SHIM_LAST, ret, NULL, 0);
+		return;
+	}
+	link.ifindex = iface_ifindex(sockets_iface(c->sockets));
+	answer(c, h, SHIM_LAST, 0, &link, sizeof(link));
+}
+
+static int on_link_del(struct client *c, const uint8_t *body)
+{
+	struct shim_link link;
+
+	memcpy(&link, body, sizeof(link));
+	return sockets_unlink(c->sockets, link.ifindex);
+}
+
+static int on_open(struct client *c, const struct shim_hdr *h, const uint8_t *body, int *fd)
+{
+	struct shim_open o;
+	int taken = *fd;
+
+	memcpy(&o, body, sizeof(o));
+	*fd = -1;
+	return sockets_open(c->sockets, h->id, &o, taken);
+}
+
+static void on_bind(struct client *c, const struct shim_hdr *h, const uint8_t *body)
+{
+	struct shim_addr wish = {0};
+	struct shim_addr bound;
+	int ret;
+
+	if (h->type == SHIM_BIND) {
+		memcpy(&wish, body, sizeof(wish));
+		ret = sockets_bind(c->sockets, h->id, &wish, &bound);
+	} else {
+		ret = sockets_name(c->sockets, h->id, &bound);
+	}
+	answer(c, h, SHIM_LAST, ret, &bound, ret == 0 ? sizeof(bound) : 0);
+}
+
+static int on_setopt(struct client *c, const struct shim_hdr *h, const uint8_t *body)
+{
+	struct shim_opt o;
+
+	memcpy(&o, body, sizeof(o));
+	return sockets_setopt(c->sockets, h->id, &o);
+}
+
+/* fd: what came with the record, or -1; who keeps it sets it to -1. */
+static void on_request(struct client *c, const struct shim_hdr *h, const uint8_t *body, int *fd)
+{
+	switch (h->type) {
+	case SHIM_HELLO:
+		on_hello(c, h, body, fd);
+		break;
+	case SHIM_OPEN:
+		answer(c, h, SHIM_LAST, on_open(c, h, body, fd), NULL, 0);
+		break;
+	case SHIM_CLOSE:
+		answer(c, h, SHIM_LAST, sockets_close(c->sockets, h->id), NULL, 0);
+		break;
+	case SHIM_BIND:
+	case SHIM_GETNAME:
+		on_bind(c, h, body);
+		break;
+	case SHIM_SETOPT:
+		answer(c, h, SHIM_LAST, on_setopt(c, h, body), NULL, 0);
+		break;
+	case SHIM_NETLINK:
+		on_netlink(c, h, body);
+		break;
+	case SHIM_LINK_NEW:
+		on_link_new(c, h, body);
+		break;
+	case SHIM_LINK_DEL:
+		answer(c, h, SHIM_LAST, on_link_del(c, body), NULL, 0);
+		break;
+	}
+}
+
+/* --- the connection --------------------------------------------------------------------- */
+
+/* True: the record is one of the protocol's, in its place, and as long as its kind is. */
+static bool well_formed(const struct client *c, const struct shim_hdr *h, size_t len)
+{
+	static const struct {
+		bool variable;
+		size_t len;
+	} bodies[] = {
+		[SHIM_HELLO] = {.len = sizeof(struct shim_hello)},
+		[SHIM_OPEN] = {.len = sizeof(struct shim_open)},
+		[SHIM_CLOSE] = {.len = 0},
+		[SHIM_BIND] = {.len = sizeof(struct shim_addr)},
+		[SHIM_GETNAME] = {.len = 0},
+		[SHIM_SETOPT] = {.len = sizeof(struct shim_opt)},
+		[SHIM_NETLINK] = {.variable = true},
+		[SHIM_LINK_NEW] = {.len = sizeof(struct shim_link)},
+		[SHIM_LINK_DEL] = {.len = sizeof(struct shim_link)},
+	};
+
+	if (len < sizeof(*h) || h->magic != SHIM_MAGIC || h->len != len - sizeof(*h))
+		return false;
+	if (h->type < SHIM_HELLO || h->type >= ARRAY_LEN(bodies))
+		return false;
+	/* the first word of all is HELLO; another version's may have another length */
+	if (!c->hello)
+		return h->type == SHIM_HELLO && h->len >= sizeof(struct shim_hello);
+	return bodies[h->type].variable || h->len == bodies[h->type].len;
+}
+
+/* False: nothing more to read now. */
+static bool read_request(struct client *c)
+{
+	struct shim_hdr h;
+	int fd;
+	ssize_t n = conn_receive(&c->conn, &fd);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return false;
+	if (n <= 0) {
+		c->conn.ended = true;
+		return false;
+	}
+	memcpy(&h, c->conn.record, (size_t)n < sizeof(h) ? (size_t)n : sizeof(h));
+	if (well_formed(c, &h, (size_t)n)) {
+		on_request(c, &h, c->conn.record + sizeof(h), &fd);
+	} else {
+		if (log_limit_pass(&c->env->broken))
+			log_warn("%s[%u] sent a record that is none: connection closed",
+				c->program[0] != '\0' ? c->program : "a process", c->pid);
+		c->conn.ended = true;
+	}
+	if (fd >= 0)
+		close(fd);
+	explicit_bzero(c->conn.record, (size_t)n); /* it may have held a key */
+	return true;
+}
+
+static void conn_ready(struct source *src, uint32_t events)
+{
+	struct client *c = source_owner(src, struct client, conn.src);
+
+	if (events & EPOLLOUT) {
+		conn_flush(&c->conn);
+		dump_some(c);
+	} else if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
+		c->conn.ended = true;
+	}
+	for (unsigned int i = 0; i < REQUEST_BURST && events & EPOLLIN; i++) {
+		if (c->conn.ended || c->end_when_sent || conn_is_full(&c->conn) || c->dump.active)
+			break;
+		if (!read_request(c))
+			break;
+	}
+	want(c);
+}
+
+int client_new(struct client_env *env, int fd, struct client **out)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	int ret = -ENOMEM;
+
+	if (c == NULL)
+		goto close_fd;
+	c->env = env;
+	c->netns_fd = -1;
+	conn_init(&c->conn);
+	ret = sockets_new(env->dp, env->h, env->loop, env->counts, &c->sockets);
+	if (ret < 0)
+		goto free_c;
+	ret = loop_add(env->loop, &c->conn.src, fd, EPOLLIN, conn_ready);
+	if (ret < 0)
+		goto free_sockets;
+	*out = c;
+	return 0;
+free_sockets:
+	sockets_free(c->sockets);
+free_c:
+	free(c);
+close_fd:
+	close(fd);
+	return ret;
+}
+
+void client_free(struct client *c)
+{
+	if (c->hello)
+		log_info("%s[%u] detached", c->program, c->pid);
+	sockets_free(c->sockets);
+	conn_close(&c->conn, c->env->loop);
+	if (c->netns_fd >= 0)
+		close(c->netns_fd);
+	free(c);
+}
+
+bool client_ended(const struct client *c)
+{
+	return c->conn.ended;
+}
+
+bool client_event(struct client *c, const struct dp_event *ev)
+{
+	const struct iface *in = sockets_iface(c->sockets);
+
+	if (in == NULL || iface_iid(in) != ev->iid)
+		return false;
+	if (ev->type == DP_EVENT_CONTROL)
+		sockets_deliver(c->sockets, ev, hostif_port_ifindex(c->env->h, ev->port));
+	else
+		c->env->counts->floats++;
+	return true;
+}
+
+void client_refresh(struct client *c, bool all)
+{
+	struct iface *in = sockets_iface(c->sockets);
+
+	if (in != NULL)
+		iface_refresh(in, all);
+}
+
+bool client_work(struct client *c)
+{
+	struct iface *in = sockets_iface(c->sockets);
+	bool more;
+
+	if (in == NULL)
+		return false;
+	more = sockets_notify(c->sockets);
+	return iface_refresh_some(in) || more;
+}
+
+void client_info(const struct client *c, struct agent_instance_info *info)
+{
+	const struct iface *in = sockets_iface(c->sockets);
+
+	*info = (struct agent_instance_info){.iid = UINT32_MAX, .pid = c->pid};
+	memcpy(info->program, c->program, sizeof(info->program));
+	info->nb_locals = sockets_locals(c->sockets, info->local, ARRAY_LEN(info->local));
+	if (in == NULL)
+		return;
+	info->iid = iface_iid(in);
+	strncpy(info->device, iface_name(in), sizeof(info->device) - 1);
+	info->ifindex = iface_ifindex(in);
+	info->multi_peer = iface_mode(in) == DP_MODE_MP;
+	info->peers = iface_nb_peers(in);
+}

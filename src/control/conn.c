@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A record that found the connection full. */
+struct unsent {
+	struct unsent *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+void conn_init(struct conn *c)
+{
+	c->src.fd = -1;
+	c->last = &c->first;
+}
+
+void conn_close(struct conn *c, struct loop *l)
+{
+	loop_close(l, &c->src);
+	while (c->first != NULL) {
+		struct unsent *u = c->first;
+
+		c->first = u->next;
+		free(u);
+	}
+	c->last = &c->first;
+}
+
+ssize_t conn_receive(struct conn *c, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))]; /* the kernel closes what has no room */
+	} control;
+	struct iovec iov = {.iov_base = c->record, .iov_len = sizeof(c->record)};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_LEN(sizeof(int))};
+	const struct cmsghdr *cm;
+	ssize_t n = recvmsg(c->src.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*fd = -1;
+	if (n < 0)
+		return -errno;
+	cm = CMSG_FIRSTHDR(&m);
+	if (cm != NULL && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
+		cm->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(cm), sizeof(int));
+	return n;
+}
+
+/* 0; -EAGAIN; another error ends the connection. */
+static int send_now(struct conn *c, struct iovec *iov, size_t nb_iov)
+{
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = nb_iov};
+
+	if (sendmsg(c->src.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	if (errno == EAGAIN || errno == EINTR)
+		return -EAGAIN;
+	c->ended = true;
+	return -errno;
+}
+
+static void keep_unsent(struct conn *c, const struct shim_hdr *h, const void *body)
+{
+	struct unsent *u = malloc(sizeof(*u) + sizeof(*h) + h->len);
+
+	if (u == NULL) {
+		c->ended = true;
+		return;
+	}
+	u->next = NULL;
+	u->len = sizeof(*h) + h->len;
+	memcpy(u->bytes, h, sizeof(*h));
+	if (h->len != 0)
+		memcpy(u->bytes + sizeof(*h), body, h->len);
+	*c->last = u;
+	c->last = &u->next;
+}
+
+void conn_answer(struct conn *c, const struct shim_hdr *request, uint16_t flags, int error,
+	const void *body, size_t len)
+{
+	struct shim_hdr h = {.magic = SHIM_MAGIC,
+		.type = request->type,
+		.flags = flags,
+		.seq = request->seq,
+		.id = request->id,
+		.error = error,
+		.len = (uint32_t)len};
+	struct iovec iov[2] = {{.iov_base = &h, .iov_len = sizeof(h)}, {.iov_len = len}};
+
+	if (c->ended)
+		return;
+	memcpy(&iov[1].iov_base, &body, sizeof(body)); /* iovec has no const */
+	if (c->first != NULL || send_now(c, iov, 2) == -EAGAIN)
+		keep_unsent(c, &h, body);
+}
+
+void conn_flush(struct conn *c)
+{
+	while (c->first != NULL && !c->ended) {
+		struct unsent *u = c->first;
+		struct iovec iov = {.iov_base = u->bytes, .iov_len = u->len};
+
+		if (send_now(c, &iov, 1) < 0)
+			return;
+		c->first = u->next;
+		if (c->first == NULL)
+			c->last = &c->first;
+		free(u);
+	}
+}
+
+bool conn_is_full(const struct conn *c)
+{
+	return c->first != NULL;
+}

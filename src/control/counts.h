@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the agent dropped, where a log line for each would be too many.
+ */
+#ifndef COUNTS_H
+#define COUNTS_H
+
+#include <stdint.h>
+
+struct control_counts {
+	uint64_t data_refused;	   /* data packets that were about to reach openvpn: a defect */
+	uint64_t openvpn_busy;	   /* control packets openvpn did not read in time */
+	uint64_t no_transport;	   /* control packets of a socket that is gone */
+	uint64_t send_failed;	   /* openvpn's datagrams the kernel refused */
+	uint64_t datagrams_broken; /* of openvpn: too short, or for no IP address */
+	uint64_t floats;	   /* float proposals of the workers */
+};
+
+#endif

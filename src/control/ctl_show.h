@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What `show` answers, one function per word: a JSON value, or NULL with a sentence in ask->error,
+ * or NULL without one: out of memory. Rates and times are numbers in the unit their name says;
+ * counters are exact. Key bytes are in nothing that the agent can read.
+ */
+#ifndef CTL_SHOW_H
+#define CTL_SHOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "control/agent.h"
+
+/*
+ * One answer looks at no more peers than this, so that openvpn never waits long behind an
+ * operator; the client asks again from where it stopped.
+ */
+#define CTL_PEERS_PAGE 256
+
+struct ctl_cursor {
+	uint32_t iid, peer_id;
+};
+
+struct ctl_ask {
+	struct agent *agent;
+	const char *instance; /* device name; NULL: all */
+	int64_t peer;	      /* -1: all */
+	bool all;	      /* also what is gone, also what is zero */
+	bool continued;	      /* a page behind the first: begins at from */
+	struct ctl_cursor from;
+	bool more; /* out: there is more, from this on */
+	struct ctl_cursor next;
+	char error[256]; /* out */
+};
+
+/* Text from other programs, which may be no UTF-8; '?' for each byte that is not ASCII then. */
+json_t *ctl_json_text(const char *text);
+json_t *ctl_json_ip(const struct ip_addr *a);	/* null for IP_NONE */
+json_t *ctl_json_udp(const struct udp_addr *a); /* null without an address */
+json_t *ctl_json_mac(const uint8_t mac[DP_MAC_LEN]);
+
+/* Everything `show drops` counts. False: out of memory. */
+bool ctl_total_drops(struct agent *a, uint64_t *total);
+
+json_t *ctl_show_peers(struct ctl_ask *ask);
+json_t *ctl_show_stats(struct ctl_ask *ask);
+json_t *ctl_show_drops(struct ctl_ask *ask);
+json_t *ctl_show_ports(struct ctl_ask *ask);
+json_t *ctl_show_lcores(struct ctl_ask *ask);
+json_t *ctl_show_crypto(struct ctl_ask *ask);
+json_t *ctl_show_instances(struct ctl_ask *ask);
+json_t *ctl_show_pools(struct ctl_ask *ask);
+
+#endif

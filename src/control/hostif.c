@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/hostif.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "control/hostif_device.h"
+#include "control/hostif_ns.h"
+#include "control/hostif_paths.h"
+#include "control/hostif_ports.h"
+#include "control/hostif_tap.h"
+#include "control/rtnl_verbs.h"
+#include "log.h"
+
+#define KEEPALIVE_SECONDS 15
+#define EVENTS_A_POLL	  4096 /* datagrams of one namespace, so that the agent's turn stays short */
+
+struct hostif {
+	struct dp *dp;
+	int epoll_fd;
+	int timer_fd;
+	int kick_fd; /* an eventfd: there is something to say, though no event comes */
+	struct hostif_ns_list ns;
+	struct hostif_ns *home;
+	struct hostif_ports ports;
+	struct hostif_paths *paths;
+};
+
+/* An event goes to whom it may concern. */
+struct delivery {
+	struct hostif *h;
+	struct hostif_ns *ns;
+};
+
+static void link_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
+{
+	bool gone = nlh->nlmsg_type == RTM_DELLINK;
+	struct hostif_device *d;
+	struct rtnl_link l;
+
+	if (!rtnl_parse_link(nlh, &l))
+		return;
+	LIST_FOREACH (d, &ns->devices, link)
+		hostif_device_link(d, &l, gone);
+	if (ns != h->home)
+		return;
+	if (gone)
+		hostif_ports_link_gone(&h->ports, l.ifindex);
+	/* A link that goes down takes IPv4 routes along without a word about each. */
+	hostif_paths_any(h->paths);
+}
+
+static void address_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
+{
+	bool gone = nlh->nlmsg_type == RTM_DELADDR;
+	struct hostif_device *d;
+	struct rtnl_address a;
+
+	if (!rtnl_parse_address(nlh, &a))
+		return;
+	LIST_FOREACH (d, &ns->devices, link) {
+		if (gone)
+			hostif_device_address_gone(d, &a);
+	}
+	if (ns == h->home) {
+		hostif_ports_address(&h->ports, &a, gone);
+		hostif_paths_any(h->paths);
+	}
+}
+
+static void neighbour_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
+{
+	bool gone = nlh->nlmsg_type == RTM_DELNEIGH;
+	struct hostif_device *d;
+	struct rtnl_neighbour n;
+
+	if (!rtnl_parse_neighbour(nlh, &n))
+		return;
+	LIST_FOREACH (d, &ns->devices, link)
+		hostif_device_neighbour(d, &n, gone);
+	if (ns == h->home)
+		hostif_paths_neighbour(h->paths, &n, gone);
+}
+
+static void route_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
+{
+	bool gone = nlh->nlmsg_type == RTM_DELROUTE;
+	struct hostif_device *d;
+	struct rtnl_route r;
+
+	if (!rtnl_parse_route(nlh, &r))
+		return;
+	LIST_FOREACH (d, &ns->devices, link)
+		hostif_device_route(d, &r, gone);
+	if (ns == h->home)
+		hostif_paths_route(h->paths, &r);
+}
+
+/* Next hop objects change routes that point to them; rules change which table is asked. */
+static void other_event(struct hostif *h, struct hostif_ns *ns, uint16_t type)
+{
+	struct hostif_device *d;
+
+	LIST_FOREACH (d, &ns->devices, link) {
+		if (type == RTM_NEWNEXTHOP || type == RTM_DELNEXTHOP)
+			d->stale = true;
+	}
+	if (ns == h->home)
+		hostif_paths_any(h->paths);
+}
+
+static void on_event(const struct nlmsghdr *nlh, void *arg)
+{
+	struct hostif_ns *ns = ((struct delivery *)arg)->ns;
+	struct hostif *h = ((struct delivery *)arg)->h;
+
+	/* What is still queued is older than the dump to come. */
+	if (ns->lost)
+		return;
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		link_event(h, ns, nlh);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		address_event(h, ns, nlh);
+		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		neighbour_event(h, ns, nlh);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		route_event(h, ns, nlh);
+		break;
+	default:
+		other_event(h, ns, nlh->nlmsg_type);
+		break;
+	}
+}
+
+static void resync(struct hostif *h, struct hostif_ns *ns)
+{
+	struct hostif_device *d;
+
+	ns->lost = false;
+	LIST_FOREACH (d, &ns->devices, link)
+		hostif_device_resync(d);
+	if (ns != h->home)
+		return;
+	ns->lost = hostif_ports_resync(&h->ports) < 0;
+	hostif_paths_resync(h->paths);
+}
+
+/* Reads what is there. Dumps come after the last of it, or they would be undone by old events. */
+static void poll_ns(struct hostif *h, struct hostif_ns *ns)
+{
+	struct delivery delivery = {.h = h, .ns = ns};
+	struct hostif_device *d;
+	int ret = 1;
+
+	for (int i = 0; i < EVENTS_A_POLL && ret != 0; i++) {
+		ret = rtnl_events_next(ns->events, on_event, &delivery);
+		if (ret == -ENOBUFS && !ns->lost) {
+			log_info(
+				"kernel events were lost; reading links, addresses and routes anew");
+			ns->lost = true;
+		}
+	}
+	if (ret != 0)
+		return; /* there is more: the descriptor stays readable */
+	if (ns->lost)
+		resync(h, ns);
+	LIST_FOREACH (d, &ns->devices, link)
+		hostif_device_flush(d);
+}
+
+/* Clears a timerfd or an eventfd: did it fire? */
+static bool fired(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static void keepalive(struct hostif *h)
+{
+	struct hostif_device *d;
+	struct hostif_ns *ns;
+
+	hostif_paths_keepalive(h->paths);
+	LIST_FOREACH (ns, &h->ns.all, link) {
+		LIST_FOREACH (d, &ns->devices, link)
+			hostif_device_finish(d);
+	}
+}
+
+bool hostif_poll(struct hostif *h)
+{
+	struct hostif_ns *ns;
+
+	fired(h->kick_fd);
+	if (fired(h->timer_fd))
+		keepalive(h);
+	LIST_FOREACH (ns, &h->ns.all, link)
+		poll_ns(h, ns);
+	return hostif_paths_changed(h->paths);
+}
+
+/* hostif_poll() is due. */
+static void kick(struct hostif *h)
+{
+	eventfd_write(h->kick_fd, 1);
+}
+
+static int watch(struct hostif *h, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int open_fds(struct hostif *h)
+{
+	struct itimerspec every = {{KEEPALIVE_SECONDS, 0}, {KEEPALIVE_SECONDS, 0}};
+	int ret;
+
+	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	h->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (h->epoll_fd < 0 || h->timer_fd < 0 || h->kick_fd < 0)
+		return -errno;
+	if (timerfd_settime(h->timer_fd, 0, &every, NULL) < 0)
+		return -errno;
+	ret = watch(h, h->timer_fd);
+	return ret < 0 ? ret : watch(h, h->kick_fd);
+}
+
+static void close_fds(struct hostif *h)
+{
+	if (h->epoll_fd >= 0)
+		close(h->epoll_fd);
+	if (h->timer_fd >= 0)
+		close(h->timer_fd);
+	if (h->kick_fd >= 0)
+		close(h->kick_fd);
+}
+
+/* The namespace behind netns_fd, watched. */
+static int ns_get(struct hostif *h, int netns_fd, struct hostif_ns **out)
+{
+	bool made;
+	int ret = hostif_ns_get(&h->ns, netns_fd, out, &made);
+
+	if (ret == 0 && made) {
+		ret = watch(h, rtnl_events_fd((*out)->events));
+		if (ret < 0)
+			hostif_ns_put(*out);
+	}
+	return ret;
+}
+
+int hostif_new(struct dp *dp, struct hostif **out)
+{
+	struct hostif *h = calloc(1, sizeof(*h));
+	int ret;
+
+	if (h == NULL)
+		return -ENOMEM;
+	h->dp = dp;
+	ret = open_fds(h);
+	if (ret < 0)
+		goto close_all;
+	ret = hostif_ns_list_init(&h->ns);
+	if (ret < 0)
+		goto close_all;
+	ret = ns_get(h, h->ns.home_fd, &h->home);
+	if (ret < 0)
+		goto fini_list;
+	h->ports.dp = dp;
+	h->ports.rtnl = h->home->rtnl;
+	ret = hostif_paths_new(h->home->rtnl, &h->ports, &h->paths);
+	if (ret < 0)
+		goto put_home;
+	*out = h;
+	return 0;
+put_home:
+	hostif_ns_put(h->home);
+fini_list:
+	hostif_ns_list_fini(&h->ns);
+close_all:
+	close_fds(h);
+	free(h);
+	return ret;
+}
+
+void hostif_device_del(struct hostif *h, struct hostif_device *d)
+{
+	(void)h;
+	if (d == NULL)
+		return;
+	hostif_device_fini(d);
+	LIST_REMOVE(d, link);
+	hostif_ns_put(d->ns);
+	free(d);
+}
+
+static struct hostif_device *any_device(const struct hostif *h)
+{
+	struct hostif_ns *ns;
+
+	LIST_FOREACH (ns, &h->ns.all, link) {
+		if (!LIST_EMPTY(&ns->devices))
+			return LIST_FIRST(&ns->devices);
+	}
+	return NULL;
+}
+
+void hostif_free(struct hostif *h)
+{
+	struct hostif_device *d;
+
+	if (h == NULL)
+		return;
+	while ((d = any_device(h)) != NULL)
+		hostif_device_del(h, d);
+	hostif_ports_fini(&h->ports);
+	hostif_paths_free(h->paths);
+	hostif_ns_put(h->home);
+	hostif_ns_list_fini(&h->ns);
+	close_fds(h);
+	free(h);
+}
+
+int hostif_fd(const struct hostif *h)
+{
+	return h->epoll_fd;
+}
+
+int hostif_mirror_new(struct hostif *h, unsigned int port, const char *const *addresses,
+	unsigned int nb_addresses)
+{
+	int ret = hostif_ports_mirror(&h->ports, port, addresses, nb_addresses);
+
+	if (ret < 0)
+		return ret;
+	/* Its addresses count from now on, not only when their events are read. */
+	h->home->lost |= hostif_ports_resync(&h->ports) < 0;
+	kick(h);
+	return 0;
+}
+
+uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port)
+{
+	return port < DP_MAX_PORTS ? h->ports.port[port].ifindex : 0;
+}
+
+int hostif_path(struct hostif *h, const struct ip_addr *remote, const struct ip_addr *local,
+	struct dp_path *path)
+{
+	return hostif_paths_ask(h->paths, remote, local, path);
+}
+
+static int tap_in(struct hostif *h, int netns_fd, struct hostif_device *d, int *fd)
+{
+	int ret = hostif_ns_enter(netns_fd);
+
+	if (ret < 0)
+		return ret;
+	ret = hostif_tap_new(d->name, fd, &d->ifindex);
+	hostif_ns_leave(&h->ns);
+	return ret;
+}
+
+int hostif_device_new(
+	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out)
+{
+	struct hostif_device *d;
+	int fd;
+	int ret;
+
+	if (strlen(name) >= sizeof(d->name))
+		return -EINVAL;
+	d = calloc(1, sizeof(*d));
+	if (d == NULL)
+		return -ENOMEM;
+	d->dp = h->dp;
+	d->iid = iid;
+	strcpy(d->name, name);
+	ret = ns_get(h, netns_fd, &d->ns);
+	if (ret < 0)
+		goto free_d;
+	d->rtnl = d->ns->rtnl;
+	ret = tap_in(h, netns_fd, d, &fd);
+	if (ret < 0)
+		goto put_ns;
+	ret = hostif_device_init(d, fd);
+	if (ret < 0)
+		goto close_tap;
+	LIST_INSERT_HEAD(&d->ns->devices, d, link);
+	*out = d;
+	return 0;
+close_tap:
+	close(fd);
+put_ns:
+	hostif_ns_put(d->ns);
+free_d:
+	free(d);
+	return ret;
+}
+
+uint32_t hostif_device_ifindex(const struct hostif_device *d)
+{
+	return d->ifindex;
+}
+
+const char *hostif_device_name(const struct hostif_device *d)
+{
+	return d->name;
+}
+
+int hostif_peer_add(struct hostif *h, struct hostif_device *d, uint32_t peer_id,
+	const struct ip_addr *vpn4, const struct ip_addr *vpn6, const uint8_t mac[DP_MAC_LEN])
+{
+	kick(h);
+	return hostif_device_peer_add(d, peer_id, vpn4, vpn6, mac);
+}
+
+void hostif_peer_del(struct hostif *h, struct hostif_device *d, uint32_t peer_id)
+{
+	kick(h);
+	hostif_device_peer_del(d, peer_id);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/hostif_tap.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* The kernel's own rules, and no '%': it would choose a number for tun%d. */
+static int check_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if (isspace((unsigned char)name[i]) || strchr("/:%", name[i]) != NULL)
+			return -EINVAL;
+	return 0;
+}
+
+static int attach(int fd, const char *name)
+{
+	/* Exclusive: a persistent TAP of that name would be taken over otherwise. */
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL)};
+
+	memcpy(ifr.ifr_name, name, strlen(name));
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return errno == EBUSY ? -EEXIST : -errno;
+	return 0;
+}
+
+int hostif_tap_new(const char *name, int *fd, uint32_t *ifindex)
+{
+	int ret = check_name(name);
+	int tap;
+
+	if (ret < 0)
+		return ret;
+	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (tap < 0)
+		return -errno;
+	ret = attach(tap, name);
+	if (ret < 0)
+		goto close_tap;
+	*ifindex = if_nametoindex(name);
+	if (*ifindex == 0) {
+		ret = -errno;
+		goto close_tap;
+	}
+	*fd = tap;
+	return 0;
+close_tap:
+	close(tap);
+	return ret;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TAP devices, not persistent: they are gone when their descriptor is closed, so also when the
+ * process dies.
+ */
+#ifndef HOSTIF_TAP_H
+#define HOSTIF_TAP_H
+
+#include <stdint.h>
+
+/*
+ * Makes one, down, in the network namespace the thread is in. *fd is non-blocking and carries
+ * frames without packet information. -EEXIST: something has that name; -EINVAL: nothing can.
+ */
+int hostif_tap_new(const char *name, int *fd, uint32_t *ifindex);
+
+#endif

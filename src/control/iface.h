@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One openvpn process's interface: an instance of the data plane, its device, its peers and the
+ * ways to them. Turns openvpn's verbs into dp_*() and hostif_*() calls.
+ *
+ * The data plane must know whether an instance has one peer or many, but a client's control
+ * packets flow before its device is asked for: client.c then makes a P2P instance early, and
+ * replaces it, if the device is asked for in the other mode.
+ */
+#ifndef IFACE_H
+#define IFACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/dco.h"
+#include "control/hostif.h"
+#include "dataplane/dp.h"
+
+struct iface;
+
+int iface_new(struct dp *dp, struct hostif *h, enum dp_mode mode, struct iface **out);
+/* Its device, peers and transports go at once. NULL is ignored. */
+void iface_free(struct iface *in);
+
+uint32_t iface_iid(const struct iface *in);
+enum dp_mode iface_mode(const struct iface *in);
+
+/* Makes the device in a network namespace. -EEXIST: the name is taken; -EBUSY: it has one. */
+int iface_link(struct iface *in, int netns_fd, const char *name);
+/* 0: no device. */
+uint32_t iface_ifindex(const struct iface *in);
+/* "": no device. */
+const char *iface_name(const struct iface *in);
+
+/*
+ * Does what a request other than GET_PEER asks. local: our address of a new peer; family IP_NONE
+ * leaves the choice to the kernel's routes, the port counts in any case. 0, or -errno with a
+ * sentence in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
+ */
+int iface_do(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+	const char **why);
+
+/* A peer that ended and that openvpn must be told of. */
+bool iface_gone(struct iface *in, uint32_t *peer_id, enum dp_gone *why);
+/* The reason to give, so that openvpn acts on it. */
+enum dp_gone iface_gone_reason(const struct iface *in, enum dp_gone why);
+/* openvpn was told: its traces here go. */
+void iface_gone_told(struct iface *in, uint32_t peer_id, enum dp_gone why);
+
+/* Ask the kernel again for the ways to peers: to all, or to those that have none. */
+void iface_refresh(struct iface *in, bool all);
+/* Does a bounded part of that. True: more is left. */
+bool iface_refresh_some(struct iface *in);
+
+/* Live peers. */
+uint32_t iface_nb_peers(const struct iface *in);
+
+#endif

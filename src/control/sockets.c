@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/sockets.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/dco_v2.h"
+#include "control/ksock.h"
+#include "control/recent.h"
+#include "dataplane/wire.h"
+#include "log.h"
+
+#define SOCKETS_MAX  64 /* of one openvpn; it has about three */
+#define DGRAM_BURST  16 /* of one socket in one turn of the loop */
+#define NOTIFY_BURST 64
+
+struct sock {
+	struct source src; /* our end of the socketpair */
+	struct sockets *table;
+	struct sock *next; /* older */
+	uint32_t id;
+	enum shim_kind kind;
+	int32_t fd_there; /* its number in openvpn */
+	bool member;	  /* genl: joined the group of notifications */
+	bool full;	  /* genl: waits until openvpn has read some */
+	struct ksock k;	  /* UDP */
+	bool claimed;	  /* UDP: tid holds */
+	uint32_t tid;
+};
+
+struct sockets {
+	struct dp *dp;
+	struct hostif *h;
+	struct loop *loop;
+	struct control_counts *counts;
+	struct iface *iface;
+	struct sock *newest;
+	unsigned int nb;
+	struct recent recent;
+	uint8_t dgram[sizeof(struct shim_dgram) + SHIM_DGRAM_MAX];
+};
+
+int sockets_new(struct dp *dp, struct hostif *h, struct loop *l, struct control_counts *counts,
+	struct sockets **out)
+{
+	struct sockets *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return -ENOMEM;
+	t->dp = dp;
+	t->h = h;
+	t->loop = l;
+	t->counts = counts;
+	if (getrandom(&t->recent.key, sizeof(t->recent.key), GRND_NONBLOCK) < 0)
+		t->recent.key = (uintptr_t)t ^ loop_now_ms();
+	*out = t;
+	return 0;
+}
+
+static struct sock *find(const struct sockets *t, uint32_t id)
+{
+	for (struct sock *s = t->newest; s != NULL; s = s->next) {
+		if (s->id == id)
+			return s;
+	}
+	return NULL;
+}
+
+static struct sock *find_udp(const struct sockets *t, uint32_t id)
+{
+	struct sock *s = find(t, id);
+
+	return s != NULL && s->kind == SHIM_KIND_UDP ? s : NULL;
+}
+
+static void sock_free(struct sock *s)
+{
+	struct sockets *t = s->table;
+	struct sock **link = &t->newest;
+
+	while (*link != s)
+		link = &(*link)->next;
+	*link = s->next;
+	t->nb--;
+	if (s->claimed)
+		dp_transport_del(t->dp, s->tid);
+	ksock_close(&s->k);
+	loop_close(t->loop, &s->src);
+	free(s);
+}
+
+void sockets_free(struct sockets *t)
+{
+	while (t->newest != NULL)
+		sock_free(t->newest);
+	iface_free(t->iface);
+	free(t);
+}
+
+/* --- transports and the instance --------------------------------------------------------- */
+
+static int claim(struct sockets *t, struct sock *s)
+{
+	struct udp_addr local;
+	char text[UDP_ADDR_STRLEN];
+	bool v4_too;
+	int ret = ksock_local(&s->k, &local, &v4_too);
+
+	if (ret == 0)
+		ret = dp_transport_add(t->dp, iface_iid(t->iface), &local, v4_too, &s->tid);
+	s->claimed = ret == 0;
+	if (ret < 0)
+		log_err("cannot take UDP packets for %s: %s", udp_addr_str(&local, text),
+			strerror(-ret));
+	return ret;
+}
+
+/* Puts another instance in the place of the one there is, and moves the bound sockets to it. */
+static int replace_iface(struct sockets *t, enum dp_mode mode)
+{
+	struct iface *in;
+	int ret = iface_new(t->dp, t->h, mode, &in);
+
+	if (ret < 0)
+		return ret;
+	/* the old one's transports go with it, so that the new one can claim the same addresses */
+	iface_free(t->iface);
+	t->iface = in;
+	for (struct sock *s = t->newest; s != NULL; s = s->next) {
+		s->claimed = false;
+		if (s->kind == SHIM_KIND_UDP && s->k.bound)
+			claim(t, s);
+	}
+	return 0;
+}
+
+/* Binds the kernel's socket and takes what arrives there. A socket whose bind failed is unusable.
+ */
+static int bind_and_claim(struct sock *s, const struct shim_addr *a)
+{
+	struct sockets *t = s->table;
+	struct shim_addr name;
+	struct udp_addr local;
+	char text[UDP_ADDR_STRLEN];
+	int ret;
+
+	if (s->k.bound || s->k.fd < 0)
+		return -EINVAL;
+	ret = ksock_bind(&s->k, a);
+	if (ret < 0)
+		return ret;
+	if (t->iface == NULL)
+		ret = replace_iface(t, DP_MODE_P2P); /* this claims, too */
+	else
+		ret = claim(t, s);
+	if (ret < 0 || !s->claimed) {
+		ksock_close(&s->k);
+		return ret < 0 ? ret : -EADDRINUSE;
+	}
+	if (ksock_name(&s->k, &name) == 0 && shim_addr_read(&name, &local))
+		log_info("%s UDP socket %s open", iface_name(t->iface), udp_addr_str(&local, text));
+	return 0;
+}
+
+int sockets_link(struct sockets *t, enum dp_mode mode, int netns_fd, const char *name)
+{
+	int ret;
+
+	if (t->iface != NULL && iface_ifindex(t->iface) != 0)
+		return -EBUSY;
+	if (t->iface == NULL || iface_mode(t->iface) != mode) {
+		ret = replace_iface(t, mode);
+		if (ret < 0)
+			return ret;
+	}
+	return iface_link(t->iface, netns_fd, name);
+}
+
+int sockets_unlink(struct sockets *t, uint32_t ifindex)
+{
+	bool bound = false;
+
+	if (t->iface == NULL || ifindex == 0 || iface_ifindex(t->iface) != ifindex)
+		return -ENODEV;
+	for (const struct sock *s = t->newest; s != NULL; s = s->next)
+		bound = bound || s->k.bound;
+	/* sockets may outlive the device, and the next one may come while they are open */
+	if (bound)
+		return replace_iface(t, DP_MODE_P2P);
+	iface_free(t->iface);
+	t->iface = NULL;
+	return 0;
+}
+
+struct iface *sockets_iface(const struct sockets *t)
+{
+	return t->iface;
+}
+
+/* --- datagrams -------------------------------------------------------------------------- */
+
+static void send_out(struct sock *s, const uint8_t *p, size_t len)
+{
+	struct sockets *t = s->table;
+	struct shim_dgram d;
+
+	if (len <= sizeof(d)) {
+		t->counts->datagrams_broken++;
+		return;
+	}
+	memcpy(&d, p, sizeof(d));
+	/* `nobind`: the port is chosen when the first packet leaves */
+	if (!s->k.bound && bind_and_claim(s, NULL) < 0) {
+		t->counts->send_failed++;
+		return;
+	}
+	switch (ksock_send(&s->k, &d, p + sizeof(d), len - sizeof(d))) {
+	case 0:
+		break;
+	case -EAFNOSUPPORT:
+		t->counts->datagrams_broken++;
+		break;
+	default:
+		t->counts->send_failed++;
+	}
+}
+
+static void udp_ready(struct source *src, uint32_t events)
+{
+	struct sock *s = source_owner(src, struct sock, src);
+	struct sockets *t = s->table;
+	ssize_t n = -1;
+
+	(void)events;
+	for (unsigned int i = 0; i < DGRAM_BURST; i++) {
+		n = recv(src->fd, t->dgram, sizeof(t->dgram), MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		send_out(s, t->dgram, (size_t)n);
+	}
+	/* openvpn closed it; the shim's CLOSE may be on its way */
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		sock_free(s);
+}
+
+/* A link-local address means something on its port only: openvpn must name that when it answers. */
+static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
+{
+	struct udp_addr b = *a;
+
+	if (b.ip.family == IP_V6 && b.ip.b[0] == 0xfe && (b.ip.b[1] & 0xc0) == 0x80)
+		b.scope = ifindex;
+	return b;
+}
+
+void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
+{
+	struct udp_addr remote = with_scope(&ev->remote, ifindex);
+	struct sock *s = t->newest;
+	struct shim_dgram d;
+	struct iovec iov[2];
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+	uint8_t opcode = ev->len > 0 ? ev->data[0] >> 3 : 0;
+
+	while (s != NULL && !(s->claimed && s->tid == ev->tid))
+		s = s->next;
+	if (s == NULL || ev->len == 0) {
+		t->counts->no_transport++;
+		return;
+	}
+	/* openvpn would take it for authenticated plaintext; the workers must not have sent it */
+	if (opcode == WIRE_DATA_V1 || opcode == WIRE_DATA_V2) {
+		t->counts->data_refused++;
+		return;
+	}
+	recent_note(&t->recent, &ev->remote, &ev->local.ip);
+	d = (struct shim_dgram){
+		.remote = shim_addr_write(&remote, s->k.family),
+		.local = shim_addr_write(&ev->local, s->k.family),
+		.ifindex = ifindex,
+	};
+	iov[0] = (struct iovec){.iov_base = &d, .iov_len = sizeof(d)};
+	iov[1].iov_len = ev->len;
+	memcpy(&iov[1].iov_base, &ev->data, sizeof(ev->data)); /* iovec has no const */
+	if (sendmsg(s->src.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		t->counts->openvpn_busy++;
+}
+
+int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct udp_addr *local)
+{
+	const struct sock *s = t->newest;
+	bool v4_too;
+
+	while (s != NULL && !(s->kind == SHIM_KIND_UDP && (uint32_t)s->fd_there == p->socket))
+		s = s->next;
+	if (!p->has_socket || s == NULL || !s->claimed || ksock_local(&s->k, local, &v4_too) < 0)
+		return -EINVAL;
+	if (p->local.family != IP_NONE)
+		local->ip = p->local;
+	else if (ip_is_any(&local->ip))
+		local->ip = recent_local(&t->recent, &p->remote);
+	return 0;
+}
+
+unsigned int sockets_locals(const struct sockets *t, struct udp_addr *out, unsigned int n)
+{
+	unsigned int nb = 0;
+	bool v4_too;
+
+	for (const struct sock *s = t->newest; s != NULL && nb < n; s = s->next) {
+		if (s->claimed && ksock_local(&s->k, &out[nb], &v4_too) == 0)
+			nb++;
+	}
+	return nb;
+}
+
+/* --- notifications ---------------------------------------------------------------------- */
+
+static void genl_ready(struct source *src, uint32_t events)
+{
+	struct sock *s = source_owner(src, struct sock, src);
+	uint8_t nothing[64];
+	ssize_t n;
+
+	if (events & EPOLLOUT) {
+		s->full = false;
+		loop_want(s->table->loop, src, EPOLLIN);
+	}
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	n = recv(src->fd, nothing, sizeof(nothing), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		sock_free(s);
+}
+
+/*
+ * The socket that joined the group. A shim that keeps ADD_MEMBERSHIP to itself leaves the oldest:
+ * those that only ask for the family's id come and go while it is open.
+ */
+static struct sock *listener(const struct sockets *t)
+{
+	struct sock *oldest = NULL;
+
+	for (struct sock *s = t->newest; s != NULL; s = s->next) {
+		if (s->kind == SHIM_KIND_GENL && s->member)
+			return s;
+		if (s->kind == SHIM_KIND_GENL)
+			oldest = s;
+	}
+	return oldest;
+}
+
+bool sockets_notify(struct sockets *t)
+{
+	struct sock *s = listener(t);
+	struct nl_out o;
+	uint32_t peer_id;
+	enum dp_gone why;
+
+	if (s == NULL || s->full || t->iface == NULL || iface_ifindex(t->iface) == 0)
+		return false;
+	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
+		if (!iface_gone(t->iface, &peer_id, &why))
+			return false;
+		o.len = 0;
+		dco_v2_put_gone(
+			&o, iface_ifindex(t->iface), peer_id, iface_gone_reason(t->iface, why));
+		if (send(s->src.fd, o.buf, o.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+			/* it stays what it is, gone and untold, until there is room */
+			s->full = true;
+			loop_want(t->loop, &s->src, EPOLLIN | EPOLLOUT);
+			return false;
+		}
+		iface_gone_told(t->iface, peer_id, why);
+	}
+	return true;
+}
+
+/* --- the shim's requests ----------------------------------------------------------------- */
+
+static bool is_socketpair(int fd)
+{
+	int domain = 0;
+	int type = 0;
+	socklen_t len = sizeof(int);
+
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && domain == AF_UNIX &&
+		type == SOCK_SEQPACKET;
+}
+
+static int check_open(const struct sockets *t, uint32_t id, const struct shim_open *o, int fd)
+{
+	if (!is_socketpair(fd) || id == 0)
+		return -EINVAL;
+	if (o->kind != SHIM_KIND_GENL && o->kind != SHIM_KIND_UDP)
+		return -EINVAL;
+	if (find(t, id) != NULL)
+		return -EEXIST;
+	return t->nb < SOCKETS_MAX ? 0 : -EMFILE;
+}
+
+int sockets_open(struct sockets *t, uint32_t id, const struct shim_open *o, int fd)
+{
+	bool udp = o->kind == SHIM_KIND_UDP;
+	struct sock *s = NULL;
+	int ret = check_open(t, id, o, fd);
+
+	if (ret < 0)
+		goto close_fd;
+	s = calloc(1, sizeof(*s));
+	ret = -ENOMEM;
+	if (s == NULL)
+		goto close_fd;
+	*s = (struct sock){.src = SOURCE_NONE,
+		.table = t,
+		.next = t->newest,
+		.id = id,
+		.kind = (enum shim_kind)o->kind,
+		.fd_there = o->fd,
+		.k = KSOCK_NONE};
+	ret = udp ? ksock_open(&s->k, (int)o->family) : 0;
+	if (ret < 0)
+		goto free_sock;
+	ret = loop_add(t->loop, &s->src, fd, EPOLLIN, udp ? udp_ready : genl_ready);
+	if (ret < 0)
+		goto close_ksock;
+	t->newest = s;
+	t->nb++;
+	return 0;
+close_ksock:
+	ksock_close(&s->k);
+free_sock:
+	free(s);
+close_fd:
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+int sockets_close(struct sockets *t, uint32_t id)
+{
+	struct sock *s = find(t, id);
+
+	/* its end may have been noticed before */
+	if (s != NULL)
+		sock_free(s);
+	return 0;
+}
+
+int sockets_bind(struct sockets *t, uint32_t id, const struct shim_addr *a, struct shim_addr *bound)
+{
+	struct sock *s = find_udp(t, id);
+	int ret;
+
+	if (s == NULL)
+		return -EBADF;
+	ret = bind_and_claim(s, a);
+	return ret < 0 ? ret : ksock_name(&s->k, bound);
+}
+
+int sockets_name(struct sockets *t, uint32_t id, struct shim_addr *bound)
+{
+	const struct sock *s = find_udp(t, id);
+
+	return s == NULL || s->k.fd < 0 ? -EBADF : ksock_name(&s->k, bound);
+}
+
+static int genl_setopt(struct sock *s, const struct shim_opt *o)
+{
+	uint32_t group;
+
+	if (o->level != SOL_NETLINK ||
+		(o->name != NETLINK_ADD_MEMBERSHIP && o->name != NETLINK_DROP_MEMBERSHIP))
+		return 0;
+	memcpy(&group, o->value, sizeof(group));
+	if (o->len != sizeof(group) || group != dco_v2_family.group_id)
+		return -EINVAL;
+	s->member = o->name == NETLINK_ADD_MEMBERSHIP;
+	return 0;
+}
+
+int sockets_setopt(struct sockets *t, uint32_t id, const struct shim_opt *o)
+{
+	struct sock *s = find(t, id);
+
+	if (s == NULL)
+		return -EBADF;
+	return s->kind == SHIM_KIND_GENL ? genl_setopt(s, o) : ksock_setopt(&s->k, o);
+}
+
+bool sockets_has_genl(const struct sockets *t, uint32_t id)
+{
+	const struct sock *s = find(t, id);
+
+	return s != NULL && s->kind == SHIM_KIND_GENL;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "fake_view.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TUN0 7
+#define TUN1 3
+
+struct agent {
+	bool empty;
+	uint32_t nb_peers, step, gone_every;
+	unsigned long looked_at;
+	struct control_counts counts;
+};
+
+static struct agent view;
+
+struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every)
+{
+	view = (struct agent){.nb_peers = nb_peers,
+		.step = step,
+		.gone_every = gone_every,
+		.counts = {.openvpn_busy = 6, .floats = 2}};
+	return &view;
+}
+
+struct agent *fake_view_empty(void)
+{
+	view = (struct agent){.empty = true, .step = 1};
+	return &view;
+}
+
+unsigned long fake_view_looked_at(void)
+{
+	unsigned long n = view.looked_at;
+
+	view.looked_at = 0;
+	return n;
+}
+
+static struct udp_addr udp(const char *ip, uint16_t port)
+{
+	struct udp_addr a = {.port = port};
+
+	a.ip.family = strchr(ip, ':') != NULL ? IP_V6 : IP_V4;
+	inet_pton(a.ip.family == IP_V6 ? AF_INET6 : AF_INET, ip, a.ip.b);
+	return a;
+}
+
+bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_info *info)
+{
+	if (a->empty || i > 1)
+		return false;
+	*info = (struct agent_instance_info){.iid = TUN0,
+		.pid = 4242,
+		.device = "tun0",
+		.ifindex = 12,
+		.multi_peer = true,
+		.peers = a->nb_peers,
+		.nb_locals = 2};
+	strcpy(info->program, "openvpn");
+	info->local[0] = udp("0.0.0.0", 1194);
+	info->local[1] = udp("::", 1194);
+	if (i == 1) {
+		/* A name as a hostile process may choose it: no UTF-8, and a terminal's escape. */
+		strcpy(info->program, "o\xffvpn\033[2J");
+		info->iid = TUN1;
+		info->multi_peer = false;
+		info->peers = 1;
+		info->nb_locals = 1;
+		strcpy(info->device, "tun1");
+	}
+	return true;
+}
+
+struct dp *agent_dp(struct agent *a)
+{
+	return (struct dp *)a;
+}
+
+struct aead *agent_aead(struct agent *a)
+{
+	return a->empty ? NULL : (struct aead *)a;
+}
+
+const struct control_counts *agent_counts(const struct agent *a)
+{
+	return &a->counts;
+}
+
+uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
+{
+	const struct agent *a = (const struct agent *)dp;
+	uint32_t n = (from + a->step - 1) / a->step;
+
+	if (iid == TUN1)
+		return from <= 5 ? 5 : DP_NO_PEER;
+	return n < a->nb_peers ? n * a->step : DP_NO_PEER;
+}
+
+int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p)
+{
+	struct agent *a = (struct agent *)dp;
+	uint32_t n = id / a->step;
+
+	a->looked_at++;
+	if (iid == TUN1 ? id != 5 : n >= a->nb_peers || id % a->step != 0)
+		return -ENOENT;
+	memset(p, 0, sizeof(*p));
+	p->id = id;
+	p->vpn_rx_packets = 10 + id;
+	p->vpn_rx_bytes = 5000000000;
+	p->vpn_tx_packets = 20;
+	p->vpn_tx_bytes = 2048;
+	p->link_rx_packets = 11;
+	p->link_rx_bytes = 5000000264;
+	p->link_tx_packets = 21;
+	p->link_tx_bytes = 2552;
+	p->gone = iid == TUN0 && a->gone_every != 0 && n % a->gone_every == 0;
+	p->why = DP_GONE_EXPIRED;
+	if (p->gone)
+		return 0;
+	p->remote = iid == TUN1 ? udp("2001:db8::9", 5000) : udp("198.51.100.7", 40001);
+	p->local = iid == TUN1 ? udp("2001:db8::1", 1194) : udp("192.0.2.1", 1194);
+	if (iid == TUN0)
+		p->vpn4 = udp("10.8.0.2", 0).ip;
+	p->vpn6 = udp("fd00::2", 0).ip;
+	memcpy(p->mac, "\x02\x6f\x76\x00\x01\x02", DP_MAC_LEN);
+	p->has_path = iid == TUN0;
+	p->interval = 10;
+	p->timeout = 60;
+	p->rx_ago_ms = 1234;
+	p->tx_ago_ms = 75000;
+	p->key[KEYSLOT_PRIMARY] = (struct dp_key_info){.present = true,
+		.key_id = 1,
+		.alg = AEAD_AES_256_GCM,
+		.transmits = true,
+		.age_ms = 3723000,
+		.tx_ids = 21,
+		.rx_top = 11,
+		.failed = 2};
+	if (iid == TUN0)
+		p->key[KEYSLOT_SECONDARY] = (struct dp_key_info){.present = true,
+			.key_id = 0,
+			.alg = AEAD_CHACHA20_POLY1305,
+			.age_ms = 7323000,
+			.tx_ids = 1,
+			.rx_top = 9};
+	return 0;
+}
+
+static const struct {
+	const char *name, *words;
+	uint64_t count;
+} drop_reasons[] = {
+	{"replayed", "the packet id was seen before", 3},
+	{"auth-failed", "decryption failed: forged, damaged, or another key", 0},
+	{"no-peer", "no peer has this id", 18446744},
+};
+
+unsigned int dp_nb_drops(void)
+{
+	return ARRAY_LEN(drop_reasons);
+}
+
+const char *dp_drop_name(unsigned int reason)
+{
+	return drop_reasons[reason].name;
+}
+
+const char *dp_drop_words(unsigned int reason)
+{
+	return drop_reasons[reason].words;
+}
+
+void dp_drops(struct dp *dp, uint64_t *out)
+{
+	for (unsigned int i = 0; i < ARRAY_LEN(drop_reasons); i++)
+		out[i] = ((const struct agent *)dp)->empty ? 0 : drop_reasons[i].count;
+}
+
+unsigned int dp_nb_ports(const struct dp *dp)
+{
+	return ((const struct agent *)dp)->empty ? 0 : 2;
+}
+
+void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *p)
+{
+	(void)dp;
+	*p = (struct dp_port_info){.mac = {2, 0, 0, 0, 0, (uint8_t)port},
+		.link_up = port == 0,
+		.speed_mbps = 10000,
+		.mtu = 1500,
+		.rx_queues = 2,
+		.tx_queues = 3,
+		.rx_packets = 1000,
+		.rx_bytes = 1500000,
+		.tx_packets = 900,
+		.tx_bytes = 900,
+		.rx_missed = 1,
+		.rx_nombuf = 2,
+		.tx_dropped = 3};
+	snprintf(p->name, sizeof(p->name), "outer%u", port);
+	snprintf(p->ethdev, sizeof(p->ethdev), "net_af_xdp%u", port);
+	strcpy(p->driver, "net_af_xdp");
+}
+
+unsigned int dp_nb_workers(const struct dp *dp)
+{
+	return ((const struct agent *)dp)->empty ? 0 : 2;
+}
+
+void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *l)
+{
+	(void)dp;
+	*l = (struct dp_lcore_info){.lcore = worker + 1, .stuck = worker == 1, .sleeps = 77};
+	if (worker == 1)
+		return;
+	l->iterations = 1000;
+	l->busy_iterations = 100;
+	l->cycles = 4000000;
+	l->busy_cycles = 1000000;
+	l->rx_packets = 600;
+	l->rx_bursts = 80;
+	l->decap_packets = 500;
+	l->encap_packets = 400;
+	l->control_packets = 60;
+	l->host_packets = 40;
+	l->crypto_inflight = 4;
+}
+
+unsigned int dp_nb_pools(const struct dp *dp)
+{
+	return ((const struct agent *)dp)->empty ? 0 : 1;
+}
+
+void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *p)
+{
+	(void)dp;
+	(void)i;
+	*p = (struct dp_pool_info){"rx0", 8191, 1024, 2688};
+}
+
+uint64_t dp_tsc_hz(void)
+{
+	return 2500000000;
+}
+
+unsigned int aead_nb_devices(const struct aead *a)
+{
+	(void)a;
+	return 2;
+}
+
+void aead_device_info(const struct aead *a, unsigned int i, struct aead_device_info *d)
+{
+	(void)a;
+	*d = (struct aead_device_info){
+		.cpu = i == 0, .sessions = 2 * i, .sessions_max = 16384, .algs = i == 0 ? 7 : 15};
+	strcpy(d->name, i == 0 ? "crypto_aesni_gcm" : "crypto_aesni_mb");
+	strcpy(d->driver, d->name);
+}
+
+const char *aead_alg_name(enum aead_alg alg)
+{
+	static const char *const names[] = {
+		"AES-128-GCM", "AES-192-GCM", "AES-256-GCM", "CHACHA20-POLY1305"};
+
+	return names[alg];
+}

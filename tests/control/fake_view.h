@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What ctl.c asks of the agent, the data plane and the crypto devices, answered from memory: an
+ * instance tun0 (id 7, multi-peer) and an instance tun1 (id 3, p2p), two ports, two workers.
+ */
+#ifndef FAKE_VIEW_H
+#define FAKE_VIEW_H
+
+#include "control/agent.h"
+
+/* tun0 gets peers 0, step, 2 * step ...; every gone_every-th is a tombstone (0: none). */
+struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every);
+/* No instance, no port, no worker, no device. */
+struct agent *fake_view_empty(void);
+/* How many peers were looked at since the last call. */
+unsigned long fake_view_looked_at(void);
+
+#endif

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Plays openvpn for test_shim.c: a main executable that makes openvpn's and libnl's calls in their
+ * order, with the shim preloaded. Exit status 0: every call did what the kernel would have done.
+ */
+#include "shim_calls.h"
+#include "shim_calls_nl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <linux/genetlink.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+static volatile sig_atomic_t nb_sigterm;
+
+static void count_sigterm(int sig)
+{
+	(void)sig;
+	nb_sigterm++;
+}
+
+/* dco_available(): its own socket, closed at once. */
+static void call_available(void)
+{
+	CHECK(close(attached_genl()) == 0);
+}
+
+static void call_version_file(void)
+{
+	char line[64] = "";
+	FILE *f = fopen("/sys/module/ovpn_dco_v2/version", "r");
+
+	CHECK(f != NULL && fgets(line, sizeof(line), f) != NULL);
+	CHECK(strncmp(line, "ovpn-dpdk ", 10) == 0 && strchr(line, '\n') != NULL);
+	fclose(f);
+}
+
+static int rtnl_ask(const void *request, size_t len)
+{
+	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	int ret;
+
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0);
+	CHECK(nl_send(fd, request, len) == (ssize_t)len);
+	ret = nl_ack(fd);
+	CHECK(close(fd) == 0);
+	return ret;
+}
+
+static void call_links(void)
+{
+	struct calls_newlink add;
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+	} del = {
+		.h = {sizeof(del), RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, CALLS_NL_SEQ, 0},
+		.i = {.ifi_index = CALLS_IFINDEX},
+	};
+
+	calls_newlink(&add, "ovpn0", "ovpn-dco");
+	CHECK(rtnl_ask(&add, sizeof(add)) == 0);
+	CHECK(rtnl_ask(&add, sizeof(add)) == -EEXIST);
+	CHECK(rtnl_ask(&del, sizeof(del)) == 0);
+	/* no longer ours: the kernel answers, and has no such device */
+	CHECK(rtnl_ask(&del, sizeof(del)) == -ENODEV);
+}
+
+static void set_int(int fd, int level, int name, int value)
+{
+	CHECK(setsockopt(fd, level, name, &value, sizeof(value)) == 0);
+}
+
+static int udp4_bound(uint16_t port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+
+	CHECK(fd >= 0);
+	inet_pton(AF_INET, "192.0.2.1", &a.sin_addr);
+	CHECK(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	return fd;
+}
+
+static void call_udp_socket(void)
+{
+	struct sockaddr_in name;
+	socklen_t len = sizeof(name);
+	int size = 0;
+	int first = udp4_bound(1194);
+	int again;
+
+	set_int(first, SOL_SOCKET, SO_RCVBUF, 4096);
+	set_int(first, SOL_SOCKET, SO_SNDBUF, 4096);
+	CHECK(getsockopt(first, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 4 * 4096);
+	set_int(first, IPPROTO_IP, IP_RECVERR, 1);
+	set_int(first, SOL_SOCKET, SO_MARK, 7);
+	len = sizeof(name);
+	CHECK(getsockname(first, (struct sockaddr *)&name, &len) == 0 && len == sizeof(name));
+	CHECK(name.sin_family == AF_INET && name.sin_port == htons(1194));
+	CHECK(close(first) == 0);
+	again = udp4_bound(1194);
+	CHECK(again == first);
+	CHECK(close(again) == 0);
+}
+
+static void call_server_start(void)
+{
+	int genl;
+
+	call_available();
+	call_version_file();
+	call_links();
+	genl = attached_genl();
+	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
+	set_int(genl, SOL_SOCKET, SO_RCVBUF, 1 << 20);
+	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
+	call_udp_socket();
+	CHECK(close(genl) == 0);
+}
+
+static void call_bind_in_use(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(1194)};
+	int fd;
+
+	call_available();
+	fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+	CHECK(fd >= 0);
+	errno = 0;
+	CHECK(bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 && errno == EADDRINUSE);
+	CHECK(close(fd) == 0);
+}
+
+static void call_dump(void)
+{
+	static uint8_t buf[SHIM_RECORD_MAX];
+	struct nlmsghdr dump = {sizeof(dump), CALLS_FAMILY, 0x305, CALLS_NL_SEQ, 0};
+	int fd = attached_genl();
+
+	CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	CHECK(nl_send(fd, &dump, sizeof(dump)) == sizeof(dump));
+	for (unsigned int i = 0; i < CALLS_DUMP_RECORDS; i++) {
+		ssize_t len = nl_recv(fd, buf, 4, MSG_PEEK | MSG_TRUNC);
+
+		CHECK(len == (ssize_t)calls_dump_len(i));
+		memset(buf, 0, sizeof(buf));
+		CHECK(nl_recv(fd, buf, sizeof(buf), 0) == len);
+		for (ssize_t k = 0; k < len; k++)
+			CHECK(buf[k] == (uint8_t)(i + 1));
+	}
+	/* sent by the agent in the middle of the dump */
+	CHECK(nl_recv(fd, buf, sizeof(buf), MSG_PEEK | MSG_TRUNC) == sizeof(calls_notification));
+	CHECK(nl_recv(fd, buf, sizeof(buf), 0) == sizeof(calls_notification));
+	CHECK(memcmp(buf, calls_notification, sizeof(calls_notification)) == 0);
+	errno = 0;
+	CHECK(nl_recv(fd, buf, sizeof(buf), 0) == -1 && errno == EAGAIN);
+	CHECK(close(fd) == 0);
+}
+
+static void wait_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	CHECK(poll(&p, 1, 5000) == 1 && (p.revents & POLLIN) != 0);
+}
+
+static void call_udp4_datagrams(void)
+{
+	struct sockaddr_in from = {0};
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4000)};
+	socklen_t len = sizeof(from);
+	char buf[64] = "";
+	struct msghdr err = {0};
+	int fd;
+
+	call_available();
+	fd = udp4_bound(1194);
+	wait_readable(fd);
+	CHECK(recvfrom(fd, buf, 3, MSG_PEEK, (struct sockaddr *)&from, &len) == 3);
+	CHECK(recvfrom(fd, buf, 3, MSG_PEEK | MSG_TRUNC, NULL, NULL) == 5);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len) == 5);
+	CHECK(memcmp(buf, "hello", 5) == 0 && len == sizeof(from));
+	CHECK(from.sin_family == AF_INET && from.sin_port == htons(4000));
+	CHECK(from.sin_addr.s_addr == inet_addr("198.51.100.7"));
+	/* too long for the buffer: cut off, and the rest is gone */
+	wait_readable(fd);
+	CHECK(recvfrom(fd, buf, 2, 0, NULL, NULL) == 2 && memcmp(buf, "cu", 2) == 0);
+	errno = 0;
+	CHECK(recvmsg(fd, &err, MSG_ERRQUEUE) == -1 && errno == EAGAIN);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
+	inet_pton(AF_INET, "198.51.100.7", &to.sin_addr);
+	CHECK(sendto(fd, "", 0, 0, (struct sockaddr *)&to, sizeof(to)) == 0);
+	CHECK(sendto(fd, "reply", 5, 0, (struct sockaddr *)&to, sizeof(to)) == 5);
+	CHECK(sendto(fd, buf, SHIM_DGRAM_MAX + 1, 0, (struct sockaddr *)&to, sizeof(to)) == -1 &&
+		errno == EMSGSIZE);
+	CHECK(close(fd) == 0);
+}
+
+/* --multihome on a dual-stack socket: a v4 remote, mapped, and its packet information. */
+static void call_udp6_multihome(void)
+{
+	struct sockaddr_in6 from = {0};
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+		struct cmsghdr c;
+	} control;
+	char buf[64];
+	char text[INET6_ADDRSTRLEN];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr msg = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct in6_pktinfo info;
+	int fd;
+
+	call_available();
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP);
+	CHECK(fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+	set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	wait_readable(fd);
+	CHECK(recvmsg(fd, &msg, 0) == 2 && msg.msg_namelen == sizeof(from));
+	CHECK(strcmp(inet_ntop(AF_INET6, &from.sin6_addr, text, sizeof(text)),
+		      "::ffff:198.51.100.7") == 0);
+	CHECK(from.sin6_port == htons(4000) && msg.msg_flags == 0);
+	CHECK(control.c.cmsg_level == IPPROTO_IPV6 && control.c.cmsg_type == IPV6_PKTINFO);
+	CHECK(msg.msg_controllen == sizeof(control.bytes) && CMSG_NXTHDR(&msg, &control.c) == NULL);
+	memcpy(&info, CMSG_DATA(&control.c), sizeof(info));
+	CHECK(info.ipi6_ifindex == 3);
+	CHECK(strcmp(inet_ntop(AF_INET6, &info.ipi6_addr, text, sizeof(text)),
+		      "::ffff:192.0.2.1") == 0);
+	/* back with the same source; then to a v6 remote without one */
+	iov.iov_len = 2;
+	CHECK(sendmsg(fd, &msg, 0) == 2);
+	inet_pton(AF_INET6, "fe80::1", &from.sin6_addr);
+	from.sin6_scope_id = 9;
+	CHECK(sendto(fd, "v6", 2, 0, (struct sockaddr *)&from, sizeof(from)) == 2);
+	CHECK(close(fd) == 0);
+}
+
+/* How often poll() says readable in a third of a second; each time the descriptor is read. */
+static unsigned int wakeups(int genl, int udp)
+{
+	struct pollfd p[2] = {{.fd = genl, .events = POLLIN}, {.fd = udp, .events = POLLIN}};
+	struct timespec start;
+	struct timespec now;
+	unsigned int n = 0;
+	char buf[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		if (poll(p, 2, 50) > 0) {
+			n++;
+			CHECK(nl_recv(genl, buf, sizeof(buf), 0) == -1 && errno == EAGAIN);
+			CHECK(recvfrom(udp, buf, sizeof(buf), 0, NULL, NULL) == -1 &&
+				errno == EAGAIN);
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (
+		(now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < 333);
+	return n;
+}
+
+static void check_after_loss(int genl, int udp)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4000)};
+	struct nlmsghdr request = {sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0};
+	int other;
+
+	CHECK(nb_sigterm == 1);
+	CHECK(wakeups(genl, udp) == 0);
+	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
+	CHECK(nl_ack(genl) == -ENOTCONN);
+	errno = 0;
+	CHECK(sendto(udp, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == EAGAIN);
+	CHECK(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) == -1 && errno == ENOTCONN);
+	other = genl_socket();
+	CHECK(ask_family(other, "ovpn-dco-v2") == -1 && errno == ENOTCONN);
+	CHECK(close(other) == 0 && close(genl) == 0 && close(udp) == 0);
+	CHECK(nb_sigterm == 1);
+}
+
+static void call_agent_dies_in_request(void)
+{
+	struct nlmsghdr request = {sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0};
+	int genl;
+	int udp;
+
+	signal(SIGTERM, count_sigterm);
+	genl = attached_genl();
+	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
+	udp = udp4_bound(1194);
+	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
+	CHECK(nl_ack(genl) == -ENOTCONN);
+	check_after_loss(genl, udp);
+}
+
+static void call_agent_dies_while_idle(void)
+{
+	int genl;
+	int udp;
+
+	signal(SIGTERM, count_sigterm);
+	genl = attached_genl();
+	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
+	udp = udp4_bound(1194);
+	wait_readable(udp);
+	CHECK(wakeups(genl, udp) == 1);
+	check_after_loss(genl, udp);
+}
+
+static void call_agent_hangs(void)
+{
+	struct nlmsghdr request = {sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0};
+	time_t start;
+	int genl;
+
+	signal(SIGTERM, count_sigterm);
+	genl = attached_genl();
+	start = time(NULL);
+	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
+	CHECK(time(NULL) - start >= SHIM_RPC_TIMEOUT - 1);
+	CHECK(time(NULL) - start <= SHIM_RPC_TIMEOUT + 5);
+	CHECK(nl_ack(genl) == -ENOTCONN && nb_sigterm == 1);
+}
+
+static void check_tun_refused(void)
+{
+	errno = 0;
+	CHECK(open("/dev/net/tun", O_RDWR) == -1 && errno == ENODEV);
+}
+
+static void call_tun(void)
+{
+	call_available();
+	check_tun_refused();
+}
+
+static void call_no_daemon(void)
+{
+	int fd = genl_socket();
+
+	CHECK(ask_family(fd, "ovpn-dco-v2") == -1);
+	CHECK(ask_family(fd, "ovpn-dco-v2") == -1);
+	CHECK(close(fd) == 0);
+	CHECK(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) == -1);
+	check_tun_refused();
+}
+
+/* A plugin's fork closes what it finds; --daemon's fork goes on. */
+static void call_forks(void)
+{
+	int genl = attached_genl();
+	int status;
+	pid_t plugin = fork();
+
+	if (plugin == 0) {
+		for (int fd = 3; fd < 256; fd++)
+			close(fd);
+		_exit(0);
+	}
+	CHECK(waitpid(plugin, &status, 0) == plugin && status == 0);
+	CHECK(daemon(1, 1) == 0);
+	CHECK(close(udp4_bound(1194)) == 0);
+	CHECK(close(genl) == 0);
+}
+
+/* A program that is not openvpn: its sockets are the kernel's. */
+static void call_passive(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t len = sizeof(a);
+	uint8_t buf[4096];
+	struct nlmsghdr h;
+	int udp = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+	int genl = genl_socket();
+	int domain = 0;
+	socklen_t domain_len = sizeof(domain);
+
+	CHECK(ask_family(genl, "nlctrl") > 0);
+	CHECK(recv(genl, buf, sizeof(buf), 0) > (ssize_t)sizeof(h));
+	memcpy(&h, buf, sizeof(h));
+	CHECK(h.nlmsg_type == GENL_ID_CTRL);
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(bind(udp, (struct sockaddr *)&a, sizeof(a)) == 0);
+	CHECK(getsockname(udp, (struct sockaddr *)&a, &len) == 0 && a.sin_port != 0);
+	CHECK(sendto(udp, "", 0, 0, (struct sockaddr *)&a, sizeof(a)) == 0);
+	CHECK(recvfrom(udp, buf, sizeof(buf), 0, (struct sockaddr *)&a, &len) == 0);
+	CHECK(getsockopt(udp, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) == 0);
+	CHECK(domain == AF_INET);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} calls[] = {
+	{"server_start", call_server_start},
+	{"bind_in_use", call_bind_in_use},
+	{"dump", call_dump},
+	{"udp4", call_udp4_datagrams},
+	{"udp6_multihome", call_udp6_multihome},
+	{"agent_dies_in_request", call_agent_dies_in_request},
+	{"agent_dies_while_idle", call_agent_dies_while_idle},
+	{"agent_hangs", call_agent_hangs},
+	{"tun", call_tun},
+	{"no_daemon", call_no_daemon},
+	{"forks", call_forks},
+	{"passive", call_passive},
+};
+
+int main(int argc, char **argv)
+{
+	alarm(30);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (argc == 2 && strcmp(argv[1], calls[i].name) == 0) {
+			calls[i].run();
+			return 0;
+		}
+	}
+	return 2;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* libnl's calls, as shim_calls.c makes them. A call that fails ends the program. */
+#ifndef SHIM_CALLS_NL_H
+#define SHIM_CALLS_NL_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "%s:%d: %s: errno %d\n", __func__, __LINE__, #cond,        \
+				errno);                                                            \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
+/* A generic netlink socket, still the kernel's. */
+int genl_socket(void);
+ssize_t nl_send(int fd, const void *request, size_t len);
+/* recvmsg(); whatever it returns must come from the kernel's address, without control data. */
+ssize_t nl_recv(int fd, void *buf, size_t len, int flags);
+/* Reads an acknowledgement as libnl does, the true length first. Returns its error. */
+int nl_ack(int fd);
+/* Sends CTRL_CMD_GETFAMILY; leaves the answers unread. */
+ssize_t ask_family(int fd, const char *family);
+/* A socket that has asked for the family and read the answers. */
+int attached_genl(void);
+
+#endif

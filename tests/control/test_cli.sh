@@ -1,0 +1,238 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# test_cli.sh OVPN-DPDKCTL CTL_SERVE: what an operator sees, first without a daemon, then against
+# the real ctl_answer() over a fake data plane.
+
+ctl=$1
+serve=$2
+dir=$(mktemp -d)
+sock=$dir/ctl.sock
+export OVPN_DPDK_CTL_SOCKET=$sock
+server=
+failed=0
+
+cleanup() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+# expect STATUS STDOUT STDERR ARGUMENTS...: exactly these.
+expect() {
+	local status=$1 out=$2 err=$3
+	shift 3
+	"$ctl" "$@" >"$dir/out" 2>"$dir/err"
+	local got=$?
+	if [ $got -ne "$status" ] || [ "$(cat "$dir/out")" != "$out" ] ||
+		[ "$(cat "$dir/err")" != "$err" ]; then
+		echo "FAILED: ovpn-dpdkctl $*"
+		echo "status $got, expected $status"
+		diff <(echo "$out") "$dir/out"
+		diff <(echo "$err") "$dir/err"
+		failed=1
+	fi
+}
+
+# wrong MESSAGE ARGUMENTS...: one line with a hint, status 2.
+wrong() {
+	local message=$1
+	shift
+	expect 2 "" "ovpn-dpdkctl: $message (see ovpn-dpdkctl --help)" "$@"
+}
+
+check() {
+	local what=$1
+	shift
+	if ! "$@"; then
+		echo "FAILED: $what"
+		failed=1
+	fi
+}
+
+start_server() {
+	[ -z "$server" ] || { kill "$server"; wait "$server" 2>/dev/null; }
+	rm -f "$sock"
+	"$serve" "$sock" "$1" &
+	server=$!
+	for _ in $(seq 100); do
+		"$ctl" show pools >/dev/null 2>&1 && return
+		sleep 0.05
+	done
+	echo "FAILED: ctl_serve does not answer"
+	exit 1
+}
+
+things="peers, drops, stats, ports, lcores, crypto, instances, pools"
+absent="ovpn-dpdkctl: no ovpn-dpdkd answers on $sock: is it running? (systemctl status ovpn-dpdkd)"
+
+# --- without a daemon
+expect 1 "" "$absent" show peers
+expect 1 "" "$absent" show drops --json
+expect 1 "" "${absent//$sock/$dir/other}" --socket "$dir/other" show peers
+expect 1 "" "${absent//$sock/$dir/other}" show peers --socket="$dir/other"
+expect 1 "" "ovpn-dpdkctl: '' cannot be a socket's path: 1 to 107 characters" -s "" show peers
+touch "$dir/file"
+expect 1 "" "${absent//$sock/$dir/file}" -s "$dir/file" show peers
+wrong "say what to do: show or run"
+wrong "unknown command 'shwo': one of show, run, help" shwo
+wrong "say which thing: one of $things" show
+wrong "unknown thing 'keys': one of $things" show keys
+wrong "'p' may be peers or ports" show p
+wrong "unknown option '--jsn'" show peers --jsn
+wrong "unknown option '--bogus'" --bogus show peers
+wrong "unknown option '-x'" show peers -x
+wrong "--watch needs a value" show peers --watch
+wrong "--watch must be a number up to 86400, not 'often'" show peers --watch often
+wrong "unknown filter 'tun0': one of instance, peer" show peers tun0
+wrong "'instance' needs a value" show peers instance
+wrong "a peer's id must be a number up to 16777214, not 'x'" show peers peer x
+wrong "a peer's id must be a number up to 16777214, not '16777215'" show peers 16777215
+check "--version" grep -qx 'ovpn-dpdkctl [0-9.]*' <("$ctl" --version)
+check "--help" grep -q '^usage: ovpn-dpdkctl' <("$ctl" --help)
+check "show --help" grep -q '^usage: ovpn-dpdkctl' <("$ctl" show --help)
+check "help" diff <("$ctl" help) <("$ctl" -h)
+
+# --- a daemon without anything
+start_server none
+expect 0 "no peers" "" show peers
+expect 0 "no packet was dropped" "" show drops
+expect 0 "no ports" "" show ports
+expect 0 "no workers" "" show lcores
+expect 0 "no crypto devices" "" show crypto
+expect 0 "no openvpn is attached" "" show instances
+expect 0 "no pools" "" show pools
+expect 0 "[]" "" show peers --json
+expect 1 "" "ovpn-dpdkctl: no instance has the device 'tun9': none is attached" \
+	show peers instance tun9
+
+# --- a daemon with five peers, 0 and 4 of them gone
+start_server 5
+expect 0 "$(cat <<'END'
+INSTANCE  PEER  STATE    REMOTE              VPN ADDRESSES     RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  LAST RX  LAST TX  KEEPALIVE  KEY
+tun1         5  no path  [2001:db8::9]:5000  fd00::2                   15   4.7 GiB          20   2.0 KiB     1.2s    1m15s      10/60  1 AES-256-GCM
+tun0         1  up       198.51.100.7:40001  10.8.0.2 fd00::2          11   4.7 GiB          20   2.0 KiB     1.2s    1m15s      10/60  1 AES-256-GCM
+tun0         2  up       198.51.100.7:40001  10.8.0.2 fd00::2          12   4.7 GiB          20   2.0 KiB     1.2s    1m15s      10/60  1 AES-256-GCM
+tun0         3  up       198.51.100.7:40001  10.8.0.2 fd00::2          13   4.7 GiB          20   2.0 KiB     1.2s    1m15s      10/60  1 AES-256-GCM
+END
+)" "" sh pe
+expect 0 "$(cat <<'END'
+instance       tun0
+peer           1
+state          up
+remote         198.51.100.7:40001
+local          192.0.2.1:1194
+vpn addresses  10.8.0.2 fd00::2
+mac            02:6f:76:00:01:02
+keepalive      10/60
+last received  1.2s
+last sent      1m15s
+
+                     PACKETS       BYTES    ABOUT
+from peers, inside        11  5000000000  4.7 GiB
+to peers, inside          20        2048  2.0 KiB
+from peers, outside       11  5000000264  4.7 GiB
+to peers, outside         21        2552  2.5 KiB
+
+KEY  SLOT       CIPHER               AGE  IDS SENT  TOP ID RECEIVED  FAILED  USE
+  1  primary    AES-256-GCM        1h02m        21               11       2  both ways
+  0  secondary  CHACHA20-POLY1305  2h02m         1                9       0  receives
+END
+)" "" show peer 1
+expect 0 "$(cat <<'END'
+instance  tun0
+peer      4
+state     gone: expired
+
+                     PACKETS       BYTES    ABOUT
+from peers, inside        14  5000000000  4.7 GiB
+to peers, inside          20        2048  2.0 KiB
+from peers, outside       11  5000000264  4.7 GiB
+to peers, outside         21        2552  2.5 KiB
+END
+)" "" show peers inst tun0 peer 4
+expect 0 "$(cat <<'END'
+   COUNT  REASON              WHAT IT MEANS
+       3  replayed            the packet id was seen before
+18446744  no-peer             no peer has this id
+       6  agent-openvpn-busy  openvpn did not read its control packets in time
+END
+)" "" show drops
+expect 0 "$(cat <<'END'
+openvpn instances         2
+peers                     4
+gone peers                2
+dropped packets    18446753
+floats proposed           2
+
+                     PACKETS        BYTES     ABOUT
+from peers, inside        51  20000000000  18.6 GiB
+to peers, inside          80         8192   8.0 KiB
+from peers, outside       44  20000001056  18.6 GiB
+to peers, outside         84        10208  10.0 KiB
+
+workers                  2
+packets received       600
+packets decrypted      500
+packets encrypted      400
+packets to openvpn      60
+packets to the kernel   40
+packets in crypto        4
+END
+)" "" show stats
+expect 0 "$(cat <<'END'
+PORT    DEVICE       DRIVER      MAC                LINK   MTU  QUEUES  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  MISSED  NO MBUF  TX DROPPED
+outer0  net_af_xdp0  net_af_xdp  02:00:00:00:00:00  10G   1500     2/3        1000   1.4 MiB         900     900 B       1        2           3
+outer1  net_af_xdp1  net_af_xdp  02:00:00:00:00:01  down  1500     2/3        1000   1.4 MiB         900     900 B       1        2           3
+END
+)" "" show ports
+expect 0 "$(cat <<'END'
+LCORE  BUSY %  CYCLES/PACKET  PACKETS/BURST  RECEIVED  DECAP  ENCAP  CONTROL  HOST  IN CRYPTO  SLEEPS  STATE
+    1    25.0           1000            7.5       600    500    400       60    40          4      77  runs
+    2       -              -              -         0      0      0        0     0          0      77  stuck
+END
+)" "" show lcores
+expect 0 "$(cat <<'END'
+DEVICE            DRIVER            MODE   SESSIONS     OF  CIPHERS
+crypto_aesni_gcm  crypto_aesni_gcm  cpu           0  16384  AES-128-GCM AES-192-GCM AES-256-GCM
+crypto_aesni_mb   crypto_aesni_mb   queue         2  16384  AES-128-GCM AES-192-GCM AES-256-GCM CHACHA20-POLY1305
+END
+)" "" show crypto
+expect 0 "$(cat <<'END'
+INSTANCE  ID  IFINDEX  MODE        PEERS  PROGRAM     PID  SOCKETS
+tun0       7       12  multi-peer      5  openvpn    4242  0.0.0.0:1194 [::]:1194
+tun1       3       12  p2p             1  o?vpn?[2J  4242  0.0.0.0:1194
+END
+)" "" show instances
+expect 0 "$(cat <<'END'
+POOL  IN USE  SIZE  USED %  ELEMENT BYTES
+rx0     1024  8191    12.5           2688
+END
+)" "" show pools
+expect 1 "" "ovpn-dpdkctl: no instance has the device 'tun9': there are tun1, tun0" \
+	show peers instance tun9
+expect 1 "" "ovpn-dpdkctl: no peer 99" show peer 99
+expect 1 "" "ovpn-dpdkctl: show ports takes no 'peer'" show ports peer 3
+check "--all shows the gone" [ "$("$ctl" show peers --all | grep -c 'gone: expired')" -eq 2 ]
+check "show drops --all shows zeros" grep -q '^ *0  auth-failed' <("$ctl" show drops -a)
+check "JSON numbers are exact" grep -q '"vpn_rx_bytes": 5000000000' <("$ctl" show peers -j)
+
+# --- where the output goes
+"$ctl" show peers >/dev/full 2>"$dir/err"
+check "a full disk is an error" [ $? -eq 1 ]
+check "a full disk is told" \
+	grep -qx 'ovpn-dpdkctl: cannot write the output: No space left on device' "$dir/err"
+"$ctl" show peers >&- 2>"$dir/err"
+check "a closed stdout is an error" [ $? -eq 1 ]
+check "a closed stdout is told" grep -q 'cannot write the output' "$dir/err"
+timeout 3 "$ctl" show drops --watch 1 >"$dir/out"
+check "--watch repeats" [ "$(grep -c COUNT "$dir/out")" -ge 2 ]
+
+# --- 65,536 peers in pages
+start_server 65536
+check "all pages arrive" [ "$("$ctl" show peers --all | wc -l)" -eq 65538 ]
+"$ctl" show peers --all 2>"$dir/err" | head -n 1 >"$dir/out"
+check "a pipe that closes early gets its line" grep -q '^INSTANCE' "$dir/out"
+check "a pipe that closes early is quiet" [ ! -s "$dir/err" ]
+
+exit $failed

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base.h"
+#include "control/dco_v2.h"
+#include "dco_v2_capture.h"
+
+#define READ(name, q) read_capture(capture_##name, sizeof(capture_##name), q)
+
+static int read_bytes(const uint8_t *bytes, size_t len, struct dco_request *q)
+{
+	struct nl_request r;
+	const char *why;
+	int ret = nl_request_read(bytes, len, &r);
+
+	memset(q, 0, sizeof(*q));
+	if (ret == 0)
+		ret = dco_v2_read(&r, q, &why);
+	return ret;
+}
+
+static void read_capture(const uint8_t *bytes, size_t len, struct dco_request *q)
+{
+	assert_int_equal(read_bytes(bytes, len, q), 0);
+	assert_int_equal(q->ifindex, 3);
+}
+
+static void assert_ip(const struct ip_addr *a, const char *text)
+{
+	char buf[IP_STRLEN];
+
+	assert_string_equal(ip_str(a, buf), text);
+}
+
+static void assert_udp(const struct udp_addr *a, const char *text)
+{
+	char buf[UDP_ADDR_STRLEN];
+
+	assert_string_equal(udp_addr_str(a, buf), text);
+}
+
+static void new_peer_of_a_server_is_read(void **state)
+{
+	struct dco_request q;
+
+	(void)state;
+	READ(new_peer_v4_multihome, &q);
+	assert_int_equal(q.verb, DCO_NEW_PEER);
+	assert_int_equal(q.peer_id, 0);
+	assert_true(q.new_peer.has_remote);
+	assert_udp(&q.new_peer.remote, "192.0.2.7:33093");
+	assert_true(q.new_peer.has_socket);
+	assert_int_equal(q.new_peer.socket, 5);
+	assert_ip(&q.new_peer.vpn4, "10.8.0.2");
+	assert_ip(&q.new_peer.vpn6, "fd00:8::1000");
+	assert_ip(&q.new_peer.local, "192.0.2.1");
+
+	READ(new_peer_v6, &q);
+	assert_udp(&q.new_peer.remote, "[2001:db8:9::7]:43349");
+	assert_ip(&q.new_peer.vpn4, "10.8.0.2");
+	assert_int_equal(q.new_peer.local.family, IP_NONE);
+
+	READ(new_peer_mapped, &q);
+	assert_udp(&q.new_peer.remote, "192.0.2.7:35014");
+	assert_ip(&q.new_peer.local, "192.0.2.1");
+}
+
+static void new_peer_of_a_client_is_read(void **state)
+{
+	struct dco_request q;
+
+	(void)state;
+	READ(new_peer_client_v4, &q);
+	assert_udp(&q.new_peer.remote, "192.0.2.1:1194");
+	assert_int_equal(q.new_peer.socket, 4);
+	assert_int_equal(q.new_peer.vpn4.family, IP_NONE);
+	assert_int_equal(q.new_peer.vpn6.family, IP_NONE);
+	READ(new_peer_client_v6, &q);
+	assert_udp(&q.new_peer.remote, "[2001:db8:9::1]:1194");
+}
+
+static void keepalive_swap_and_deletions_are_read(void **state)
+{
+	struct dco_request q;
+
+	(void)state;
+	READ(set_peer, &q);
+	assert_int_equal(q.verb, DCO_SET_PEER);
+	assert_int_equal(q.keepalive.interval, 2);
+	assert_int_equal(q.keepalive.timeout, 16);
+	READ(swap_keys, &q);
+	assert_int_equal(q.verb, DCO_SWAP_KEYS);
+	assert_int_equal(q.peer_id, 0);
+	READ(del_key, &q);
+	assert_int_equal(q.verb, DCO_DEL_KEY);
+	assert_int_equal(q.slot, KEYSLOT_SECONDARY);
+	READ(del_peer, &q);
+	assert_int_equal(q.verb, DCO_DEL_PEER);
+	assert_int_equal(q.peer_id, 0);
+	READ(get_peer, &q);
+	assert_int_equal(q.verb, DCO_GET_PEER);
+	assert_int_equal(q.peer_id, 0);
+	READ(dump_peers, &q);
+	assert_int_equal(q.verb, DCO_DUMP_PEERS);
+	assert_int_equal(q.peer_id, DP_NO_PEER);
+}
+
+static void keys_are_read_with_their_algorithm(void **state)
+{
+	struct dco_request q;
+
+	(void)state;
+	READ(new_key_aes_256, &q);
+	assert_int_equal(q.verb, DCO_NEW_KEY);
+	assert_true(q.key.known);
+	assert_int_equal(q.key.slot, KEYSLOT_PRIMARY);
+	assert_int_equal(q.key.material.key_id, 0);
+	assert_int_equal(q.key.material.alg, AEAD_AES_256_GCM);
+	READ(new_key_aes_256_rekey, &q);
+	assert_int_equal(q.key.slot, KEYSLOT_SECONDARY);
+	assert_int_equal(q.key.material.key_id, 1);
+	READ(new_key_aes_128, &q);
+	assert_int_equal(q.key.material.alg, AEAD_AES_128_GCM);
+	READ(new_key_chacha20, &q);
+	assert_int_equal(q.key.material.alg, AEAD_CHACHA20_POLY1305);
+}
+
+/* Both ends of one handshake were recorded: what one encrypts with, the other decrypts with. */
+static void both_ends_hold_the_same_key(void **state)
+{
+	struct dco_request server;
+	struct dco_request client;
+	const struct key_material *s = &server.key.material;
+	const struct key_material *c = &client.key.material;
+
+	(void)state;
+	READ(new_key_chacha20, &server);
+	READ(new_key_chacha20_client, &client);
+	assert_memory_equal(s->encrypt, c->decrypt, sizeof(s->encrypt));
+	assert_memory_equal(s->decrypt, c->encrypt, sizeof(s->decrypt));
+	assert_memory_equal(s->encrypt_tail, c->decrypt_tail, sizeof(s->encrypt_tail));
+	assert_memory_equal(s->decrypt_tail, c->encrypt_tail, sizeof(s->decrypt_tail));
+	assert_memory_not_equal(s->encrypt, s->decrypt, sizeof(s->encrypt));
+	/* the first bytes as they stand in the recording */
+	assert_memory_equal(s->encrypt, "\x48\x6e\x26\x70", 4);
+	assert_memory_equal(s->encrypt_tail, "\x7e\xe6\x81\x36", 4);
+}
+
+static void wiped_request_holds_nothing(void **state)
+{
+	static const struct dco_request zero;
+	struct dco_request q;
+
+	(void)state;
+	READ(new_key_aes_256, &q);
+	assert_memory_not_equal(&q, &zero, sizeof(q));
+	dco_request_wipe(&q);
+	assert_memory_equal(&q, &zero, sizeof(q));
+}
+
+/* Where the cipher stands: headers 20, ifindex 8, nest 4, peer id 8, slot 8, key id 8, header 4. */
+#define CIPHER_AT 60
+
+static void key_that_cannot_be_had_is_a_good_request(void **state)
+{
+	uint8_t m[sizeof(capture_new_key_aes_256)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_new_key_aes_256, sizeof(m));
+	assert_int_equal(m[CIPHER_AT], 1);
+	for (unsigned int cipher = 0; cipher < 256; cipher++) {
+		m[CIPHER_AT] = (uint8_t)cipher;
+		assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+		assert_int_equal(q.key.known, cipher == 1 || cipher == 2);
+	}
+	/* a 16-byte key is none of ChaCha20's */
+	memcpy(m, capture_new_key_aes_128, sizeof(capture_new_key_aes_128));
+	m[CIPHER_AT] = 2;
+	assert_int_equal(read_bytes(m, sizeof(capture_new_key_aes_128), &q), 0);
+	assert_false(q.key.known);
+}
+
+static void slot_and_key_id_have_limits(void **state)
+{
+	uint8_t m[sizeof(capture_new_key_aes_256)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_new_key_aes_256, sizeof(m));
+	m[CIPHER_AT - 8] = 7; /* key id */
+	assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+	assert_int_equal(q.key.material.key_id, 7);
+	m[CIPHER_AT - 8] = 8;
+	assert_int_equal(read_bytes(m, sizeof(m), &q), -EINVAL);
+	m[CIPHER_AT - 8] = 0;
+	m[CIPHER_AT - 16] = 2; /* slot */
+	assert_int_equal(read_bytes(m, sizeof(m), &q), -EINVAL);
+}
+
+static void peer_without_remote_is_told_apart(void **state)
+{
+	uint8_t m[sizeof(capture_new_peer_client_v4)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_new_peer_client_v4, sizeof(m));
+	assert_int_equal(m[20 + 8 + 4 + 8 + 8 + 2], 2); /* the remote's attribute type */
+	m[20 + 8 + 4 + 8 + 8 + 2] = 99;
+	assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+	assert_false(q.new_peer.has_remote);
+	assert_true(q.new_peer.has_socket);
+}
+
+static void unknown_command_is_refused(void **state)
+{
+	uint8_t m[sizeof(capture_get_peer)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_get_peer, sizeof(m));
+	for (unsigned int cmd = 0; cmd < 256; cmd++) {
+		m[16] = (uint8_t)cmd;
+		if (cmd < 1 || cmd > 7)
+			assert_int_equal(read_bytes(m, sizeof(m), &q), -EOPNOTSUPP);
+		else if (cmd != 7) /* the nest is GET_PEER's */
+			assert_int_equal(read_bytes(m, sizeof(m), &q), -EINVAL);
+	}
+}
+
+/* In a block of exactly that size, so that a sanitizer sees a read beyond it. */
+static int read_exact(const uint8_t *bytes, size_t len)
+{
+	uint8_t *exact = malloc(len != 0 ? len : 1);
+	struct dco_request q;
+	int ret;
+
+	assert_non_null(exact);
+	memcpy(exact, bytes, len);
+	ret = read_bytes(exact, len, &q);
+	free(exact);
+	return ret;
+}
+
+static void truncated_messages_are_refused(void **state)
+{
+	uint8_t m[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(captures); i++) {
+		const struct capture *c = &captures[i];
+
+		for (size_t len = 0; len < c->len; len++) {
+			uint32_t claimed = (uint32_t)len;
+			int ret;
+
+			assert_true(read_exact(c->bytes, len) < 0);
+			/* the same with a header that agrees: the nests' lengths tell */
+			memcpy(m, c->bytes, c->len);
+			memcpy(m, &claimed, sizeof(claimed));
+			ret = read_exact(m, len);
+			if (ret == 0 && c->bytes[4] == 0x21 && c->bytes[16] != 7 &&
+				c->len - len > 3)
+				fail_msg("%s cut to %zu bytes is taken", c->name, len);
+		}
+	}
+}
+
+static void hostile_messages_do_no_harm(void **state)
+{
+	static const uint8_t values[] = {0, 1, 3, 4, 5, 8, 0x7f, 0x80, 0xfe, 0xff};
+	uint32_t rnd = 12345;
+	unsigned int refused = 0;
+	uint8_t m[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(captures); i++) {
+		const struct capture *c = &captures[i];
+
+		for (size_t at = 0; at < c->len; at++) {
+			for (size_t v = 0; v < ARRAY_LEN(values); v++) {
+				memcpy(m, c->bytes, c->len);
+				m[at] = values[v];
+				refused += read_exact(m, c->len) < 0;
+			}
+		}
+		for (unsigned int n = 0; n < 2000; n++) {
+			memcpy(m, c->bytes, c->len);
+			for (unsigned int k = 0; k < 1 + n % 6; k++) {
+				rnd = rnd * 1664525 + 1013904223;
+				/* behind the header, or most would end there */
+				m[16 + (rnd >> 8) % (c->len - 16)] = (uint8_t)(rnd >> 24);
+			}
+			refused += read_exact(m, c->len) < 0;
+		}
+	}
+	assert_true(refused > 1000);
+}
+
+static uint64_t u64_of(const struct nlattr *a)
+{
+	uint64_t v;
+
+	assert_non_null(a);
+	assert_int_equal(nl_attr_len(a), sizeof(v));
+	memcpy(&v, nl_attr_data(a), sizeof(v));
+	return v;
+}
+
+static const struct dp_peer_info some_peer = {
+	.id = 77,
+	.remote = {.ip = {IP_V6, {0xfe, 0x80, [15] = 1}}, .port = 1194, .scope = 4},
+	.local = {.ip = {IP_V6, {0xfe, 0x80, [15] = 2}}, .port = 1194},
+	.vpn4 = {IP_V4, {10, 8, 0, 2}},
+	.vpn6 = {IP_V6, {0xfd, [15] = 2}},
+	.interval = 10,
+	.timeout = 60,
+	.vpn_rx_bytes = 0x1122334455667788,
+	.vpn_tx_bytes = 2,
+	.link_rx_bytes = 3,
+	.link_tx_bytes = 0xffffffffff,
+};
+
+static void peer_is_written_as_openvpn_reads_it(void **state)
+{
+	const struct nlattr *top[9];
+	const struct nlattr *peer[17];
+	struct nl_request r;
+	struct nl_out o = {.len = 0};
+	struct nlmsghdr h;
+	uint32_t v;
+
+	(void)state;
+	assert_int_equal(nl_request_read(capture_get_peer, sizeof(capture_get_peer), &r), 0);
+	assert_true(dco_v2_put_peer(&o, &r, 3, &some_peer));
+	memcpy(&h, o.buf, sizeof(h));
+	assert_int_equal(h.nlmsg_type, DCO_V2_FAMILY_ID);
+	assert_int_equal(h.nlmsg_seq, r.hdr.nlmsg_seq);
+	assert_int_equal(h.nlmsg_flags, 0);
+	assert_int_equal(o.buf[16], 7);
+	assert_int_equal(nl_attrs_read(o.buf + 20, o.len - 20, top, 8), 0);
+	assert_true(nl_attr_u32(top[1], &v));
+	assert_int_equal(v, 3);
+	assert_int_equal(nl_nest_read(top[8], peer, 16), 0);
+	assert_true(nl_attr_u32(peer[1], &v));
+	assert_int_equal(v, 77);
+	assert_true(u64_of(peer[9]) == some_peer.vpn_rx_bytes);
+	assert_true(u64_of(peer[10]) == some_peer.vpn_tx_bytes);
+	assert_true(u64_of(peer[13]) == some_peer.link_rx_bytes);
+	assert_true(u64_of(peer[14]) == some_peer.link_tx_bytes);
+}
+
+static void dump_datagram_fills_up_and_no_further(void **state)
+{
+	struct nl_request r;
+	struct nl_out o = {.len = 0};
+	struct nlmsghdr h;
+	unsigned int put = 0;
+	unsigned int found = 0;
+
+	(void)state;
+	assert_int_equal(nl_request_read(capture_dump_peers, sizeof(capture_dump_peers), &r), 0);
+	while (dco_v2_put_peer(&o, &r, 3, &some_peer))
+		put++;
+	assert_true(o.len <= NL_DATAGRAM_MAX);
+	assert_true(put > 20);
+	for (size_t at = 0; at < o.len; at += NLMSG_ALIGN(h.nlmsg_len)) {
+		memcpy(&h, o.buf + at, sizeof(h));
+		assert_true(h.nlmsg_flags & NLM_F_MULTI);
+		assert_int_equal(h.nlmsg_seq, r.hdr.nlmsg_seq);
+		found++;
+	}
+	assert_int_equal(found, put);
+}
+
+static void notification_is_what_the_kernel_would_send(void **state)
+{
+	static const uint8_t expected[] = {
+		0x30, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0,			   /* length, family, seq and pid 0 */
+		3, 1, 0, 0,		   /* DEL_PEER */
+		8, 0, 1, 0, 3, 0, 0, 0,	   /* interface 3 */
+		20, 0, 4, 0x80,		   /* nest */
+		5, 0, 1, 0, 2, 0, 0, 0,	   /* reason: expired */
+		8, 0, 2, 0, 0x4d, 0, 0, 0, /* peer 77 */
+	};
+	struct nl_out o = {.len = 0};
+
+	(void)state;
+	dco_v2_put_gone(&o, 3, 77, DP_GONE_EXPIRED);
+	assert_int_equal(o.len, sizeof(expected));
+	assert_memory_equal(o.buf, expected, sizeof(expected));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_peer_of_a_server_is_read),
+		cmocka_unit_test(new_peer_of_a_client_is_read),
+		cmocka_unit_test(keepalive_swap_and_deletions_are_read),
+		cmocka_unit_test(keys_are_read_with_their_algorithm),
+		cmocka_unit_test(both_ends_hold_the_same_key),
+		cmocka_unit_test(wiped_request_holds_nothing),
+		cmocka_unit_test(key_that_cannot_be_had_is_a_good_request),
+		cmocka_unit_test(slot_and_key_id_have_limits),
+		cmocka_unit_test(peer_without_remote_is_told_apart),
+		cmocka_unit_test(unknown_command_is_refused),
+		cmocka_unit_test(truncated_messages_are_refused),
+		cmocka_unit_test(hostile_messages_do_no_harm),
+		cmocka_unit_test(peer_is_written_as_openvpn_reads_it),
+		cmocka_unit_test(dump_datagram_fills_up_and_no_further),
+		cmocka_unit_test(notification_is_what_the_kernel_would_send),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
