@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Generic netlink. libnl's sockets begin as the kernel's own; the one that asks for an OpenVPN
+ * family is replaced in place. So another program that speaks generic netlink never notices us.
+ *
+ * A request is a synchronous call: openvpn asks in a loop until its socket has the answer.
+ * Notifications come by the socketpair, so none can fall between a request and its answer.
+ */
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/genetlink.h>
+
+static bool names_our_family(const char *name, size_t len)
+{
+	static const char *const families[] = {"ovpn-dco-v2", "ovpn"};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		size_t n = strlen(families[i]) + 1;
+
+		if (len == n && memcmp(name, families[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool genl_asks(int fd, const struct msghdr *msg)
+{
+	struct genlmsghdr g;
+	struct nlmsghdr h;
+	const uint8_t *p = nl_request(msg, &h);
+	size_t len;
+	size_t name_len;
+	const char *name;
+
+	if (p == NULL || h.nlmsg_type != GENL_ID_CTRL || h.nlmsg_len < sizeof(h) + sizeof(g))
+		return false;
+	memcpy(&g, p, sizeof(g));
+	if (g.cmd != CTRL_CMD_GETFAMILY)
+		return false;
+	len = h.nlmsg_len - sizeof(h) - sizeof(g);
+	name = nl_attr(p + sizeof(g), len, CTRL_ATTR_FAMILY_NAME, &name_len);
+	return name != NULL && names_our_family(name, name_len) && nl_is(fd, NETLINK_GENERIC);
+}
+
+int genl_adopt(int fd, struct sock **out)
+{
+	struct sockaddr_nl bound = {0};
+	socklen_t len = sizeof(bound);
+	int flags = fcntl(fd, F_GETFL);
+	struct sock *s;
+	uint32_t id;
+	int ours;
+	int ret = rpc_attach();
+
+	if (ret < 0)
+		return ret;
+	real()->getsockname(fd, (struct sockaddr *)&bound, &len);
+	ours = sock_pair(SHIM_KIND_GENL, 0, fd, &id);
+	if (ours < 0)
+		return ours;
+	s = sock_new(KIND_GENL, fd);
+	if (s == NULL) {
+		rpc_call(SHIM_CLOSE, id, NULL, 0, -1, NULL, 0);
+		real()->close(ours);
+		return -ENOBUFS;
+	}
+	s->id = id;
+	s->nl_pid = bound.nl_pid;
+	fcntl(ours, F_SETFL, flags & O_NONBLOCK);
+	dup3(ours, fd, O_CLOEXEC);
+	real()->close(ours);
+	*out = s;
+	return 0;
+}
+
+ssize_t genl_send(struct sock *s, const struct msghdr *msg)
+{
+	struct nlmsghdr h;
+	size_t len = 0;
+	int ret;
+
+	for (size_t i = 0; i < msg->msg_iovlen; i++)
+		len += msg->msg_iov[i].iov_len;
+	if (nl_request(msg, &h) == NULL)
+		return -EINVAL;
+	ret = rpc_netlink(s->id, msg, &s->replies);
+	if (ret == -EMSGSIZE)
+		return ret;
+	/*
+	 * No answer at all makes openvpn ask for ever, ENODEV or ENOMEM make it exit at once: what
+	 * failed here is the connection, or the agent did not understand.
+	 */
+	if (ret < 0)
+		ret = replies_error(&s->replies, &h, ret == -ENOTCONN ? -ENOTCONN : -EINVAL);
+	return ret < 0 ? ret : (ssize_t)len;
+}
+
+ssize_t genl_recv(struct sock *s, struct msghdr *msg, int flags)
+{
+	struct msghdr plain = {.msg_iov = msg->msg_iov, .msg_iovlen = msg->msg_iovlen};
+	ssize_t n;
+
+	if ((flags & MSG_ERRQUEUE) != 0)
+		return -EAGAIN;
+	n = replies_recv(&s->replies, msg, flags);
+	if (n != -EAGAIN)
+		return n;
+	n = sock_received(real()->recvmsg(s->fd, &plain, flags), plain.msg_flags);
+	if (n >= 0) {
+		msg->msg_flags = plain.msg_flags;
+		nl_from_kernel(msg);
+	}
+	return n;
+}
+
+int genl_setsockopt(struct sock *s, int level, int name, const void *value, socklen_t len)
+{
+	if (level == SOL_NETLINK) /* which socket joins the group of notifications */
+		return sock_option(s, level, name, value, len);
+	if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF))
+		return sock_buffer(s->fd, name, value, len);
+	return real()->setsockopt(s->fd, level, name, value, len) < 0 ? -errno : 0;
+}
+
+int genl_name(const struct sock *s, struct sockaddr *addr, socklen_t *len)
+{
+	struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_pid = s->nl_pid};
+
+	memcpy(addr, &name, *len < sizeof(name) ? *len : sizeof(name));
+	*len = sizeof(name);
+	return 0;
+}

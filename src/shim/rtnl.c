@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rtnetlink sockets are the kernel's, and stay so: it knows links, addresses and routes. Only
+ * making and removing a link of OpenVPN's kind is taken out, and answered by the next recvmsg().
+ */
+#include "shim.h"
+
+#include <errno.h>
+#include <string.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+static uint32_t *link_entry(uint32_t ifindex)
+{
+	for (unsigned int i = 0; i < SHIM_LINKS; i++) {
+		if (shim.links[i] == ifindex)
+			return &shim.links[i];
+	}
+	return NULL;
+}
+
+static void copy_name(char *to, size_t size, const void *from, size_t len)
+{
+	if (from == NULL)
+		return;
+	memcpy(to, from, len < size - 1 ? len : size - 1);
+}
+
+/* Reads RTM_NEWLINK; false: another kind of link. */
+static bool read_newlink(const uint8_t *p, size_t len, struct shim_link *link)
+{
+	const uint8_t *info;
+	const uint8_t *data;
+	const void *value;
+	size_t info_len;
+	size_t data_len;
+	size_t n = 0;
+
+	if (len < sizeof(struct ifinfomsg))
+		return false;
+	p += sizeof(struct ifinfomsg);
+	len -= sizeof(struct ifinfomsg);
+	info = nl_attr(p, len, IFLA_LINKINFO, &info_len);
+	if (info == NULL)
+		return false;
+	value = nl_attr(info, info_len, IFLA_INFO_KIND, &n);
+	copy_name(link->kind, sizeof(link->kind), value, n);
+	if (strcmp(link->kind, "ovpn-dco") != 0 && strcmp(link->kind, "ovpn") != 0)
+		return false;
+	value = nl_attr(p, len, IFLA_IFNAME, &n);
+	copy_name(link->name, sizeof(link->name), value, n);
+	data = nl_attr(info, info_len, IFLA_INFO_DATA, &data_len);
+	if (data != NULL) {
+		value = nl_attr(data, data_len, 1, &n);
+		if (value != NULL && n >= 1)
+			link->mode = *(const uint8_t *)value;
+	}
+	return true;
+}
+
+static int link_new(const struct shim_link *link)
+{
+	uint32_t *entry = link_entry(0);
+	struct shim_link made = {0};
+	int ret;
+
+	if (entry == NULL)
+		return -ENOBUFS;
+	ret = rpc_call(SHIM_LINK_NEW, 0, link, sizeof(*link), -1, &made, sizeof(made));
+	if (ret < 0)
+		return ret;
+	if (ret < (int)sizeof(made))
+		return -EPROTO;
+	*entry = made.ifindex;
+	return 0;
+}
+
+static int link_del(uint32_t *entry)
+{
+	struct shim_link link = {.ifindex = *entry};
+	int ret = rpc_call(SHIM_LINK_DEL, 0, &link, sizeof(link), -1, NULL, 0);
+
+	*entry = 0;
+	return ret < 0 ? ret : 0;
+}
+
+/* Does what the request asks, if it concerns our links. */
+static bool handle(int fd, const struct nlmsghdr *h, const uint8_t *p, int *error)
+{
+	size_t len = h->nlmsg_len - sizeof(*h);
+	struct shim_link link = {0};
+	struct ifinfomsg ifi;
+	uint32_t *entry;
+
+	if (h->nlmsg_type == RTM_NEWLINK && read_newlink(p, len, &link)) {
+		if (!nl_is(fd, NETLINK_ROUTE))
+			return false;
+		*error = link_new(&link);
+		return true;
+	}
+	if (h->nlmsg_type != RTM_DELLINK || len < sizeof(ifi))
+		return false;
+	memcpy(&ifi, p, sizeof(ifi));
+	entry = ifi.ifi_index > 0 ? link_entry((uint32_t)ifi.ifi_index) : NULL;
+	if (entry == NULL || !nl_is(fd, NETLINK_ROUTE))
+		return false;
+	*error = link_del(entry);
+	return true;
+}
+
+bool rtnl_send(int fd, const struct msghdr *msg, ssize_t *result)
+{
+	struct nlmsghdr h;
+	const uint8_t *p = nl_request(msg, &h);
+	struct sock *s;
+	int error;
+
+	if (p == NULL || msg->msg_iovlen != 1 || !handle(fd, &h, p, &error))
+		return false;
+	*result = (ssize_t)msg->msg_iov[0].iov_len;
+	s = sock_find(fd);
+	if (s == NULL)
+		s = sock_new(KIND_RTNL, fd);
+	if (s == NULL || replies_error(&s->replies, &h, error) < 0)
+		*result = -ENOBUFS;
+	return true;
+}
+
+ssize_t rtnl_recv(struct sock *s, struct msghdr *msg, int flags)
+{
+	ssize_t n = replies_recv(&s->replies, msg, flags);
+
+	if (n == -EAGAIN) {
+		n = real()->recvmsg(s->fd, msg, flags);
+		return n < 0 ? -errno : n;
+	}
+	if (s->replies.head == s->replies.tail)
+		sock_free(s); /* the descriptor is the kernel's alone again */
+	return n;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The functions that openvpn and libnl find instead of libc's. Each decides whose descriptor it is.
+ */
+
+/* The build asks for 64-bit offsets, by which open() is another name for open64(); here are both.
+ */
+#undef _FILE_OFFSET_BITS
+
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+#define VERSION_FILE "/sys/module/ovpn_dco_v2/version"
+#define TUN_FILE     "/dev/net/tun"
+
+static ssize_t result(ssize_t ret)
+{
+	if (ret >= 0)
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
+struct span {
+	uintptr_t start, end;
+};
+
+static int first_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct span *s = arg;
+
+	(void)size;
+	for (unsigned int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (s->end == 0)
+			s->start = start;
+		s->end = start + p->p_memsz;
+	}
+	return 1; /* the main executable comes first */
+}
+
+/* The resolver's and the plugins' sockets are none of our business. */
+static bool in_main_executable(const void *caller)
+{
+	struct span s = {0};
+
+	dl_iterate_phdr(first_object, &s);
+	return (uintptr_t)caller >= s.start && (uintptr_t)caller < s.end;
+}
+
+EXPORT int socket(int family, int type, int protocol)
+{
+	bool ours = shim.state != SHIM_IDLE && protocol == IPPROTO_UDP &&
+		(family == AF_INET || family == AF_INET6) &&
+		(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_DGRAM &&
+		in_main_executable(__builtin_return_address(0));
+
+	if (!ours)
+		return real()->socket(family, type, protocol);
+	return (int)result(udp_socket(family, type));
+}
+
+EXPORT int close(int fd)
+{
+	struct sock *s = sock_find(fd);
+
+	if (s != NULL)
+		sock_close(s);
+	return real()->close(fd);
+}
+
+EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct sock *s = sock_find(fd);
+
+	if (s == NULL || s->kind != KIND_UDP)
+		return real()->bind(fd, addr, len);
+	return (int)result(udp_bind(s, addr, len));
+}
+
+EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	struct sock *s = sock_find(fd);
+
+	if (s != NULL && s->kind == KIND_UDP)
+		return (int)result(udp_name(s, addr, len));
+	if (s != NULL && s->kind == KIND_GENL)
+		return (int)result(genl_name(s, addr, len));
+	return real()->getsockname(fd, addr, len);
+}
+
+EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct sock *s = sock_find(fd);
+
+	if (s != NULL && s->kind == KIND_UDP)
+		return (int)result(udp_setsockopt(s, level, name, value, len));
+	if (s != NULL && s->kind == KIND_GENL)
+		return (int)result(genl_setsockopt(s, level, name, value, len));
+	return real()->setsockopt(fd, level, name, value, len);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct sock *s = sock_find(fd);
+	ssize_t ret;
+
+	if (s == NULL && genl_asks(fd, msg)) {
+		ret = genl_adopt(fd, &s);
+		if (ret < 0)
+			return result(ret);
+	}
+	if (s != NULL && s->kind == KIND_UDP)
+		return result(udp_send(s, msg, flags));
+	if (s != NULL && s->kind == KIND_GENL)
+		return result(genl_send(s, msg));
+	if (shim.state != SHIM_IDLE && rtnl_send(fd, msg, &ret))
+		return result(ret);
+	return real()->sendmsg(fd, msg, flags);
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	struct sock *s = sock_find(fd);
+
+	if (s != NULL && s->kind == KIND_UDP)
+		return result(udp_recv(s, msg, flags));
+	if (s != NULL && s->kind == KIND_GENL)
+		return result(genl_recv(s, msg, flags));
+	if (s != NULL && s->kind == KIND_RTNL)
+		return result(rtnl_recv(s, msg, flags));
+	return real()->recvmsg(fd, msg, flags);
+}
+
+EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
+	socklen_t addr_len)
+{
+	struct sock *s = sock_find(fd);
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+	struct msghdr msg = {
+		.msg_name = (void *)(uintptr_t)addr,
+		.msg_namelen = addr_len,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+
+	if (s == NULL || s->kind != KIND_UDP)
+		return real()->sendto(fd, buf, len, flags, addr, addr_len);
+	return result(udp_send(s, &msg, flags));
+}
+
+EXPORT ssize_t recvfrom(
+	int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *addr_len)
+{
+	struct sock *s = sock_find(fd);
+	struct iovec iov = {buf, len};
+	struct msghdr msg = {
+		.msg_name = addr,
+		.msg_namelen = addr != NULL && addr_len != NULL ? *addr_len : 0,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	ssize_t ret;
+
+	if (s == NULL || s->kind != KIND_UDP)
+		return real()->recvfrom(fd, buf, len, flags, addr, addr_len);
+	ret = udp_recv(s, &msg, flags);
+	if (ret >= 0 && addr != NULL && addr_len != NULL)
+		*addr_len = msg.msg_namelen;
+	return result(ret);
+}
+
+/*
+ * A plain tun under an openvpn whose UDP is ours, or was meant to be, would look alive and carry
+ * nothing. Only openvpn is refused: it has asked for the family, or bears the name.
+ */
+static bool tun_refused(const char *path, const void *caller)
+{
+	if (path == NULL || strcmp(path, TUN_FILE) != 0)
+		return false;
+	if (shim.state == SHIM_IDLE && strncmp(program_invocation_short_name, "openvpn", 7) != 0)
+		return false;
+	if (!in_main_executable(caller))
+		return false;
+	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so "
+	     "%s is refused: see openvpn's messages above for the reason",
+		TUN_FILE);
+	errno = ENODEV;
+	return true;
+}
+
+/* open()'s third argument exists only with these flags. */
+static bool has_mode(int flags)
+{
+	return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	if (tun_refused(path, __builtin_return_address(0)))
+		return -1;
+	return real()->open(path, flags, mode);
+}
+
+EXPORT int open64(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	if (tun_refused(path, __builtin_return_address(0)))
+		return -1;
+	return real()->open64(path, flags, mode);
+}
+
+/* openvpn prints this file's first line as the offload's version. */
+static FILE *version_file(const char *path)
+{
+	static char version[] = "ovpn-dpdk " OVPN_DPDK_VERSION "\n";
+
+	if (shim.state != SHIM_ATTACHED || strcmp(path, VERSION_FILE) != 0)
+		return NULL;
+	return fmemopen(version, sizeof(version) - 1, "r");
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	FILE *f = version_file(path);
+
+	return f != NULL ? f : real()->fopen(path, mode);
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+	FILE *f = version_file(path);
+
+	return f != NULL ? f : real()->fopen64(path, mode);
+}
+
+/* --daemon: the parent has ended when this returns, and the child continues in its place. */
+EXPORT int daemon(int nochdir, int noclose)
+{
+	bool owner = shim.owner != 0 && shim.owner == getpid();
+	int ret = real()->daemon(nochdir, noclose);
+
+	if (ret == 0 && owner)
+		shim.owner = getpid();
+	return ret;
+}
