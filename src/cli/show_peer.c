@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "show_peer.h"
+
+#include "base.h"
+#include "show_cells.h"
+#include "table.h"
+
+/* One line: its name and how to say its value. */
+struct line {
+	const char *name;
+	const char *key;
+	show_cell *cell;
+};
+
+static const struct line peer_lines[] = {
+	{"instance", "instance", cell_text},
+	{"peer", "id", cell_number},
+	{"state", NULL, cell_peer_state},
+	{"remote", "remote", cell_text},
+	{"local", "local", cell_text},
+	{"vpn addresses", NULL, cell_vpn_addresses},
+	{"mac", "mac", cell_text},
+	{"keepalive", NULL, cell_keepalive},
+	{"last received", "last_rx_s", cell_seconds},
+	{"last sent", "last_tx_s", cell_seconds},
+};
+
+static const struct line total_lines[] = {
+	{"openvpn instances", "instances", cell_number},
+	{"peers", "peers", cell_number},
+	{"gone peers", "gone_peers", cell_number},
+	{"dropped packets", "drops", cell_number},
+	{"floats proposed", "floats", cell_number},
+};
+
+static const struct line worker_lines[] = {
+	{"workers", "workers", cell_number},
+	{"packets received", "rx_packets", cell_number},
+	{"packets decrypted", "decap_packets", cell_number},
+	{"packets encrypted", "encap_packets", cell_number},
+	{"packets to openvpn", "control_packets", cell_number},
+	{"packets to the kernel", "host_packets", cell_number},
+	{"packets in crypto", "crypto_inflight", cell_number},
+};
+
+static const struct show_column key_columns[] = {
+	{{"KEY", true}, "id", cell_number},
+	{{"SLOT", false}, "slot", cell_text},
+	{{"CIPHER", false}, "cipher", cell_text},
+	{{"AGE", true}, "age_s", cell_seconds},
+	{{"IDS SENT", true}, "tx_packet_ids", cell_number},
+	{{"TOP ID RECEIVED", true}, "rx_packet_id_top", cell_number},
+	{{"FAILED", true}, "failed", cell_number},
+};
+
+static bool print_lines(
+	const struct line *lines, unsigned int n, const json_t *object, bool right, FILE *out)
+{
+	const struct table_column columns[] = {{NULL, false}, {NULL, right}};
+	struct table *t = table_new(columns, ARRAY_LEN(columns));
+	bool ok = t != NULL;
+
+	for (unsigned int i = 0; ok && i < n; i++) {
+		char value[SHOW_CELL_MAX];
+		const char *const cells[] = {lines[i].name, value};
+
+		lines[i].cell(object, lines[i].key, value);
+		ok = table_add(t, cells);
+	}
+	if (ok)
+		table_print(t, out);
+	table_free(t);
+	return ok;
+}
+
+/* What is inside the tunnel, and what carries it outside: four of each. */
+static bool print_counters(const json_t *object, FILE *out)
+{
+	static const struct table_column columns[] = {
+		{"", false}, {"PACKETS", true}, {"BYTES", true}, {"ABOUT", true}};
+	static const struct {
+		const char *name, *packets, *bytes;
+	} rows[] = {
+		{"from peers, inside", "vpn_rx_packets", "vpn_rx_bytes"},
+		{"to peers, inside", "vpn_tx_packets", "vpn_tx_bytes"},
+		{"from peers, outside", "link_rx_packets", "link_rx_bytes"},
+		{"to peers, outside", "link_tx_packets", "link_tx_bytes"},
+	};
+	struct table *t = table_new(columns, ARRAY_LEN(columns));
+	bool ok = t != NULL;
+
+	for (unsigned int i = 0; ok && i < ARRAY_LEN(rows); i++) {
+		char packets[SHOW_CELL_MAX], bytes[SHOW_CELL_MAX], human[SHOW_CELL_MAX];
+		const char *const cells[] = {rows[i].name, packets, bytes, human};
+
+		cell_number(object, rows[i].packets, packets);
+		cell_number(object, rows[i].bytes, bytes);
+		cell_bytes(object, rows[i].bytes, human);
+		ok = table_add(t, cells);
+	}
+	if (ok)
+		table_print(t, out);
+	table_free(t);
+	return ok;
+}
+
+static bool print_keys(const json_t *keys, FILE *out)
+{
+	struct table_column columns[ARRAY_LEN(key_columns) + 1];
+	const unsigned int last = ARRAY_LEN(key_columns);
+	struct table *t;
+	const json_t *k;
+	bool ok;
+	size_t i;
+
+	for (i = 0; i < last; i++)
+		columns[i] = key_columns[i].column;
+	columns[last] = (struct table_column){"USE", false};
+	t = table_new(columns, last + 1);
+	ok = t != NULL;
+	json_array_foreach (keys, i, k) {
+		char text[ARRAY_LEN(key_columns)][SHOW_CELL_MAX];
+		const char *cells[ARRAY_LEN(key_columns) + 1];
+
+		for (unsigned int c = 0; c < last; c++) {
+			key_columns[c].cell(k, key_columns[c].key, text[c]);
+			cells[c] = text[c];
+		}
+		cells[last] =
+			json_is_true(json_object_get(k, "transmits")) ? "both ways" : "receives";
+		ok = ok && table_add(t, cells);
+	}
+	if (ok && json_array_size(keys) > 0) {
+		putc('\n', out);
+		table_print(t, out);
+	}
+	table_free(t);
+	return ok;
+}
+
+bool show_print_peer(const json_t *result, FILE *out)
+{
+	const json_t *peer;
+	size_t i;
+
+	json_array_foreach (result, i, peer) {
+		bool gone = json_is_true(json_object_get(peer, "gone"));
+
+		if (i > 0)
+			putc('\n', out);
+		/* Of a gone peer only the first three lines and the counters hold. */
+		if (!print_lines(peer_lines, gone ? 3 : ARRAY_LEN(peer_lines), peer, false, out))
+			return false;
+		putc('\n', out);
+		if (!print_counters(peer, out))
+			return false;
+		if (!print_keys(json_object_get(peer, "keys"), out))
+			return false;
+	}
+	return true;
+}
+
+bool show_print_stats(const json_t *result, FILE *out)
+{
+	bool ok = print_lines(total_lines, ARRAY_LEN(total_lines), result, true, out);
+
+	putc('\n', out);
+	ok = ok && print_counters(json_object_get(result, "peer_totals"), out);
+	putc('\n', out);
+	return ok &&
+		print_lines(worker_lines, ARRAY_LEN(worker_lines),
+			json_object_get(result, "worker_totals"), true, out);
+}
