@@ -14,27 +14,34 @@ static uint32_t hash(const uint8_t *ip, size_t len, uint16_t port)
 	return h ^ h >> 15;
 }
 
+static void insert(struct locals *t, const struct local *l, uint16_t port)
+{
+	const struct ip_addr *ip = &l->addr.ip;
+	uint32_t s = hash(ip->b, ip_len(ip->family), port) & t->mask;
+
+	for (; t->slot[s].owner != NULL; s = (s + 1) & t->mask) {
+		if (t->slot[s].addr.port == port && ip_equal(&t->slot[s].addr.ip, ip))
+			return;
+	}
+	t->slot[s] = *l;
+	t->slot[s].addr.port = port;
+	t->n++;
+}
+
 struct locals *locals_build(const struct local *entries, uint32_t n)
 {
 	uint32_t slots = 4;
 	struct locals *t;
 
-	while (slots < 2 * n)
+	while (slots < 4 * n)
 		slots *= 2;
 	t = calloc(1, sizeof(*t) + slots * sizeof(t->slot[0]));
 	if (t == NULL)
 		return NULL;
 	t->mask = slots - 1;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct udp_addr *a = &entries[i].addr;
-		uint32_t s = hash(a->ip.b, ip_len(a->ip.family), a->port) & t->mask;
-
-		while (t->slot[s].owner != NULL && !udp_addr_equal(&t->slot[s].addr, a))
-			s = (s + 1) & t->mask;
-		if (t->slot[s].owner == NULL) {
-			t->slot[s] = entries[i];
-			t->n++;
-		}
+		insert(t, &entries[i], entries[i].addr.port);
+		insert(t, &entries[i], 0);
 	}
 	return t;
 }
@@ -125,7 +132,7 @@ static void classify_udp(const struct locals *t, const uint8_t *frame, uint16_t 
 {
 	uint16_t len;
 
-	if (l4_len < UDP_HDR_LEN)
+	if (l4_len < UDP_HDR_LEN || be16_load(frame + udp + 2) == 0)
 		return;
 	c->local = locals_find(t, c->family, dst, be16_load(frame + udp + 2));
 	if (c->local == NULL)
@@ -140,27 +147,31 @@ static void classify_udp(const struct locals *t, const uint8_t *frame, uint16_t 
 	classify_openvpn(frame + c->payload, c);
 }
 
+/* UDP in pieces for an address that has a transport: which one shows when they are together. */
+static void classify_fragment(const struct locals *t, const uint8_t *dst, struct classified *c)
+{
+	c->local = locals_find(t, c->family, dst, 0);
+	if (c->local != NULL)
+		c->verdict = VERDICT_FRAGMENT;
+}
+
 static void classify_ip4(const struct locals *t, const uint8_t *frame, uint16_t len, bool ip_ok,
 	struct classified *c)
 {
 	const uint8_t *ip = frame + ETH_HDR_LEN;
 	uint16_t hdr_len = (ip[0] & 15) * 4;
 	uint16_t total = be16_load(ip + 2);
-	uint16_t frag = be16_load(ip + 6);
 
 	if (ip[0] >> 4 != 4 || hdr_len < IP4_HDR_LEN || total < hdr_len ||
 		total > len - ETH_HDR_LEN || ip[9] != IPPROTO_UDP_)
 		return;
-	if ((frag & 0x1fff) != 0)
-		return; /* a later fragment has no ports: the kernel drops it with its datagram */
 	c->family = IP_V4;
-	classify_udp(t, frame, ETH_HDR_LEN + hdr_len, total - hdr_len, ip + 16, c);
-	if (c->local == NULL)
-		return;
-	if (!ip_ok && checksum_fold(checksum_add(0, ip, hdr_len)) != 0)
+	if ((be16_load(ip + 6) & 0x3fff) != 0) /* more fragments follow, or an offset */
+		classify_fragment(t, ip + 16, c);
+	else
+		classify_udp(t, frame, ETH_HDR_LEN + hdr_len, total - hdr_len, ip + 16, c);
+	if (c->local != NULL && !ip_ok && checksum_fold(checksum_add(0, ip, hdr_len)) != 0)
 		drop(c, DROP_IP_CHECKSUM);
-	else if ((frag & 0x2000) != 0)
-		drop(c, DROP_FRAGMENT);
 }
 
 static void classify_ip6(
@@ -169,11 +180,15 @@ static void classify_ip6(
 	const uint8_t *ip = frame + ETH_HDR_LEN;
 	uint16_t l4_len = be16_load(ip + 4);
 
-	/* Extension headers before UDP: not seen from OpenVPN; the kernel answers for them. */
-	if (ip[0] >> 4 != 6 || ip[6] != IPPROTO_UDP_ || l4_len > len - ETH_HDR_LEN - IP6_HDR_LEN)
+	if (ip[0] >> 4 != 6 || l4_len > len - ETH_HDR_LEN - IP6_HDR_LEN)
 		return;
 	c->family = IP_V6;
-	classify_udp(t, frame, ETH_HDR_LEN + IP6_HDR_LEN, l4_len, ip + 24, c);
+	/* Other extension headers before UDP: not seen from OpenVPN; the kernel answers for them.
+	 */
+	if (ip[6] == IPPROTO_UDP_)
+		classify_udp(t, frame, ETH_HDR_LEN + IP6_HDR_LEN, l4_len, ip + 24, c);
+	else if (ip[6] == IPPROTO_FRAGMENT_ && l4_len >= 8 && ip[IP6_HDR_LEN] == IPPROTO_UDP_)
+		classify_fragment(t, ip + 24, c);
 }
 
 void classify(const struct locals *t, const uint8_t *frame, uint16_t len, bool ip_ok,

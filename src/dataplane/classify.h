@@ -10,17 +10,19 @@
 #include "base.h"
 #include "dataplane/stats.h"
 
-#define ETH_HDR_LEN   14
-#define IP4_HDR_LEN   20
-#define IP6_HDR_LEN   40
-#define UDP_HDR_LEN   8
-#define ETHERTYPE_IP4 0x0800
-#define ETHERTYPE_IP6 0x86dd
-#define IPPROTO_UDP_  17
+#define ETH_HDR_LEN	  14
+#define IP4_HDR_LEN	  20
+#define IP6_HDR_LEN	  40
+#define UDP_HDR_LEN	  8
+#define ETHERTYPE_IP4	  0x0800
+#define ETHERTYPE_IP6	  0x86dd
+#define IPPROTO_UDP_	  17
+#define IPPROTO_FRAGMENT_ 44
 
 /*
- * Local address and port -> whoever claimed it. Immutable: the agent builds a new table for every
- * change and publishes it.
+ * Local address and port -> whoever claimed it. Every address has an entry with port 0 as well, for
+ * fragments, which have no ports (locals_build() adds it). Immutable: the agent builds a new table
+ * for every change and publishes it.
  */
 struct local {
 	struct udp_addr addr;
@@ -40,7 +42,7 @@ struct locals *locals_build(const struct local *entries, uint32_t n);
 const struct local *locals_find(
 	const struct locals *t, uint8_t family, const uint8_t *ip, uint16_t port);
 
-enum verdict { VERDICT_DATA, VERDICT_CONTROL, VERDICT_HOST, VERDICT_DROP };
+enum verdict { VERDICT_DATA, VERDICT_CONTROL, VERDICT_HOST, VERDICT_FRAGMENT, VERDICT_DROP };
 
 struct classified {
 	enum verdict verdict;

@@ -54,18 +54,24 @@ static void punt_host(struct worker *w, struct rte_mbuf *m)
 	worker_send_host(w, m);
 }
 
-/* Writes what classify() found into the packet. True: a data packet to look up. */
+/*
+ * Writes what classify() found into the packet; of a fragment, what it found in the whole datagram,
+ * which then takes the packet's place. True: a data packet to look up.
+ */
 static bool sort_out(
-	struct worker *w, const struct locals *locals, uint8_t port, struct rte_mbuf *m)
+	struct worker *w, const struct locals *locals, uint8_t port, struct rte_mbuf **pm)
 {
-	struct pkt *p = pkt_of(m);
+	struct rte_mbuf *m = *pm;
 	struct classified c;
+	struct pkt *p;
 
-	if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0) {
-		drop(w, m, DROP_SEGMENTED);
-		return false;
-	}
 	classify(locals, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, port_ip_checked(m), &c);
+	if (c.verdict == VERDICT_FRAGMENT) {
+		stat_add(&w->stats.fragments_received, 1);
+		*pm = m = frag_reassemble(w, m);
+		return m != NULL && sort_out(w, locals, port, pm);
+	}
+	p = pkt_of(m);
 	p->port = port;
 	p->family = c.family;
 	p->payload = c.payload;
@@ -81,13 +87,13 @@ static bool sort_out(
 	case VERDICT_CONTROL:
 		punt_control(w, m, c.opener);
 		return false;
-	case VERDICT_HOST:
-		punt_host(w, m);
-		return false;
 	case VERDICT_DROP:
 		drop(w, m, c.reason);
+		return false;
+	default:
+		punt_host(w, m);
+		return false;
 	}
-	return false;
 }
 
 /* --- in: peer, key, replay, AEAD -------------------------------------------------------- */
@@ -191,9 +197,16 @@ void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16
 	struct run run = {.n = 0};
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct pkt *p = pkt_of(pkts[i]);
+		struct pkt *p;
 
-		if (!sort_out(w, locals, port, pkts[i]) || !look_up(w, &run, p))
+		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0) {
+			drop(w, pkts[i], DROP_SEGMENTED);
+			continue;
+		}
+		if (!sort_out(w, locals, port, &pkts[i]))
+			continue;
+		p = pkt_of(pkts[i]);
+		if (!look_up(w, &run, p))
 			continue;
 		if (run.n > 0 && p->key != run.key)
 			run_submit(w, &run);

@@ -13,11 +13,13 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/pool.h"
 #include "dataplane/state.h"
 #include "log.h"
 
 #define PORT_MBUFS_MIN 16384
 #define PING_MBUFS     1023
+#define FRAG_MBUFS     2047
 #define STUCK_MS       1000
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -27,7 +29,9 @@ static uint32_t port_mbufs(
 	const struct dp_conf *conf, const struct dp_port_conf *port, unsigned int nb_workers)
 {
 	uint32_t n = nb_workers *
-		(HOST_RING_SIZE + EXCEPTION_RING_SIZE + port->rx_desc + port->tx_desc + 1024);
+		(HOST_RING_SIZE + EXCEPTION_RING_SIZE +
+			FRAG_DATAGRAMS * RTE_LIBRTE_IP_FRAG_MAX_FRAG + port->rx_desc +
+			port->tx_desc + 1024);
 
 	if (conf->mbufs != 0)
 		return conf->mbufs;
@@ -78,7 +82,9 @@ static int make_workers(struct dp *dp)
 		int ret;
 
 		if (i == dp->nb_workers)
-			break; /* the rest serves crypto_scheduler */
+			break;
+		if (rte_eal_get_lcore_state(lcore) != WAIT)
+			continue; /* it serves crypto_scheduler */
 		w = rte_zmalloc_socket(
 			"worker", sizeof(*w), CACHE_LINE, (int)rte_lcore_to_socket_id(lcore));
 		if (w == NULL)
@@ -87,6 +93,12 @@ static int make_workers(struct dp *dp)
 		ret = worker_init(w, dp, i++, lcore);
 		if (ret < 0)
 			return ret;
+	}
+	if (i < dp->nb_workers) {
+		log_err("%u workers asked for, but %u worker lcores are free: the others serve "
+			"crypto_scheduler (workers: %u?)",
+			dp->nb_workers, i, i);
+		return -EINVAL;
 	}
 	return 0;
 }
@@ -118,9 +130,10 @@ static int make_parts(struct dp *dp, const struct dp_conf *conf)
 	if (ret < 0)
 		return ret;
 	deal_queues(dp);
-	dp->ping_pool = rte_pktmbuf_pool_create_by_ops("pings", PING_MBUFS, 32, sizeof(struct pkt),
-		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY, "ring_mt_rts");
-	if (dp->ping_pool == NULL)
+	dp->ping_pool = pool_new("pings", PING_MBUFS, 32, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	dp->frag_pool = pool_new(
+		"datagrams", FRAG_MBUFS, 64, RTE_PKTMBUF_HEADROOM + FRAG_ROOM, SOCKET_ID_ANY);
+	if (dp->ping_pool == NULL || dp->frag_pool == NULL)
 		return -ENOMEM;
 	atomic_store(&dp->locals, locals_build(NULL, 0));
 	return atomic_load(&dp->locals) == NULL ? -ENOMEM : 0;
@@ -221,6 +234,7 @@ void dp_free(struct dp *dp)
 	for (unsigned int i = 0; i < dp->nb_ports; i++)
 		port_close(&dp->ports[i]);
 	rte_mempool_free(dp->ping_pool);
+	rte_mempool_free(dp->frag_pool);
 	waker_fini(&dp->agent);
 	rte_free(dp);
 }
@@ -368,12 +382,19 @@ static const struct rte_mempool *pool(const struct dp *dp, unsigned int i)
 {
 	if (i < dp->nb_ports)
 		return dp->ports[i].pool;
-	return i == dp->nb_ports ? dp->hostio.pool : dp->ping_pool;
+	switch (i - dp->nb_ports) {
+	case 0:
+		return dp->hostio.pool;
+	case 1:
+		return dp->ping_pool;
+	default:
+		return dp->frag_pool;
+	}
 }
 
 unsigned int dp_nb_pools(const struct dp *dp)
 {
-	return dp->nb_ports + 2;
+	return dp->nb_ports + 3;
 }
 
 void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info)

@@ -8,8 +8,6 @@
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
-#define IP_UDP_OVERHEAD(family) (((family) == IP_V4 ? IP4_HDR_LEN : IP6_HDR_LEN) + UDP_HDR_LEN)
-
 /* Packets of one burst in a row to the same peer: lookups and ids are paid per run. */
 struct run {
 	uint16_t n;
@@ -25,35 +23,53 @@ static void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
 /* --- in: which peer --------------------------------------------------------------------- */
 
 /* The kernel chose the peer: its neighbour entry's MAC is the frame's destination. */
+static bool peer_of_mac(struct worker *w, struct pkt *p, const uint8_t *mac)
+{
+	uint16_t generation;
+	uint32_t id;
+
+	if (mac[0] & 1) {
+		drop_pkt(w, p, DROP_INNER_MULTICAST);
+		return false;
+	}
+	if (!inner_mac_read(mac, &generation, &id)) {
+		drop_pkt(w, p, DROP_NO_ROUTE);
+		return false;
+	}
+	p->peer = peertab_find(&p->inst->peers, id);
+	if (p->peer != NULL && p->peer->generation == generation)
+		return true;
+	drop_pkt(w, p, DROP_STALE_PEER);
+	return false;
+}
+
+/* Whatever leaves through a P2P device is for its one peer. */
+static bool only_peer(struct worker *w, struct pkt *p)
+{
+	p->peer = atomic_load_explicit(&p->inst->only, memory_order_acquire);
+	if (p->peer != NULL)
+		return true;
+	drop_pkt(w, p, DROP_STALE_PEER);
+	return false;
+}
+
 static bool peer_of_frame(struct worker *w, struct pkt *p)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
 	const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
-	uint16_t generation, type;
-	uint32_t id;
+	uint16_t type;
 
 	if (m->data_len < ETH_HDR_LEN) {
-		drop(w, m, DROP_RUNT);
-		return false;
-	}
-	if (eth[0] & 1) {
-		drop(w, m, DROP_INNER_MULTICAST);
+		drop_pkt(w, p, DROP_RUNT);
 		return false;
 	}
 	type = be16_load(eth + 2 * MAC_LEN);
 	if (type != ETHERTYPE_IP4 && type != ETHERTYPE_IP6) {
-		drop(w, m, DROP_INNER_NOT_IP);
+		drop_pkt(w, p, DROP_INNER_NOT_IP);
 		return false;
 	}
-	if (!inner_mac_read(eth, &generation, &id)) {
-		drop(w, m, DROP_NO_ROUTE);
+	if (!(p->inst->mode == DP_MODE_P2P ? only_peer(w, p) : peer_of_mac(w, p, eth)))
 		return false;
-	}
-	p->peer = peertab_find(&p->inst->peers, id);
-	if (p->peer == NULL || p->peer->generation != generation) {
-		drop(w, m, DROP_STALE_PEER);
-		return false;
-	}
 	rte_pktmbuf_adj(m, ETH_HDR_LEN);
 	return true;
 }
@@ -89,21 +105,6 @@ static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop
 	for (uint16_t i = from; i < run->n; i++)
 		drop_pkt(w, run->pkts[i], why);
 	run->n = from;
-}
-
-/* What would not fit the path costs no packet id and no cycle of the AEAD. */
-static void drop_too_big(struct worker *w, struct run *run, const struct endpoint *e)
-{
-	uint32_t room = e->mtu - WIRE_DATA_HDR_LEN - IP_UDP_OVERHEAD(e->family);
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < run->n; i++) {
-		if (pkt_mbuf(run->pkts[i])->data_len <= room)
-			run->pkts[kept++] = run->pkts[i];
-		else
-			drop_pkt(w, run->pkts[i], DROP_TOO_BIG);
-	}
-	run->n = kept;
 }
 
 /* Puts the data header in front and describes the job. */
@@ -163,9 +164,7 @@ static void run_submit(struct worker *w, struct run *run)
 	} else if (e == NULL) {
 		run_drop(w, run, 0, DROP_NO_PATH);
 	} else {
-		drop_too_big(w, run, e);
-		if (run->n > 0)
-			run_encrypt(w, run, key, e);
+		run_encrypt(w, run, key, e);
 	}
 	run->n = 0;
 }
@@ -213,7 +212,10 @@ static void finish_pkt(struct worker *w, struct pkt *p)
 	if (e->family == IP_V6)
 		endpoint_checksum6(e, hdr, len);
 	count(w, p, len);
-	worker_send_port(w, (uint8_t)e->port, m);
+	if (m->data_len > ETH_HDR_LEN + e->mtu)
+		frag_send(w, e, m);
+	else
+		worker_send_port(w, (uint8_t)e->port, m);
 }
 
 void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)

@@ -10,6 +10,7 @@
 #include <rte_lcore.h>
 
 #include "dataplane/inner.h"
+#include "dataplane/pool.h"
 #include "dataplane/state.h"
 #include "log.h"
 
@@ -267,8 +268,7 @@ int hostio_init(
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (h->epoll < 0)
 		return -errno;
-	h->pool = rte_pktmbuf_pool_create_by_ops("host_in", POOL_MBUFS, POOL_CACHE,
-		sizeof(struct pkt), pool_room, socket_id, "ring_mt_rts");
+	h->pool = pool_new("host_in", POOL_MBUFS, POOL_CACHE, pool_room, socket_id);
 	return h->pool == NULL ? -ENOMEM : 0;
 }
 

@@ -96,6 +96,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	struct tombstone *t = calloc(1, sizeof(*t));
 
 	atomic_store_explicit(&e->peer, NULL, memory_order_release);
+	atomic_store_explicit(&inst->only, NULL, memory_order_release);
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
@@ -143,6 +144,8 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */
 	atomic_store_explicit(&e->peer, p, memory_order_release);
+	if (inst->mode == DP_MODE_P2P)
+		atomic_store_explicit(&inst->only, p, memory_order_release);
 	return 0;
 }
 

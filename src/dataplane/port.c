@@ -8,7 +8,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
-#include "dataplane/pkt.h"
+#include "dataplane/pool.h"
 #include "log.h"
 
 #define DEFAULT_DESC 1024
@@ -45,10 +45,7 @@ static int make_pool(struct port *p, unsigned int index, uint32_t nb_mbufs)
 		RTE_MAX((uint32_t)ROOM_MIN, (uint32_t)RTE_PKTMBUF_HEADROOM + p->mtu + FRAME_EXTRA);
 
 	snprintf(name, sizeof(name), "rx_port%u", index);
-	/* ring_mt_rts: the agent and the host I/O thread free into it and may be preempted */
-	p->pool = rte_pktmbuf_pool_create_by_ops(name, nb_mbufs, 256, sizeof(struct pkt),
-		(uint16_t)RTE_ALIGN_CEIL(room, RTE_CACHE_LINE_SIZE),
-		rte_eth_dev_socket_id(p->ethdev), "ring_mt_rts");
+	p->pool = pool_new(name, nb_mbufs, 256, room, rte_eth_dev_socket_id(p->ethdev));
 	return p->pool == NULL ? -rte_errno : 0;
 }
 

@@ -20,6 +20,7 @@ struct instance {
 	_Atomic(struct hostdev *) device;
 	_Atomic(struct fib *) fib; /* NULL: no iroutes */
 	struct peertab peers;
+	_Atomic(struct peer *) only; /* P2P: the peer, or NULL */
 
 	/* agent only */
 	uint16_t generations;	    /* of peers, for their MACs */
@@ -55,7 +56,7 @@ struct dp {
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */
 	struct transport transports[DP_MAX_TRANSPORTS];
-	struct rte_mempool *ping_pool;
+	struct rte_mempool *ping_pool, *frag_pool;
 	struct rte_mbuf *event_mbuf; /* behind dp_event.data */
 	unsigned int event_worker;   /* whose rings are read next */
 };

@@ -19,7 +19,7 @@
 	X(SEGMENTED, "segmented", "frame came in several segments and could not be made one")      \
 	X(IP_CHECKSUM, "ip-checksum", "outer IPv4 header checksum is wrong")                       \
 	X(BAD_LENGTH, "bad-length", "outer IP and UDP lengths contradict each other")              \
-	X(FRAGMENT, "fragment", "outer fragment for an OpenVPN port (not reassembled)")            \
+	X(FRAGMENT, "fragment", "outer fragment whose datagram never came together")               \
 	X(EMPTY, "empty", "UDP datagram without payload")                                          \
 	X(BAD_OPCODE, "bad-opcode", "first byte is no OpenVPN opcode of the data channel's time")  \
 	X(DATA_V1, "data-v1", "P_DATA_V1: never used with offload")                                \
@@ -47,7 +47,7 @@
 	X(NO_KEY, "no-key", "peer has no key to encrypt with yet")                                 \
 	X(NO_PATH, "no-path", "no route or neighbour to the peer's transport address")             \
 	X(PKTID_EXHAUSTED, "packet-ids-exhausted", "key has used all its packet ids")              \
-	X(TOO_BIG, "too-big", "encrypted packet exceeds the path's MTU")                           \
+	X(TOO_BIG, "too-big", "packet too big for a datagram or for our buffers")                  \
 	X(PORT_FULL, "port-full", "port's transmit queue is full")                                 \
 	X(NO_MBUF, "no-mbuf", "packet buffers used up")                                            \
 	X(STALE_INSTANCE, "stale-instance", "packet for an instance or port that is gone")
@@ -66,6 +66,7 @@ struct thread_stats {
 	alignas(CACHE_LINE) uint64_t iterations, busy_iterations, sleeps, busy_cycles;
 	uint64_t rx_packets, rx_bursts, decap_packets, encap_packets;
 	uint64_t control_packets, host_packets, keepalives;
+	uint64_t fragments_received, fragments_sent;
 	uint64_t drops[NB_DROPS];
 };
 

@@ -12,7 +12,7 @@
 #include "dataplane/encap.h"
 #include "dataplane/state.h"
 
-#define IDLE_ITERATIONS 200   /* empty ones before a worker sleeps */
+#define IDLE_ITERATIONS 4     /* empty ones before a worker sleeps */
 #define IDLE_NS		50000 /* longest sleep: the ports cannot wake us */
 #define DRAIN_US	10000 /* longest wait for the crypto queue in one iteration */
 #define OPENER_BURST	64    /* openers that may come at once */
@@ -182,6 +182,7 @@ unsigned int worker_iteration(struct worker *w)
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
 	n += finish_crypto(w);
+	frag_sweep(w);
 	flush(w);
 	report_quiescence(w);
 	stat_add(&w->stats.iterations, 1);
@@ -249,6 +250,8 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
+		ret = frag_init(&w->frag, index, (int)rte_lcore_to_socket_id(lcore));
+	if (ret == 0)
 		ret = aead_queue_new(dp->aead, index, &w->aead);
 	return ret;
 }
@@ -264,6 +267,7 @@ void worker_fini(struct worker *w)
 	}
 	if (w->aead != NULL)
 		aead_queue_free(w->aead);
+	frag_fini(&w->frag);
 	rings_free(&w->rings);
 	waker_fini(&w->waker);
 }

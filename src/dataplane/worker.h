@@ -7,6 +7,7 @@
 #define WORKER_H
 
 #include "dataplane/exception.h"
+#include "dataplane/frag.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
 #include "dataplane/stats.h"
@@ -45,6 +46,7 @@ struct worker {
 	struct rings rings;
 	struct waker waker;
 	struct bucket openers;
+	struct frag frag;
 	uint16_t ip_id; /* identification of the next outer IPv4 packet */
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Outer fragments. With OpenVPN's default tun-mtu of 1500 on a link of 1500 bytes every full packet
+ * travels in two, so both ways are ordinary ones. Worker only.
+ *
+ * In: rte_ip_frag holds fragments of datagrams for our addresses until they are complete, then one
+ * copy makes a single segment of them. Memory is bounded by FRAG_DATAGRAMS, each of at most
+ * RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments; what overlaps, contradicts itself or is not complete after
+ * FRAG_TIMEOUT_MS is dropped and counted.
+ *
+ * Out: our own copying fragmenter, because what enters a port is one segment (rte_ip_frag makes
+ * chains, and gives every IPv6 fragment the same id).
+ */
+#ifndef FRAG_H
+#define FRAG_H
+
+#include <rte_ip_frag.h>
+
+#include "base.h"
+
+#define FRAG_DATAGRAMS	256
+#define FRAG_TIMEOUT_MS 2000
+#define FRAG_ROOM	9600 /* bytes of a reassembled frame at most */
+
+struct endpoint;
+struct worker;
+
+struct frag {
+	struct rte_ip_frag_tbl *table;
+	struct rte_ip_frag_death_row dead;
+	uint64_t sweep, last; /* TSC: next look for expired datagrams (0: none), last fragment */
+	uint32_t id6;	      /* identification of the next fragmented IPv6 datagram */
+};
+
+int frag_init(struct frag *f, unsigned int worker, int socket_id);
+void frag_fini(struct frag *f);
+
+/*
+ * Takes a frame that classify() called a fragment. The complete datagram, its IP header repaired,
+ * as one segment; NULL: the frame is held or was dropped.
+ */
+struct rte_mbuf *frag_reassemble(struct worker *w, struct rte_mbuf *m);
+/* Once an iteration: drops what has waited too long. */
+void frag_sweep(struct worker *w);
+
+/*
+ * Sends a finished frame that exceeds e->mtu in fragments; consumes it. Its outer headers were
+ * written by endpoint_write().
+ */
+void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m);
+
+#endif

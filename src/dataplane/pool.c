@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/pool.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/pkt.h"
+
+/*
+ * Without hugepages a mempool by default gives each object a page of its own if two do not fit in
+ * one, lest an object cross a boundary. net_af_xdp (22.11) computes the size of its umem as if
+ * objects were packed, so that buffers behind that size are silently never sent. No device sees
+ * physical addresses in this mode: packing is right, and takes a third less memory.
+ */
+static unsigned int layout_flags(void)
+{
+	return rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+}
+
+struct rte_mempool *pool_new(
+	const char *name, uint32_t n, uint32_t cache, uint32_t room, int socket_id)
+{
+	struct rte_pktmbuf_pool_private priv = {
+		.mbuf_data_room_size = (uint16_t)RTE_ALIGN_CEIL(room, RTE_CACHE_LINE_SIZE),
+		.mbuf_priv_size = sizeof(struct pkt),
+	};
+	unsigned int size =
+		sizeof(struct rte_mbuf) + priv.mbuf_priv_size + priv.mbuf_data_room_size;
+	struct rte_mempool *mp = rte_mempool_create_empty(
+		name, n, size, cache, sizeof(priv), socket_id, layout_flags());
+
+	if (mp == NULL)
+		return NULL;
+	/* ring_mt_rts: the agent and the host I/O thread use it too, and may be preempted */
+	if (rte_mempool_set_ops_byname(mp, "ring_mt_rts", NULL) != 0) {
+		rte_mempool_free(mp);
+		return NULL;
+	}
+	rte_pktmbuf_pool_init(mp, &priv);
+	if (rte_mempool_populate_default(mp) < 0) {
+		rte_mempool_free(mp);
+		return NULL;
+	}
+	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	return mp;
+}
