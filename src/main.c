@@ -331,6 +331,17 @@ free_aead:
 	return ret;
 }
 
+/* An openvpn takes about six descriptors here; systems start processes with 1024. */
+static void allow_descriptors(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
 /* Keys live in this process: no core dump, no debugger of another user. */
 static void forbid_core_dumps(void)
 {
@@ -360,6 +371,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	forbid_core_dumps();
+	allow_descriptors();
 	ret = start_eal(c, &o);
 	if (ret == 0) {
 		ret = run(c);

@@ -14,21 +14,12 @@
 
 #include "control/conn.h"
 #include "control/dco_v2.h"
+#include "control/dump.h"
 #include "control/sockets.h"
 #include "log.h"
 #include "ovpn-dpdk/shim_proto.h"
 
 #define REQUEST_BURST 8 /* of one process in one turn of the loop */
-#define DUMP_BURST    4 /* datagrams */
-
-/* A dump of peers under way: where it is, and for which request. */
-struct dump {
-	bool active;
-	struct shim_hdr shim;
-	struct nl_request request;
-	uint32_t ifindex;
-	uint32_t next; /* peer id; DP_NO_PEER: only the end is left */
-};
 
 struct client {
 	struct conn conn;
@@ -84,57 +75,6 @@ static void answer_netlink(struct client *c, const struct shim_hdr *h, const str
 	answer(c, h, SHIM_LAST, 0, o->buf, o->len);
 }
 
-/* As many peers as one datagram holds. */
-static void dump_fill(struct client *c, struct nl_out *o)
-{
-	struct dp *dp = c->env->dp;
-	uint32_t iid = iface_iid(sockets_iface(c->sockets));
-	struct dump *d = &c->dump;
-	struct dp_peer_info info;
-
-	for (;;) {
-		d->next = dp_peer_next(dp, iid, d->next);
-		if (d->next == DP_NO_PEER)
-			return;
-		if (dp_peer_get(dp, iid, d->next, &info) == 0 &&
-			!dco_v2_put_peer(o, &d->request, d->ifindex, &info))
-			return;
-		d->next++;
-	}
-}
-
-static void dump_some(struct client *c)
-{
-	struct dump *d = &c->dump;
-	struct nl_out o;
-
-	for (unsigned int i = 0; i < DUMP_BURST && d->active && !conn_is_full(&c->conn); i++) {
-		o.len = 0;
-		if (d->next != DP_NO_PEER)
-			dump_fill(c, &o);
-		if (o.len == 0) {
-			nl_put_done(&o, &d->request);
-			d->active = false;
-		}
-		answer(c, &d->shim, d->active ? 0 : SHIM_LAST, 0, o.buf, o.len);
-	}
-}
-
-static void dump_start(
-	struct client *c, const struct shim_hdr *h, const struct nl_request *r, uint32_t ifindex)
-{
-	/* a dump is never refused: newer openvpn restarts over that. No such device: no peers */
-	c->dump = (struct dump){
-		.active = true,
-		.shim = *h,
-		.request = *r,
-		.ifindex = ifindex,
-		.next = is_own(c, ifindex) ? 0 : DP_NO_PEER,
-	};
-	c->dump.request.attrs = NULL; /* points into the record */
-	dump_some(c);
-}
-
 static int get_peer(struct client *c, const struct nl_request *r, const struct dco_request *q,
 	struct nl_out *o, const char **why)
 {
@@ -179,7 +119,11 @@ static void on_dco(struct client *c, const struct shim_hdr *h, const struct nl_r
 	int err = dco_v2_read(r, &q, &why);
 
 	if (err == 0 && q.verb == DCO_DUMP_PEERS) {
-		dump_start(c, h, r, q.ifindex);
+		bool own = is_own(c, q.ifindex);
+
+		dump_start(&c->dump, &c->conn, h, r, c->env->dp,
+			own ? iface_iid(sockets_iface(c->sockets)) : 0, q.ifindex,
+			sockets_notified(c->sockets));
 	} else {
 		if (err == 0)
 			err = do_request(c, r, &q, &o, &why);
@@ -406,7 +350,7 @@ static void conn_ready(struct source *src, uint32_t events)
 
 	if (events & EPOLLOUT) {
 		conn_flush(&c->conn);
-		dump_some(c);
+		dump_some(&c->dump, &c->conn);
 	} else if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
 		c->conn.ended = true;
 	}

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -339,21 +341,22 @@ static void genl_ready(struct source *src, uint32_t events)
 		sock_free(s);
 }
 
-/*
- * The socket that joined the group. A shim that keeps ADD_MEMBERSHIP to itself leaves the oldest:
- * those that only ask for the family's id come and go while it is open.
- */
+/* The socket that joined the group, if openvpn has it yet. */
 static struct sock *listener(const struct sockets *t)
 {
-	struct sock *oldest = NULL;
-
 	for (struct sock *s = t->newest; s != NULL; s = s->next) {
 		if (s->kind == SHIM_KIND_GENL && s->member)
 			return s;
-		if (s->kind == SHIM_KIND_GENL)
-			oldest = s;
 	}
-	return oldest;
+	return NULL;
+}
+
+bool sockets_notified(const struct sockets *t)
+{
+	const struct sock *s = listener(t);
+	int unread = 0;
+
+	return s != NULL && ioctl(s->src.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
 bool sockets_notify(struct sockets *t)

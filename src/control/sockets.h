@@ -45,6 +45,8 @@ int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct u
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex);
 /* Tells openvpn of peers that are gone; a bounded number. True: more can be told at once. */
 bool sockets_notify(struct sockets *t);
+/* Has openvpn read all that it was told? */
+bool sockets_notified(const struct sockets *t);
 /* The addresses of up to n bound UDP sockets; returns how many were written. */
 unsigned int sockets_locals(const struct sockets *t, struct udp_addr *out, unsigned int n);
 

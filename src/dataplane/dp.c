@@ -172,8 +172,11 @@ int dp_start(struct dp *dp)
 
 	for (unsigned int i = 0; i < dp->nb_ports; i++) {
 		ret = port_start(&dp->ports[i]);
-		if (ret < 0)
+		if (ret < 0) {
+			while (i-- > 0)
+				port_stop(&dp->ports[i]);
 			return ret;
+		}
 	}
 	atomic_store(&dp->stop, false);
 	dp->started = rte_rdtsc();
@@ -230,9 +233,9 @@ void dp_free(struct dp *dp)
 	if (dp->rcu.qsbr != NULL)
 		rcu_fini(&dp->rcu);
 	free(atomic_load(&dp->locals));
-	hostio_fini(&dp->hostio);
 	for (unsigned int i = 0; i < dp->nb_ports; i++)
 		port_close(&dp->ports[i]);
+	hostio_fini(&dp->hostio); /* its buffers stood in the ports' queues */
 	rte_mempool_free(dp->ping_pool);
 	rte_mempool_free(dp->frag_pool);
 	waker_fini(&dp->agent);

@@ -4,7 +4,7 @@
  * are called by the agent thread unless said otherwise, never block, and return 0 or -errno. A verb
  * returns after publication: what it acknowledges is true. Freeing is deferred behind it.
  *
- * Instance ids are never reused within a run of the daemon. Peer ids are openvpn's.
+ * Instance ids are never 0 and never reused within a run of the daemon. Peer ids are openvpn's.
  */
 #ifndef DP_H
 #define DP_H
@@ -151,6 +151,7 @@ struct dp_peer_info {
 	uint32_t id;
 	bool gone; /* a tombstone: only id, why and counters hold */
 	enum dp_gone why;
+	bool owed; /* gone, and openvpn may not have had its last counters yet */
 	struct udp_addr remote, local;
 	struct ip_addr vpn4, vpn6;
 	uint8_t mac[DP_MAC_LEN]; /* its neighbour entry on the instance's device */
@@ -173,6 +174,11 @@ uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from);
  */
 uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why); /* DP_NO_PEER: none */
 void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t peer_id);
+/*
+ * Its last counters were shown to openvpn. Twice after the acknowledgement, and they are no longer
+ * owed: once may have been in a dump that began before openvpn heard of the end.
+ */
+void dp_gone_shown(struct dp *dp, uint32_t iid, uint32_t peer_id);
 
 /* --- what workers tell the agent -------------------------------------------------------- */
 

@@ -123,10 +123,11 @@ int dp_transport_del(struct dp *dp, uint32_t tid)
 
 int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
 {
-	struct port *p = &dp->ports[port];
+	struct port *p;
 
 	if (port >= dp->nb_ports)
 		return -EINVAL;
+	p = &dp->ports[port];
 	for (unsigned int i = 0; i < p->nb_addrs; i++) {
 		if (ip_equal(&p->addrs[i], a))
 			return 0;
@@ -139,10 +140,11 @@ int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
 
 int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a)
 {
-	struct port *p = &dp->ports[port];
+	struct port *p;
 
 	if (port >= dp->nb_ports)
 		return -EINVAL;
+	p = &dp->ports[port];
 	for (unsigned int i = 0; i < p->nb_addrs; i++) {
 		if (ip_equal(&p->addrs[i], a)) {
 			p->addrs[i] = p->addrs[--p->nb_addrs];

@@ -90,16 +90,31 @@ uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why)
 	return t->id;
 }
 
-void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t id)
+static struct tombstone *tombstone_find(struct instance *inst, uint32_t id)
 {
-	struct instance *inst = instance_find(dp, iid);
 	struct peertab_entry *e;
 
 	if (inst == NULL || id > WIRE_PEER_MAX)
-		return;
+		return NULL;
 	e = peertab_entry(&inst->peers, id, false);
-	if (e == NULL || e->tomb == NULL || e->tomb->reported)
+	return e == NULL ? NULL : e->tomb;
+}
+
+void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct instance *inst = instance_find(dp, iid);
+	struct tombstone *t = tombstone_find(inst, id);
+
+	if (t == NULL || t->reported)
 		return;
-	TAILQ_REMOVE(&inst->unreported, e->tomb, link);
-	e->tomb->reported = true;
+	TAILQ_REMOVE(&inst->unreported, t, link);
+	t->reported = true;
+}
+
+void dp_gone_shown(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct tombstone *t = tombstone_find(instance_find(dp, iid), id);
+
+	if (t != NULL && t->reported && t->owed > 0)
+		t->owed--;
 }

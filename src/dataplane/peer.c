@@ -11,6 +11,11 @@
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
+#define PATH_MTU_MIN 68 /* RFC 791; a fragment holds something in either family */
+
+/* How often dumps show a peer that ended by itself, after openvpn was told; see dp_gone_shown(). */
+#define GONE_SHOWN 2
+
 /* --- the object ------------------------------------------------------------------------- */
 
 struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers)
@@ -102,7 +107,13 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	TAILQ_REMOVE(&inst->peer_list, p, link);
 	dp->nb_peers--;
 	if (t != NULL) {
-		*t = (struct tombstone){.id = p->id, .why = why, .reported = reported, .peer = p};
+		*t = (struct tombstone){
+			.id = p->id,
+			.why = why,
+			.reported = reported,
+			.owed = reported ? 0 : GONE_SHOWN,
+			.peer = p,
+		};
 		p->tomb = t;
 		e->tomb = t;
 		if (!reported)
@@ -182,10 +193,12 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 	if (p == NULL)
 		return -ENOENT;
 	if (path != NULL) {
-		const struct port *port = &dp->ports[path->port];
+		const struct port *port;
 
-		if (path->port >= dp->nb_ports || path->local.ip.family != p->remote.ip.family)
+		if (path->port >= dp->nb_ports || path->local.ip.family != p->remote.ip.family ||
+			(path->mtu != 0 && path->mtu < PATH_MTU_MIN))
 			return -EINVAL;
+		port = &dp->ports[path->port];
 		e = aligned_alloc(CACHE_LINE, RTE_ALIGN_CEIL(sizeof(*e), CACHE_LINE));
 		if (e == NULL)
 			return -ENOMEM;
@@ -245,6 +258,8 @@ int dp_key_new(
 
 	if (p == NULL)
 		return -ENOENT;
+	if (m->key_id > 7)
+		return -EINVAL; /* it would write into the opcode */
 	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	if (ret < 0)
 		return ret;
@@ -323,6 +338,7 @@ static void fill_tombstone(struct dp_peer_info *info, const struct tombstone *t)
 		peer_sum(t->peer, &sums);
 	info->gone = true;
 	info->why = t->why;
+	info->owed = t->owed != 0;
 	fill_counters(info, &sums);
 }
 

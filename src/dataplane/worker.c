@@ -15,6 +15,7 @@
 #define IDLE_ITERATIONS 4     /* empty ones before a worker sleeps */
 #define IDLE_NS		50000 /* longest sleep: the ports cannot wake us */
 #define DRAIN_US	10000 /* longest wait for the crypto queue in one iteration */
+#define DRAIN_END_MS	1000  /* longest wait for it at the end */
 #define OPENER_BURST	64    /* openers that may come at once */
 
 /* --- the ways out ----------------------------------------------------------------------- */
@@ -256,15 +257,24 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	return ret;
 }
 
-void worker_fini(struct worker *w)
+/* Frees what the crypto queue still has. The device reads keys and buffers: it is waited for. */
+static void drain_crypto(struct worker *w)
 {
+	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / MSEC_PER_SEC * DRAIN_END_MS;
 	struct aead_job *jobs[BURST_MAX];
-	uint16_t n;
 
-	while (w->aead != NULL && (n = aead_poll(w->aead, jobs, BURST_MAX)) > 0) {
+	while (aead_inflight(w->aead) > 0 && rte_rdtsc() < until) {
+		uint16_t n = aead_poll(w->aead, jobs, BURST_MAX);
+
 		for (uint16_t i = 0; i < n; i++)
 			rte_pktmbuf_free(pkt_mbuf(pkt_of_job(jobs[i])));
 	}
+}
+
+void worker_fini(struct worker *w)
+{
+	if (w->aead != NULL)
+		drain_crypto(w);
 	if (w->aead != NULL)
 		aead_queue_free(w->aead);
 	frag_fini(&w->frag);

@@ -222,10 +222,17 @@ int shim_link(struct shim *s, const char *name, enum dp_mode mode)
 	return ret;
 }
 
-int shim_server(struct shim *s, const struct rig *rig, const char *device, int genl_sndbuf)
+int shim_join(struct shim *s)
 {
 	struct shim_opt join = {.level = SOL_NETLINK, .name = NETLINK_ADD_MEMBERSHIP, .len = 4};
 	uint32_t group = DCO_V2_GROUP_ID;
+
+	memcpy(join.value, &group, sizeof(group));
+	return shim_call(s, SHIM_SETOPT, s->genl_id, &join, sizeof(join), -1);
+}
+
+int shim_server(struct shim *s, const struct rig *rig, const char *device, int genl_sndbuf)
+{
 	enum dp_mode mode;
 	int udp;
 
@@ -233,8 +240,7 @@ int shim_server(struct shim *s, const struct rig *rig, const char *device, int g
 	s->genl = shim_open_socket(s, SHIM_KIND_GENL, 0, 4, genl_sndbuf);
 	s->genl_id = s->last_id;
 	assert_int_equal(shim_link(s, device, DP_MODE_MP), 0);
-	memcpy(join.value, &group, sizeof(group));
-	assert_int_equal(shim_call(s, SHIM_SETOPT, s->genl_id, &join, sizeof(join), -1), 0);
+	assert_int_equal(shim_join(s), 0);
 	udp = shim_open_socket(s, SHIM_KIND_UDP, AF_INET, 5, 0);
 	assert_int_equal(shim_bind(s, s->last_id, "0.0.0.0", 1194), 0);
 	s->iid = fake_dp_newest(rig->dp, &mode);

@@ -14,6 +14,7 @@
 struct fake_peer {
 	struct dp_peer_info info;
 	bool reported;
+	unsigned int owed;
 	bool has_path;
 	struct dp_path path;
 	struct key_material key[2];
@@ -134,9 +135,9 @@ int dp_instance_new(struct dp *dp, enum dp_mode mode, uint32_t *iid)
 {
 	LOCKED(dp);
 
-	if (dp->nb_instances == DP_MAX_INSTANCES)
+	if (dp->nb_instances == DP_MAX_INSTANCES - 1)
 		return -ENOSPC;
-	*iid = dp->nb_instances++;
+	*iid = ++dp->nb_instances; /* 0 is none */
 	dp->instances[*iid] = (struct fake_instance){.used = true,
 		.mode = mode,
 		.device_fd = -1,
@@ -241,6 +242,8 @@ static void end(struct fake_peer *p, enum dp_gone why)
 	p->info.gone = true;
 	p->info.why = why;
 	p->reported = why == DP_GONE_USERSPACE;
+	p->owed = p->reported ? 0 : 2;
+	p->info.owed = p->owed != 0;
 }
 
 int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
@@ -346,6 +349,15 @@ uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why)
 		}
 	}
 	return DP_NO_PEER;
+}
+
+void dp_gone_shown(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	LOCKED(dp);
+	struct fake_peer *p = find(dp, iid, id);
+
+	if (p != NULL && p->info.gone && p->reported && p->owed > 0)
+		p->info.owed = --p->owed > 0;
 }
 
 void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t id)
@@ -630,8 +642,8 @@ uint32_t fake_dp_newest(struct dp *dp, enum dp_mode *mode)
 {
 	LOCKED(dp);
 
-	*mode = dp->instances[dp->nb_instances - 1].mode;
-	return dp->nb_instances - 1;
+	*mode = dp->instances[dp->nb_instances].mode;
+	return dp->nb_instances;
 }
 
 bool fake_dp_path(struct dp *dp, uint32_t iid, uint32_t id, struct dp_path *path)
