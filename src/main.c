@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #include "control/config.h"
 #include "control/hostif.h"
 #include "crypto/aead.h"
-#include "dataplane/dp.h"
+#include "dataplane/dp_life.h"
 #include "log.h"
 
 #define EAL_ARGS_MAX	128
@@ -192,7 +193,7 @@ static int start_eal(const struct config *c, const struct options *o)
 	if (ret < 0) {
 		log_err("EAL does not start: %s (see its messages above, and 'eal:' in %s)",
 			rte_strerror(rte_errno), o->config);
-		return -rte_errno;
+		return rte_errno > 0 ? -rte_errno : -EIO;
 	}
 	return 0;
 }
@@ -370,6 +371,9 @@ int main(int argc, char **argv)
 		config_free(c);
 		return EXIT_SUCCESS;
 	}
+	/* a reader of our log that went, or a terminal, ends no tunnel */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	forbid_core_dumps();
 	allow_descriptors();
 	ret = start_eal(c, &o);

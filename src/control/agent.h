@@ -36,7 +36,7 @@ struct agent_instance_info {
 	char device[16];  /* kernel name of its device; "" before it asked for one */
 	uint32_t ifindex; /* in openvpn's network namespace */
 	bool multi_peer;
-	uint32_t peers;	  /* without tombstones */
+	uint32_t peers; /* without tombstones */
 	unsigned int nb_locals;
 	struct udp_addr local[8]; /* its UDP sockets */
 };

@@ -3,14 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <linux/nsfs.h>
 
 #include "control/conn.h"
 #include "control/dco_v2.h"
@@ -182,7 +178,7 @@ static void on_hello(struct client *c, const struct shim_hdr *h, const uint8_t *
 	} else if (hello.version != SHIM_VERSION) {
 		refuse_hello(c, h,
 			"shim and daemon are of different versions: restart both after an upgrade");
-	} else if (*fd < 0 || ioctl(*fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+	} else if (!conn_is_netns(*fd)) {
 		refuse_hello(c, h, "HELLO without a network namespace");
 	} else {
 		c->hello = true;
@@ -338,8 +334,7 @@ static bool read_request(struct client *c)
 				c->program[0] != '\0' ? c->program : "a process", c->pid);
 		c->conn.ended = true;
 	}
-	if (fd >= 0)
-		close(fd);
+	conn_close_foreign(fd);
 	explicit_bzero(c->conn.record, (size_t)n); /* it may have held a key */
 	return true;
 }

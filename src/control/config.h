@@ -17,11 +17,11 @@ enum config_crypto_mode { CONFIG_CRYPTO_AUTO, CONFIG_CRYPTO_CPU, CONFIG_CRYPTO_Q
 enum config_inner { CONFIG_INNER_KERNEL };
 
 struct config_port {
-	const char *name;    /* 1..15 characters, an interface name */
+	const char *name; /* 1..15 characters, an interface name */
 	const char *devargs;
-	uint16_t queues;     /* 0: automatic */
+	uint16_t queues;	   /* 0: automatic */
 	uint16_t rx_desc, tx_desc; /* powers of two, 64..8192; default 1024 */
-	uint16_t mtu;	     /* 1280..9000; default 1500 */
+	uint16_t mtu;		   /* 1280..9000; default 1500 */
 	const char **addresses; /* "192.0.2.1/24": set on the mirror TAP at start; may be empty */
 	unsigned int nb_addresses;
 };
@@ -38,15 +38,16 @@ struct config {
 	unsigned int nb_ports;
 	struct config_crypto *crypto; /* 1..8; default crypto_aesni_gcm then crypto_aesni_mb */
 	unsigned int nb_crypto;
-	unsigned int workers;	 /* first so many worker lcores; 0: all of them; the rest is for crypto */
+	unsigned int
+		workers; /* first so many worker lcores; 0: all of them; the rest is for crypto */
 	uint32_t max_peers;	 /* 1..1000000; default 4096 */
 	uint32_t replay_window;	 /* power of two, 64..65536; default 8192 */
 	uint32_t handshake_rate; /* openers a second towards openvpn; default 1000; 0: no limit */
 	enum config_idle idle;
 	enum config_inner inner;
-	const char *dco_socket;	 /* default SHIM_SOCKET */
-	const char *ctl_socket;	 /* default CTL_SOCKET */
-	const char *group;	 /* group that may use both sockets; NULL: root only */
+	const char *dco_socket; /* default SHIM_SOCKET */
+	const char *ctl_socket; /* default CTL_SOCKET */
+	const char *group;	/* group that may use both sockets; NULL: root only */
 };
 
 /*

@@ -2,9 +2,11 @@
 #include "control/conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* A record that found the connection full. */
 struct unsent {
@@ -122,4 +124,35 @@ void conn_flush(struct conn *c)
 bool conn_is_full(const struct conn *c)
 {
 	return c->first != NULL;
+}
+
+bool conn_is_socketpair(int fd)
+{
+	int domain = 0;
+	int type = 0;
+	socklen_t len = sizeof(int);
+
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && domain == AF_UNIX &&
+		type == SOCK_SEQPACKET;
+}
+
+void conn_close_foreign(int fd)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* no socket: no matter */
+	close(fd);
+}
+
+bool conn_is_netns(int fd)
+{
+	char link[32], target[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = fd < 0 ? -1 : readlink(link, target, sizeof(target));
+	return n > 5 && memcmp(target, "net:[", 5) == 0;
 }

@@ -31,6 +31,12 @@ void conn_close(struct conn *c, struct loop *l);
  * came with it, the caller's from here on, or -1.
  */
 ssize_t conn_receive(struct conn *c, int *fd);
+/* Closes a descriptor that came along, without waiting for anything it may be. -1 is ignored. */
+void conn_close_foreign(int fd);
+/* Is a descriptor that came along a network namespace? Asks nothing of what it may be instead. */
+bool conn_is_netns(int fd);
+/* Is a descriptor that came along one end of a socketpair, as OPEN promises? */
+bool conn_is_socketpair(int fd);
 /* Sends an answer to request, or keeps it until conn_flush(). */
 void conn_answer(struct conn *c, const struct shim_hdr *request, uint16_t flags, int error,
 	const void *body, size_t len);

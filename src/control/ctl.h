@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The operator's socket: one request per connection. The client sends one JSON object on one line
- * ({"command": "show", "what": "peers"}), the daemon answers one JSON object on one line and closes:
+ * ({"command": "show", "what": "peers"}), the daemon answers one JSON object on one line and
+ * closes:
  * {"ok": true, "result": ...} or {"ok": false, "error": "a sentence"}.
  */
 #ifndef CTL_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl_show.h"
+#include "dataplane/dp_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>

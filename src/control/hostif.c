@@ -374,7 +374,7 @@ static int tap_in(struct hostif *h, int netns_fd, struct hostif_device *d, int *
 
 	if (ret < 0)
 		return ret;
-	ret = hostif_tap_new(d->name, fd, &d->ifindex);
+	ret = hostif_tap_new(d->name, true, fd, &d->ifindex);
 	hostif_ns_leave(&h->ns);
 	return ret;
 }

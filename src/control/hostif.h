@@ -52,8 +52,8 @@ uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port);
  * Makes an instance's device: a TAP without ARP in that network namespace, handed to
  * dp_instance_device(). -EEXIST: the name is taken there; -EINVAL: not an interface name.
  */
-int hostif_device_new(struct hostif *h, uint32_t iid, int netns_fd, const char *name,
-	struct hostif_device **out);
+int hostif_device_new(
+	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out);
 /* Removes it from the kernel at once. NULL is ignored. */
 void hostif_device_del(struct hostif *h, struct hostif_device *d);
 uint32_t hostif_device_ifindex(const struct hostif_device *d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/hostif_ports.h"
+#include "dataplane/dp_view.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -229,7 +230,8 @@ static int configure(struct hostif_ports *p, const struct hostif_port *port,
 
 static int open_tap(struct hostif_port *port, const char *name, int *fd)
 {
-	int ret = hostif_tap_new(name, fd, &port->ifindex);
+	/* no offload: what comes from it leaves on the port as it is */
+	int ret = hostif_tap_new(name, false, fd, &port->ifindex);
 
 	if (ret == -EEXIST)
 		log_err("port %s: the kernel already has a network interface of that name; give the port "

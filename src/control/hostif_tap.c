@@ -23,18 +23,20 @@ static int check_name(const char *name)
 	return 0;
 }
 
-static int attach(int fd, const char *name)
+static int attach(int fd, const char *name, bool offload)
 {
 	/* Exclusive: a persistent TAP of that name would be taken over otherwise. */
 	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL)};
 
+	if (offload)
+		ifr.ifr_flags |= IFF_VNET_HDR;
 	memcpy(ifr.ifr_name, name, strlen(name));
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
 		return errno == EBUSY ? -EEXIST : -errno;
 	return 0;
 }
 
-int hostif_tap_new(const char *name, int *fd, uint32_t *ifindex)
+int hostif_tap_new(const char *name, bool offload, int *fd, uint32_t *ifindex)
 {
 	int ret = check_name(name);
 	int tap;
@@ -44,7 +46,7 @@ int hostif_tap_new(const char *name, int *fd, uint32_t *ifindex)
 	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tap < 0)
 		return -errno;
-	ret = attach(tap, name);
+	ret = attach(tap, name, offload);
 	if (ret < 0)
 		goto close_tap;
 	*ifindex = if_nametoindex(name);

@@ -6,12 +6,14 @@
 #ifndef HOSTIF_TAP_H
 #define HOSTIF_TAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
  * Makes one, down, in the network namespace the thread is in. *fd is non-blocking and carries
- * frames without packet information. -EEXIST: something has that name; -EINVAL: nothing can.
+ * frames without packet information; offload: with a virtio_net_hdr (IFF_VNET_HDR). -EEXIST:
+ * something has that name; -EINVAL: nothing can.
  */
-int hostif_tap_new(const char *name, int *fd, uint32_t *ifindex);
+int hostif_tap_new(const char *name, bool offload, int *fd, uint32_t *ifindex);
 
 #endif

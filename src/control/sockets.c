@@ -12,11 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control/conn.h"
 #include "control/dco_v2.h"
 #include "control/ksock.h"
 #include "control/recent.h"
-#include "dataplane/wire.h"
 #include "log.h"
+
+enum { P_DATA_V1 = 6, P_DATA_V2 = 9 }; /* opcodes that openvpn must never see */
 
 #define SOCKETS_MAX  64 /* of one openvpn; it has about three */
 #define DGRAM_BURST  16 /* of one socket in one turn of the loop */
@@ -277,7 +279,7 @@ void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifin
 		return;
 	}
 	/* openvpn would take it for authenticated plaintext; the workers must not have sent it */
-	if (opcode == WIRE_DATA_V1 || opcode == WIRE_DATA_V2) {
+	if (opcode == P_DATA_V1 || opcode == P_DATA_V2) {
 		t->counts->data_refused++;
 		return;
 	}
@@ -387,20 +389,9 @@ bool sockets_notify(struct sockets *t)
 
 /* --- the shim's requests ----------------------------------------------------------------- */
 
-static bool is_socketpair(int fd)
-{
-	int domain = 0;
-	int type = 0;
-	socklen_t len = sizeof(int);
-
-	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && domain == AF_UNIX &&
-		type == SOCK_SEQPACKET;
-}
-
 static int check_open(const struct sockets *t, uint32_t id, const struct shim_open *o, int fd)
 {
-	if (!is_socketpair(fd) || id == 0)
+	if (!conn_is_socketpair(fd) || id == 0)
 		return -EINVAL;
 	if (o->kind != SHIM_KIND_GENL && o->kind != SHIM_KIND_UDP)
 		return -EINVAL;
@@ -442,8 +433,7 @@ close_ksock:
 free_sock:
 	free(s);
 close_fd:
-	if (fd >= 0)
-		close(fd);
+	conn_close_foreign(fd);
 	return ret;
 }
 

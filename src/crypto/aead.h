@@ -47,9 +47,10 @@ struct aead_job {
 	void *buf;     /* the mbuf whose only segment holds the tag and, within data_len, text */
 	uint16_t len;  /* of text, bytes */
 	uint8_t aad_len;
-	uint8_t status;		     /* enum aead_status, set when aead_poll() returns the job */
-	alignas(16) uint8_t nonce[16]; /* first AEAD_NONCE_LEN used; written with one 16-byte store */
-	uint8_t aad[16];	     /* aad_len bytes used, zero beyond (QAT reads all 16) */
+	uint8_t status; /* enum aead_status, set when aead_poll() returns the job */
+	alignas(16)
+		uint8_t nonce[16]; /* first AEAD_NONCE_LEN used; written with one 16-byte store */
+	uint8_t aad[16];	   /* aad_len bytes used, zero beyond (QAT reads all 16) */
 	alignas(16) uint8_t backend[160]; /* the back end's own, e.g. the crypto op */
 };
 
@@ -64,7 +65,7 @@ enum aead_mode {
 };
 
 struct aead_device_conf {
-	const char *name;    /* cryptodev name ("crypto_aesni_gcm0") or devargs that create it */
+	const char *name; /* cryptodev name ("crypto_aesni_gcm0") or devargs that create it */
 	enum aead_mode mode;
 };
 
@@ -91,9 +92,9 @@ void aead_free(struct aead *a);
 struct aead_device_info {
 	char name[64];
 	char driver[64];
-	bool cpu;	     /* CPU crypto, else enqueue/dequeue */
-	uint32_t algs;	     /* bit i: enum aead_alg i */
-	uint32_t sessions;   /* in use */
+	bool cpu;	   /* CPU crypto, else enqueue/dequeue */
+	uint32_t algs;	   /* bit i: enum aead_alg i */
+	uint32_t sessions; /* in use */
 	uint32_t sessions_max;
 };
 unsigned int aead_nb_devices(const struct aead *a);
@@ -119,8 +120,8 @@ void aead_queue_free(struct aead_queue *q);
  * Submits n <= AEAD_BURST_MAX jobs of one session, in order. Returns k: jobs[0..k) belong to the
  * queue now, jobs[k..n) were not taken because the device is full and are still the caller's.
  */
-uint16_t aead_submit(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs,
-	uint16_t n);
+uint16_t aead_submit(
+	struct aead_queue *q, struct aead_session *s, struct aead_job **jobs, uint16_t n);
 /* Returns up to n finished jobs, the caller's again, with status set. 0: none is ready. */
 uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n);
 /* Jobs submitted and not yet polled. */

@@ -34,7 +34,7 @@ struct key_material {
 struct key {
 	/* read by every worker, written before publication */
 	alignas(CACHE_LINE) uint8_t id;
-	uint8_t alg; /* enum aead_alg */
+	uint8_t alg;		 /* enum aead_alg */
 	_Atomic(bool) confirmed; /* the peer uses it, or openvpn made it primary: see keyslots.h */
 	uint32_t generation;	 /* rises with each key of a peer */
 	struct aead_session *encrypt;

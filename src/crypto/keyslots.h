@@ -26,8 +26,8 @@ enum keyslot { KEYSLOT_PRIMARY = 0, KEYSLOT_SECONDARY = 1 };
 
 struct keyslots {
 	_Atomic(struct key *) slot[2]; /* cells: a key stays in its cell when labels change */
-	uint32_t primary;     /* the cell labelled primary, 0 or 1; agent only */
-	uint32_t generations; /* given out so far; agent only */
+	uint32_t primary;	       /* the cell labelled primary, 0 or 1; agent only */
+	uint32_t generations;	       /* given out so far; agent only */
 };
 
 /* Labels k; gives it the next generation. Returns the key it displaces, or NULL. Agent. */

@@ -19,9 +19,9 @@
 
 enum replay_verdict {
 	REPLAY_FRESH,
-	REPLAY_ZERO,	/* id 0 is never sent */
+	REPLAY_ZERO,	 /* id 0 is never sent */
 	REPLAY_REPEATED, /* inside the window and seen before */
-	REPLAY_TOO_OLD,	/* before the window */
+	REPLAY_TOO_OLD,	 /* before the window */
 };
 
 struct replay {

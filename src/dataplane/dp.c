@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The data plane's life, what workers tell the agent, and what the operator sees. */
-#include "dataplane/dp.h"
+#include "dataplane/dp_life.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,29 +13,47 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/dp_view.h"
 #include "dataplane/pool.h"
 #include "dataplane/state.h"
 #include "log.h"
 
 #define PORT_MBUFS_MIN 16384
-#define PING_MBUFS     1023
+#define PING_MBUFS     2047 /* under way at once; beside those that drivers keep */
+#define PING_ROOM      (RTE_PKTMBUF_HEADROOM + 128)
 #define FRAG_MBUFS     2047
 #define STUCK_MS       1000
 
 /* --- life ------------------------------------------------------------------------------- */
 
+static uint32_t descriptors(uint16_t configured)
+{
+	return configured == 0 ? PORT_DESC_DEFAULT : configured;
+}
+
 /* Enough for full queues, rings and bursts at once, so that a slow reader cannot starve a port. */
 static uint32_t port_mbufs(
 	const struct dp_conf *conf, const struct dp_port_conf *port, unsigned int nb_workers)
 {
-	uint32_t n = nb_workers *
-		(HOST_RING_SIZE + EXCEPTION_RING_SIZE +
-			FRAG_DATAGRAMS * RTE_LIBRTE_IP_FRAG_MAX_FRAG + port->rx_desc +
-			port->tx_desc + 1024);
+	uint32_t queues = RTE_MAX((unsigned int)port->queues, nb_workers);
+	uint32_t n = queues * descriptors(port->rx_desc) +
+		nb_workers *
+			(HOST_RING_SIZE + EXCEPTION_RING_SIZE + FRAG_HELD_MAX +
+				descriptors(port->tx_desc) + 1024);
 
 	if (conf->mbufs != 0)
 		return conf->mbufs;
 	return RTE_MAX(n, (uint32_t)PORT_MBUFS_MIN) - 1;
+}
+
+/* What drivers may keep of sent packets before they free them: whole transmit rings. */
+static uint32_t sent_mbufs(const struct dp_conf *conf)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < conf->nb_ports; i++)
+		n += conf->nb_workers * descriptors(conf->ports[i].tx_desc);
+	return n;
 }
 
 static int open_ports(struct dp *dp, const struct dp_conf *conf)
@@ -52,7 +70,7 @@ static int open_ports(struct dp *dp, const struct dp_conf *conf)
 }
 
 /* Deals the receive queues of all ports out to the workers, one after the other. */
-static void deal_queues(struct dp *dp)
+static int deal_queues(struct dp *dp)
 {
 	unsigned int next = 0;
 
@@ -60,13 +78,18 @@ static void deal_queues(struct dp *dp)
 		for (uint16_t q = 0; q < dp->ports[i].rx_queues; q++) {
 			struct worker *w = dp->workers[next++ % dp->nb_workers];
 
-			if (w->nb_rx == ARRAY_LEN(w->rx))
-				continue;
+			if (w->nb_rx == WORKER_RX_MAX) {
+				log_err("more than %d receive queues for one worker: fewer queues, or "
+					"more lcores",
+					WORKER_RX_MAX);
+				return -ENOSPC;
+			}
 			w->rx[w->nb_rx].port = &dp->ports[i];
 			w->rx[w->nb_rx].index = (uint8_t)i;
 			w->rx[w->nb_rx++].queue = q;
 		}
 	}
+	return 0;
 }
 
 static int make_workers(struct dp *dp)
@@ -126,17 +149,21 @@ static int make_parts(struct dp *dp, const struct dp_conf *conf)
 	if (ret == 0)
 		ret = make_workers(dp);
 	if (ret == 0)
-		ret = hostio_init(&dp->hostio, dp, dp->nb_workers, widest_room(dp), SOCKET_ID_ANY);
+		ret = hostio_init(&dp->hostio, dp, dp->nb_workers,
+			sent_mbufs(conf) + dp->nb_workers * HOST_RING_SIZE, widest_room(dp));
+	if (ret == 0)
+		ret = deal_queues(dp);
 	if (ret < 0)
 		return ret;
-	deal_queues(dp);
-	dp->ping_pool = pool_new("pings", PING_MBUFS, 32, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	dp->ping_pool =
+		pool_new("pings", sent_mbufs(conf) + PING_MBUFS, 32, PING_ROOM, SOCKET_ID_ANY);
 	dp->frag_pool = pool_new(
 		"datagrams", FRAG_MBUFS, 64, RTE_PKTMBUF_HEADROOM + FRAG_ROOM, SOCKET_ID_ANY);
 	if (dp->ping_pool == NULL || dp->frag_pool == NULL)
 		return -ENOMEM;
-	atomic_store(&dp->locals, locals_build(NULL, 0));
-	return atomic_load(&dp->locals) == NULL ? -ENOMEM : 0;
+	dp->no_locals = locals_build(NULL, 0);
+	atomic_store(&dp->locals, dp->no_locals);
+	return dp->no_locals == NULL ? -ENOMEM : 0;
 }
 
 int dp_new(const struct dp_conf *conf, struct dp **out)
@@ -232,7 +259,9 @@ void dp_free(struct dp *dp)
 	free_workers(dp);
 	if (dp->rcu.qsbr != NULL)
 		rcu_fini(&dp->rcu);
-	free(atomic_load(&dp->locals));
+	if (atomic_load(&dp->locals) != dp->no_locals)
+		free(atomic_load(&dp->locals));
+	free(dp->no_locals);
 	for (unsigned int i = 0; i < dp->nb_ports; i++)
 		port_close(&dp->ports[i]);
 	hostio_fini(&dp->hostio); /* its buffers stood in the ports' queues */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The data plane's only face to control and main. Verbs mean what the netlink commands mean. All
+ * The data plane's face to control; dp_view.h has what operators see, dp_life.h what main does.
+ * Verbs mean what the netlink commands mean. All
  * are called by the agent thread unless said otherwise, never block, and return 0 or -errno. A verb
  * returns after publication: what it acknowledges is true. Freeing is deferred behind it.
  *
@@ -26,37 +27,6 @@
 
 struct dp;
 
-/* --- life ------------------------------------------------------------------------------- */
-
-struct dp_port_conf {
-	const char *name; /* kernel name of the mirror TAP, and the port's name in `show ports` */
-	const char *devargs; /* existing ethdev name, PCI address or vdev devargs */
-	uint16_t queues;     /* receive queues; 0: one a worker, as far as the device has them */
-	uint16_t rx_desc, tx_desc;
-	uint16_t mtu; /* of the port, bytes; 0: 1500 */
-};
-
-struct dp_conf {
-	const struct dp_port_conf *ports;
-	unsigned int nb_ports;
-	struct aead *aead;	 /* with one queue a worker */
-	unsigned int nb_workers; /* the first so many worker lcores */
-	uint32_t max_peers;	 /* all instances together */
-	uint32_t replay_window;	 /* ids; see replay.h */
-	uint32_t
-		handshake_rate; /* opcodes 7 and 10 a second towards openvpn, all workers; 0: off */
-	uint32_t mbufs; /* receive mbufs of each port; 0: derived from queues and descriptors */
-	bool idle_poll; /* idle workers poll instead of sleeping */
-};
-
-/* Opens the ports and makes pools, rings and workers (one per worker lcore). Main lcore. */
-int dp_new(const struct dp_conf *conf, struct dp **out);
-/* Launches the workers and the host I/O thread. */
-int dp_start(struct dp *dp);
-/* Stops and joins them; no packet moves afterwards. */
-void dp_stop(struct dp *dp);
-void dp_free(struct dp *dp);
-
 /* --- instances, transports, kernel side ------------------------------------------------- */
 
 enum dp_mode { DP_MODE_P2P = 0, DP_MODE_MP = 1 };
@@ -66,8 +36,9 @@ int dp_instance_new(struct dp *dp, enum dp_mode mode, uint32_t *iid);
 int dp_instance_del(struct dp *dp, uint32_t iid);
 
 /*
- * Frames of the instance go to and come from this TAP (no packet information, non-blocking) with
- * this MAC. fd is the data plane's from here on and is closed when no thread can use it any more.
+ * Frames of the instance go to and come from this TAP (no packet information, non-blocking; if it
+ * has IFF_VNET_HDR, super-frames do) with this MAC. fd is the data plane's from here on and is
+ * closed when no thread can use it any more.
  */
 int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP_MAC_LEN]);
 /* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
@@ -204,47 +175,5 @@ bool dp_event_arm(struct dp *dp);
 
 /* Keepalive, expiry, deferred freeing. Every 100 ms or so. */
 void dp_tick(struct dp *dp);
-
-/* --- the operator's view ---------------------------------------------------------------- */
-
-unsigned int dp_nb_drops(void);
-const char *dp_drop_name(unsigned int reason);	/* "replayed" */
-const char *dp_drop_words(unsigned int reason); /* one sentence for an operator */
-/* Sums of all threads into out[dp_nb_drops()]. */
-void dp_drops(struct dp *dp, uint64_t *out);
-
-struct dp_port_info {
-	char name[32];	 /* mirror TAP */
-	char ethdev[64]; /* DPDK's name */
-	char driver[64];
-	uint8_t mac[DP_MAC_LEN];
-	bool link_up;
-	uint32_t speed_mbps;
-	uint16_t mtu, rx_queues, tx_queues;
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, rx_nombuf, tx_dropped;
-};
-unsigned int dp_nb_ports(const struct dp *dp);
-void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info);
-
-struct dp_lcore_info {
-	unsigned int lcore;
-	uint64_t iterations, busy_iterations, sleeps;
-	uint64_t cycles, busy_cycles; /* TSC, since start */
-	uint64_t rx_packets, rx_bursts;
-	uint64_t decap_packets, encap_packets;	/* finished */
-	uint64_t control_packets, host_packets; /* punted */
-	uint32_t crypto_inflight;
-	bool stuck; /* has not been quiescent for a second or more */
-};
-unsigned int dp_nb_workers(const struct dp *dp);
-void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *info);
-
-struct dp_pool_info {
-	char name[32];
-	uint32_t size, in_use, element_bytes;
-};
-unsigned int dp_nb_pools(const struct dp *dp);
-void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info);
-uint64_t dp_tsc_hz(void);
 
 #endif

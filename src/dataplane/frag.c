@@ -10,6 +10,7 @@
 #include "dataplane/state.h"
 
 #define BUCKET_ENTRIES	 16
+#define SWEEP_MS	 250
 #define IP6_FRAG_HDR_LEN 8
 #define MORE_FRAGMENTS	 0x2000
 
@@ -37,6 +38,7 @@ static void bury(struct worker *w)
 	if (w->frag.dead.cnt == 0)
 		return;
 	stat_add(&w->stats.drops[DROP_FRAGMENT], w->frag.dead.cnt);
+	w->frag.held -= RTE_MIN(w->frag.held, w->frag.dead.cnt);
 	rte_ip_frag_free_death_row(&w->frag.dead, 0);
 }
 
@@ -83,34 +85,53 @@ static struct rte_mbuf *flatten(struct worker *w, struct rte_mbuf *chain, bool i
 	return m;
 }
 
+/* Drops what has waited for longer than the timeout, counted as if it were `early` cycles later. */
+static void expire(struct worker *w, uint64_t early)
+{
+	uint32_t expired;
+
+	do { /* the death row holds fewer packets than the table */
+		rte_ip_frag_table_del_expired_entries(w->frag.table, &w->frag.dead, w->now + early);
+		expired = w->frag.dead.cnt;
+		bury(w);
+	} while (expired > 0);
+}
+
 struct rte_mbuf *frag_reassemble(struct worker *w, struct rte_mbuf *m)
 {
 	bool ip4 = be16_load(rte_pktmbuf_mtod_offset(m, uint8_t *, 12)) == ETHERTYPE_IP4;
+	uint64_t ms = rte_get_tsc_hz() / MSEC_PER_SEC;
 	struct rte_mbuf *chain;
 
 	w->frag.last = w->now;
 	if (w->frag.sweep == 0)
-		w->frag.sweep = w->now + rte_get_tsc_hz();
+		w->frag.sweep = w->now + SWEEP_MS * ms;
+	if (w->frag.held >= FRAG_HELD_MAX)
+		expire(w, (FRAG_TIMEOUT_MS - FRAG_CROWDED_MS) * ms);
+	if (w->frag.held >= FRAG_HELD_MAX) {
+		drop(w, m, DROP_FRAGMENT);
+		return NULL;
+	}
+	w->frag.held++;
 	m->l2_len = ETH_HDR_LEN;
 	chain = ip4 ? add_ip4(w, m) : add_ip6(w, m);
 	bury(w);
-	return chain == NULL ? NULL : flatten(w, chain, ip4);
+	if (chain == NULL)
+		return NULL;
+	w->frag.held -= RTE_MIN(w->frag.held, (uint32_t)chain->nb_segs);
+	return flatten(w, chain, ip4);
 }
 
 void frag_sweep(struct worker *w)
 {
+	uint64_t ms = rte_get_tsc_hz() / MSEC_PER_SEC;
 	struct frag *f = &w->frag;
-	uint32_t expired;
 
 	if (f->sweep == 0 || w->now < f->sweep)
 		return;
-	do { /* the death row holds fewer packets than the table */
-		rte_ip_frag_table_del_expired_entries(f->table, &f->dead, w->now);
-		expired = f->dead.cnt;
-		bury(w);
-	} while (expired > 0);
-	f->sweep = w->now + rte_get_tsc_hz();
-	if (w->now - f->last > 2 * rte_get_tsc_hz() / MSEC_PER_SEC * FRAG_TIMEOUT_MS)
+	expire(w, 0);
+	f->sweep = w->now + SWEEP_MS * ms;
+	if (w->now - f->last > 2 * FRAG_TIMEOUT_MS * ms)
 		f->sweep = 0;
 }
 

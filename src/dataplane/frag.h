@@ -4,9 +4,10 @@
  * travels in two, so both ways are ordinary ones. Worker only.
  *
  * In: rte_ip_frag holds fragments of datagrams for our addresses until they are complete, then one
- * copy makes a single segment of them. Memory is bounded by FRAG_DATAGRAMS, each of at most
- * RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments; what overlaps, contradicts itself or is not complete after
- * FRAG_TIMEOUT_MS is dropped and counted.
+ * copy makes a single segment of them. Memory is bounded by FRAG_HELD_MAX; what overlaps,
+ * contradicts itself, has more than RTE_LIBRTE_IP_FRAG_MAX_FRAG pieces or is not complete in time
+ * is dropped and counted. The pieces of a packet come within microseconds, so in a flood of others
+ * that never complete the time is cut short, and the good ones still pass.
  *
  * Out: our own copying fragmenter, because what enters a port is one segment (rte_ip_frag makes
  * chains, and gives every IPv6 fragment the same id).
@@ -18,8 +19,10 @@
 
 #include "base.h"
 
-#define FRAG_DATAGRAMS	256
-#define FRAG_TIMEOUT_MS 2000
+#define FRAG_DATAGRAMS	4096
+#define FRAG_HELD_MAX	2048 /* fragments of a worker */
+#define FRAG_TIMEOUT_MS 500
+#define FRAG_CROWDED_MS 20   /* the timeout when FRAG_HELD_MAX is reached */
 #define FRAG_ROOM	9600 /* bytes of a reassembled frame at most */
 
 struct endpoint;
@@ -28,6 +31,7 @@ struct worker;
 struct frag {
 	struct rte_ip_frag_tbl *table;
 	struct rte_ip_frag_death_row dead;
+	uint32_t held;	      /* fragments in the table */
 	uint64_t sweep, last; /* TSC: next look for expired datagrams (0: none), last fragment */
 	uint32_t id6;	      /* identification of the next fragmented IPv6 datagram */
 };

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The host I/O thread: moves frames between rings and the TAPs of the kernel side (mirror TAPs of
- * the ports, devices of the instances), one system call a frame, so that neither a worker nor the
- * agent makes them.
- *
- * A host device is made and ended by the agent and read by workers and this thread under QSBR; its
- * fd is closed after quiescence.
+ * the ports, devices of the instances), so that neither a worker nor the agent makes the system
+ * calls: one a frame, or one for many packets of a flow where the device takes super-frames.
  */
 #ifndef HOSTIO_H
 #define HOSTIO_H
@@ -13,16 +10,20 @@
 #include <pthread.h>
 
 #include "dataplane/exception.h"
+#include "dataplane/hostdev.h"
 #include "dataplane/pkt.h"
 #include "dataplane/stats.h"
 
 struct dp;
+struct worker;
 
-struct hostdev {
-	int fd;
-	uint32_t iid; /* of the instance whose device it is; 0: a mirror TAP */
-	uint8_t port; /* of the mirror TAP */
-	uint8_t mac[6];
+/* A super-frame of the kernel that is being cut. */
+struct cutting {
+	struct super_cut super; /* its bytes: in the scratch */
+	unsigned int next;	/* segment; super.n: done */
+	struct worker *worker;	/* that gets all of them */
+	uint32_t iid;		/* of the device, which may be gone meanwhile */
+	uint8_t port;
 };
 
 struct hostio {
@@ -34,22 +35,19 @@ struct hostio {
 	unsigned int reader; /* in dp->rcu */
 	struct rte_mempool *pool;
 	struct rte_mbuf *spare; /* the buffer of the next read */
+	uint8_t *scratch;	/* for what does not fit into it */
+	struct cutting cut;
+	struct worker *touched; /* has got packets and was not woken yet */
 	struct waker waker;
 	struct thread_stats stats;
 };
 
-/* pool_room: bytes of an mbuf's data room. */
+/* mbufs: how many may be under way at once; pool_room: bytes of an mbuf's data room. */
 int hostio_init(
-	struct hostio *h, struct dp *dp, unsigned int reader, uint16_t pool_room, int socket_id);
+	struct hostio *h, struct dp *dp, unsigned int reader, uint32_t mbufs, uint16_t pool_room);
 void hostio_fini(struct hostio *h);
 int hostio_start(struct hostio *h);
 void hostio_stop(struct hostio *h);
-
-/* Agent. Makes fd non-blocking and watches it. NULL: out of memory or not pollable (errno). */
-struct hostdev *hostdev_new(
-	struct hostio *h, int fd, uint32_t iid, uint8_t port, const uint8_t mac[6]);
-/* Agent. No more frames from it; closed and freed after a grace period. NULL is ignored. */
-void hostdev_del(struct hostio *h, struct hostdev *d);
 
 /* One turn without waiting: frames moved. The thread's body; tests call it. */
 unsigned int hostio_turn(struct hostio *h);

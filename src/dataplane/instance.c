@@ -46,19 +46,16 @@ static uint32_t expand(struct dp *dp, uint32_t tid, struct instance *inst, struc
 	return n;
 }
 
-/*
- * Builds and publishes the table of transports x addresses. A transport bound to one address comes
- * before the wildcards, as in the kernel. Nobody's packets are lost: readers see the old table or
- * the new one.
- */
-static int publish_locals(struct dp *dp)
+/* Every transport on every address it covers; NULL: out of memory. */
+static struct locals *make_locals(struct dp *dp)
 {
 	struct local *all = malloc((DP_MAX_TRANSPORTS * count_addrs(dp) + 1) * sizeof(*all));
-	struct locals *table, *old;
+	struct locals *table = NULL;
 	uint32_t n = 0;
 
 	if (all == NULL)
-		return -ENOMEM;
+		return NULL;
+	/* one bound to one address comes before the wildcards, as in the kernel */
 	for (int any = 0; any <= 1; any++) {
 		for (uint32_t tid = 0; tid < DP_MAX_TRANSPORTS; tid++) {
 			const struct transport *t = &dp->transports[tid];
@@ -69,13 +66,23 @@ static int publish_locals(struct dp *dp)
 	}
 	table = locals_build(all, n);
 	free(all);
-	if (table == NULL)
-		return -ENOMEM;
+	return table;
+}
+
+/*
+ * Builds and publishes the table. Nobody's packets are lost: readers see the old one or the new
+ * one. Without memory it is the empty one: the old may name an instance that is about to go.
+ */
+static int publish_locals(struct dp *dp)
+{
+	struct locals *table = make_locals(dp), *old;
+
 	/* pairs with the acquire in decap_submit() */
-	old = atomic_exchange_explicit(&dp->locals, table, memory_order_acq_rel);
-	if (old != NULL)
+	old = atomic_exchange_explicit(
+		&dp->locals, table != NULL ? table : dp->no_locals, memory_order_acq_rel);
+	if (old != dp->no_locals)
 		rcu_defer(&dp->rcu, free, old);
-	return 0;
+	return table != NULL ? 0 : -ENOMEM;
 }
 
 static bool conflict(const struct transport *t, const struct udp_addr *local, bool v4_too)

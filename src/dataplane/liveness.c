@@ -6,6 +6,7 @@
  */
 #include <rte_cycles.h>
 
+#include "crypto/key.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
@@ -32,22 +33,39 @@ static bool send_ping(struct dp *dp, const struct instance *inst, const struct p
 	return true;
 }
 
+/* No nonce is left: openvpn 2.6 cannot be asked for a new key, so the peer ends and comes back. */
+static bool is_exhausted(const struct peer *p)
+{
+	const struct key *k = keyslots_tx_key(&p->keys);
+
+	return k != NULL && pktid_used(&k->tx) >= k->tx.limit;
+}
+
+static bool wants_ping(const struct peer *p, uint64_t silent)
+{
+	return p->interval != 0 && silent >= p->interval * rte_get_tsc_hz() &&
+		keyslots_tx_key(&p->keys) != NULL &&
+		atomic_load_explicit(&p->endpoint, memory_order_relaxed) != NULL;
+}
+
 static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
 {
-	uint64_t hz = rte_get_tsc_hz();
 	uint64_t heard, sent;
 	struct peer_stats sum;
 
+	if (is_exhausted(p)) {
+		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
+		return;
+	}
 	if (p->interval == 0 && p->timeout == 0)
 		return;
 	peer_sum(p, &sum);
 	heard = RTE_MAX(sum.last_rx, p->since);
 	sent = RTE_MAX(sum.last_tx, p->since);
 	/* a worker's clock may be a little ahead of the agent's reading */
-	if (p->timeout != 0 && now > heard && now - heard > p->timeout * hz)
+	if (p->timeout != 0 && now > heard && now - heard > p->timeout * rte_get_tsc_hz())
 		peer_end(dp, inst, p, DP_GONE_EXPIRED, false);
-	else if (p->interval != 0 && now > sent && now - sent >= p->interval * hz &&
-		keyslots_tx_key(&p->keys) != NULL)
+	else if (now > sent && wants_ping(p, now - sent))
 		send_ping(dp, inst, p);
 }
 

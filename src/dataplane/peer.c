@@ -207,6 +207,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 			(uint16_t)path->port,
 			path->mtu == 0 ? port->mtu : RTE_MIN(path->mtu, port->mtu));
 	}
+	atomic_store_explicit(&p->float_pending, false, memory_order_relaxed);
 	/* pairs with the acquire in encap.c */
 	old = atomic_exchange_explicit(&p->endpoint, e, memory_order_acq_rel);
 	if (old != NULL)
@@ -261,6 +262,11 @@ int dp_key_new(
 	if (m->key_id > 7)
 		return -EINVAL; /* it would write into the opcode */
 	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
+	if (ret == -ENOMEM) {
+		/* sessions of displaced keys may be back by now */
+		rcu_reclaim(&dp->rcu);
+		ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
+	}
 	if (ret < 0)
 		return ret;
 	retire(dp, keyslots_install(&p->keys, slot, key));
@@ -325,9 +331,8 @@ static void fill_key(struct dp_key_info *info, const struct peer *p, enum keyslo
 		.tx_ids = pktid_used(&k->tx),
 		.failed = atomic_load_explicit(&k->failed, memory_order_relaxed),
 	};
-	key_lock(k);
-	info->rx_top = k->rx.top;
-	key_unlock(k);
+	/* without its lock: no worker waits for the agent */
+	info->rx_top = __atomic_load_n(&k->rx.top, __ATOMIC_RELAXED);
 }
 
 static void fill_tombstone(struct dp_peer_info *info, const struct tombstone *t)

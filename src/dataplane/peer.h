@@ -53,7 +53,7 @@ struct tombstone {
 	uint32_t id;
 	enum dp_gone why;
 	bool reported;
-	uint8_t owed; /* dumps that still show it */
+	uint8_t owed;	   /* dumps that still show it */
 	struct peer *peer; /* not yet freed: it may still count; NULL: the sums below are final */
 	struct peer_stats sums;
 };

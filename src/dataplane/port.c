@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/port.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -11,10 +14,9 @@
 #include "dataplane/pool.h"
 #include "log.h"
 
-#define DEFAULT_DESC 1024
-#define DEFAULT_MTU  1500
-#define ROOM_MIN     RTE_MBUF_DEFAULT_BUF_SIZE
-#define FRAME_EXTRA  64 /* Ethernet, VLAN tags, CRC */
+#define DEFAULT_MTU 1500
+#define ROOM_MIN    RTE_MBUF_DEFAULT_BUF_SIZE
+#define FRAME_EXTRA 64 /* Ethernet, VLAN tags, CRC */
 
 /* An ethdev that exists under this name, or what these devargs make. */
 static int probe(const char *devargs, uint16_t *ethdev)
@@ -78,15 +80,43 @@ static int configure(
 	return 0;
 }
 
-static int setup_queues(struct port *p, const struct dp_port_conf *conf)
+/*
+ * net_af_xdp has no receive interrupts in DPDK, but its queue is a socket that can be polled: the
+ * one of that kind that was not there before. -1: there is none.
+ */
+static int newest_xsk(const struct port *p, uint16_t q)
 {
-	uint16_t rxd = conf->rx_desc == 0 ? DEFAULT_DESC : conf->rx_desc;
-	uint16_t txd = conf->tx_desc == 0 ? DEFAULT_DESC : conf->tx_desc;
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+	int found = -1;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		int fd = atoi(e->d_name), domain = 0;
+		socklen_t len = sizeof(domain);
+		bool known = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+			domain != AF_XDP;
+
+		for (uint16_t i = 0; i < q; i++)
+			known |= p->rx_fd[i] == fd;
+		if (!known && fd > found)
+			found = fd;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
+static int setup_queues(struct port *p, const struct dp_port_conf *conf, bool xdp)
+{
+	uint16_t rxd = conf->rx_desc == 0 ? PORT_DESC_DEFAULT : conf->rx_desc;
+	uint16_t txd = conf->tx_desc == 0 ? PORT_DESC_DEFAULT : conf->tx_desc;
 	int ret = rte_eth_dev_adjust_nb_rx_tx_desc(p->ethdev, &rxd, &txd);
 
-	for (uint16_t q = 0; ret >= 0 && q < p->rx_queues; q++)
+	for (uint16_t q = 0; ret >= 0 && q < p->rx_queues; q++) {
 		ret = rte_eth_rx_queue_setup(
 			p->ethdev, q, rxd, rte_eth_dev_socket_id(p->ethdev), NULL, p->pool);
+		p->rx_fd[q] = ret < 0 || !xdp ? -1 : newest_xsk(p, q);
+	}
 	for (uint16_t q = 0; ret >= 0 && q < p->tx_queues; q++)
 		ret = rte_eth_tx_queue_setup(
 			p->ethdev, q, txd, rte_eth_dev_socket_id(p->ethdev), NULL);
@@ -106,7 +136,7 @@ static int choose_queues(struct port *p, const struct dp_port_conf *conf,
 			info->max_tx_queues);
 		return -ENOTSUP;
 	}
-	if (conf->queues > info->max_rx_queues || conf->queues > nb_workers * DP_MAX_PORTS) {
+	if (conf->queues > info->max_rx_queues || conf->queues > PORT_MAX_QUEUES) {
 		log_err("port %s: %u receive queues asked for, %s has %u", p->name, conf->queues,
 			conf->devargs, info->max_rx_queues);
 		return -ENOTSUP;
@@ -114,7 +144,8 @@ static int choose_queues(struct port *p, const struct dp_port_conf *conf,
 	p->tx_queues = (uint16_t)nb_workers;
 	p->rx_queues = conf->queues != 0
 		? conf->queues
-		: (uint16_t)RTE_MIN(nb_workers, (unsigned int)info->max_rx_queues);
+		: (uint16_t)RTE_MIN(RTE_MIN(nb_workers, (unsigned int)PORT_MAX_QUEUES),
+			  (unsigned int)info->max_rx_queues);
 	return 0;
 }
 
@@ -147,7 +178,7 @@ int port_open(struct port *p, unsigned int index, const struct dp_port_conf *con
 	}
 	ret = configure(p, conf, &info);
 	if (ret == 0)
-		ret = setup_queues(p, conf);
+		ret = setup_queues(p, conf, strcmp(info.driver_name, "net_af_xdp") == 0);
 	if (ret == 0) {
 		struct rte_ether_addr mac;
 

@@ -9,9 +9,12 @@
 
 #include <rte_mbuf.h>
 
-#include "dataplane/dp.h"
+#include "dataplane/dp_life.h"
+#include "dataplane/dp_view.h"
 
-#define PORT_MAX_ADDRS 64
+#define PORT_MAX_ADDRS	  64
+#define PORT_MAX_QUEUES	  64
+#define PORT_DESC_DEFAULT 1024
 
 struct port {
 	/* read by workers */
@@ -19,6 +22,7 @@ struct port {
 	uint16_t rx_queues, tx_queues;
 	uint16_t mtu;
 	uint8_t mac[DP_MAC_LEN];
+	int rx_fd[PORT_MAX_QUEUES]; /* readable when the queue has packets; -1: none such */
 
 	/* agent only */
 	char name[32];

@@ -57,6 +57,7 @@ struct dp {
 	uint64_t started; /* TSC */
 	struct transport transports[DP_MAX_TRANSPORTS];
 	struct rte_mempool *ping_pool, *frag_pool;
+	struct locals *no_locals;    /* when there is no memory for more */
 	struct rte_mbuf *event_mbuf; /* behind dp_event.data */
 	unsigned int event_worker;   /* whose rings are read next */
 };

@@ -40,6 +40,7 @@
 	X(NO_DEVICE, "no-device", "instance has no device to deliver to")                          \
 	X(HOST_FULL, "host-full", "ring to the host I/O thread full: the kernel does not keep up") \
 	X(HOST_WRITE, "host-write", "kernel refused the frame (device down or its queue full)")    \
+	X(BAD_OFFLOAD, "bad-offload", "frame from a device contradicts its offload header")        \
 	X(INNER_NOT_IP, "inner-not-ip", "frame from a device is neither IPv4 nor IPv6")            \
 	X(INNER_MULTICAST, "inner-multicast", "multicast or broadcast from a device")              \
 	X(NO_ROUTE, "no-route", "packet from a device whose next hop is no peer")                  \
@@ -67,6 +68,7 @@ struct thread_stats {
 	uint64_t rx_packets, rx_bursts, decap_packets, encap_packets;
 	uint64_t control_packets, host_packets, keepalives;
 	uint64_t fragments_received, fragments_sent;
+	uint64_t host_in_packets, host_in_reads, host_out_packets, host_out_writes;
 	uint64_t drops[NB_DROPS];
 };
 

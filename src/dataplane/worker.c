@@ -12,11 +12,13 @@
 #include "dataplane/encap.h"
 #include "dataplane/state.h"
 
-#define IDLE_ITERATIONS 4     /* empty ones before a worker sleeps */
-#define IDLE_NS		50000 /* longest sleep: the ports cannot wake us */
-#define DRAIN_US	10000 /* longest wait for the crypto queue in one iteration */
-#define DRAIN_END_MS	1000  /* longest wait for it at the end */
-#define OPENER_BURST	64    /* openers that may come at once */
+#define IDLE_ITERATIONS 4	 /* empty ones before a worker sleeps */
+#define IDLE_NS		50000	 /* longest sleep while a port cannot wake us, or traffic is near */
+#define LULL_SLEEPS	40	 /* of that length in a row before the ports are asked to wake us */
+#define LULL_NS		10000000 /* longest sleep then */
+#define DRAIN_US	10000	 /* longest wait for the crypto queue in one iteration */
+#define DRAIN_END_MS	1000	 /* longest wait for it at the end */
+#define OPENER_BURST	64	 /* openers that may come at once */
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
@@ -97,34 +99,6 @@ static void flush(struct worker *w)
 
 /* --- one iteration ---------------------------------------------------------------------- */
 
-static unsigned int rx_ports(struct worker *w)
-{
-	struct rte_mbuf *pkts[BURST_MAX];
-	unsigned int total = 0;
-
-	for (unsigned int i = 0; i < w->nb_rx; i++) {
-		uint16_t n = port_rx(w->rx[i].port, w->rx[i].queue, pkts, BURST_MAX);
-
-		if (n == 0)
-			continue;
-		stat_add(&w->stats.rx_packets, n);
-		stat_add(&w->stats.rx_bursts, 1);
-		decap_submit(w, w->rx[i].index, pkts, n);
-		total += n;
-	}
-	return total;
-}
-
-static unsigned int rx_ring(struct worker *w, struct rte_ring *ring)
-{
-	struct rte_mbuf *pkts[BURST_MAX];
-	unsigned int n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, BURST_MAX, NULL);
-
-	if (n > 0)
-		encap_submit(w, pkts, (uint16_t)n);
-	return n;
-}
-
 /* Sorts what the crypto queue has done by direction; order within each is kept. */
 static unsigned int finish_crypto(struct worker *w)
 {
@@ -153,6 +127,34 @@ static unsigned int finish_crypto(struct worker *w)
 	return total;
 }
 
+static unsigned int rx_ports(struct worker *w)
+{
+	struct rte_mbuf *pkts[BURST_MAX];
+	unsigned int total = 0;
+
+	for (unsigned int i = 0; i < w->nb_rx; i++) {
+		uint16_t n = port_rx(w->rx[i].port, w->rx[i].queue, pkts, BURST_MAX);
+
+		if (n == 0)
+			continue;
+		stat_add(&w->stats.rx_packets, n);
+		stat_add(&w->stats.rx_bursts, 1);
+		decap_submit(w, w->rx[i].index, pkts, n);
+		total += n + finish_crypto(w); /* while the packets are in the cache */
+	}
+	return total;
+}
+
+static unsigned int rx_ring(struct worker *w, struct rte_ring *ring)
+{
+	struct rte_mbuf *pkts[BURST_MAX];
+	unsigned int n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, BURST_MAX, NULL);
+
+	if (n > 0)
+		encap_submit(w, pkts, (uint16_t)n);
+	return n;
+}
+
 /*
  * Reports that this worker holds no pointer into the tables. Jobs in flight hold some, so when the
  * agent waits for us the crypto queue is emptied first; a device that does not finish in time
@@ -163,11 +165,14 @@ static void report_quiescence(struct worker *w)
 	if (aead_inflight(w->aead) > 0) {
 		uint64_t until = w->now + rte_get_tsc_hz() / 1000000 * DRAIN_US;
 
-		if (!rcu_wanted(&w->dp->rcu, w->index))
+		if (!rcu_wanted(&w->dp->rcu, w->index) || w->now < w->drain_again)
 			return;
 		while (aead_inflight(w->aead) > 0) {
-			if (finish_crypto(w) == 0 && rte_rdtsc() > until)
+			if (finish_crypto(w) == 0 && rte_rdtsc() > until) {
+				/* a stuck device must not stop the rest of our work */
+				w->drain_again = until + 10 * (until - w->now);
 				return;
+			}
 		}
 		flush(w);
 	}
@@ -196,19 +201,36 @@ unsigned int worker_iteration(struct worker *w)
 
 /* --- the lcore -------------------------------------------------------------------------- */
 
-/* Nothing to do and nothing in flight: waits for a ring, or for IDLE_NS. */
-static void worker_sleep(struct worker *w)
+/* What can wake this worker; false: one of its ports cannot. */
+static bool wakers_of(const struct worker *w, struct pollfd *fds)
 {
-	struct pollfd fd = {.fd = w->waker.fd, .events = POLLIN};
-	const struct timespec limit = {.tv_nsec = IDLE_NS};
-	int ready = 0;
+	fds[0] = (struct pollfd){.fd = w->waker.fd, .events = POLLIN};
+	for (unsigned int i = 0; i < w->nb_rx; i++) {
+		int fd = w->rx[i].port->rx_fd[w->rx[i].queue];
+
+		if (fd < 0)
+			return false;
+		fds[1 + i] = (struct pollfd){.fd = fd, .events = POLLIN};
+	}
+	return true;
+}
+
+/*
+ * Nothing to do and nothing in flight. Short sleeps first, from which only rings wake: packets that
+ * come meanwhile make a burst. In a lull, ports that can wake us do, and the sleep is long.
+ */
+static void worker_sleep(struct worker *w, bool lull)
+{
+	struct pollfd fds[1 + WORKER_RX_MAX];
+	bool deep = wakers_of(w, fds) && lull;
+	const struct timespec limit = {.tv_nsec = deep ? LULL_NS : IDLE_NS};
 
 	rcu_offline(&w->dp->rcu, w->index);
 	waker_arm(&w->waker);
 	if (rte_ring_empty(w->rings.host_in) && rte_ring_empty(w->rings.inject))
-		ready = ppoll(&fd, 1, &limit, NULL); /* EINTR is as good as a time-out */
+		ppoll(fds, deep ? 1 + w->nb_rx : 1, &limit, NULL); /* EINTR is as good as time */
 	waker_disarm(&w->waker);
-	if (ready > 0)
+	if (fds[0].revents != 0)
 		waker_clear(&w->waker);
 	rcu_online(&w->dp->rcu, w->index);
 	stat_add(&w->stats.sleeps, 1);
@@ -227,7 +249,7 @@ int worker_main(void *arg)
 			idle = 0;
 		} else if (!w->dp->idle_poll && ++idle > IDLE_ITERATIONS &&
 			aead_inflight(w->aead) == 0) {
-			worker_sleep(w);
+			worker_sleep(w, idle > IDLE_ITERATIONS + LULL_SLEEPS);
 		}
 	}
 	rcu_offline(&w->dp->rcu, w->index);

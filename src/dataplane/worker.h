@@ -12,7 +12,8 @@
 #include "dataplane/port.h"
 #include "dataplane/stats.h"
 
-#define BURST_MAX 64 /* packets one step handles at most */
+#define BURST_MAX     64 /* packets one step handles at most */
+#define WORKER_RX_MAX 32 /* receive queues of one worker */
 
 struct dp;
 struct peer_stats;
@@ -33,7 +34,8 @@ struct bucket {
 struct worker {
 	struct dp *dp;
 	unsigned int index, lcore;
-	uint64_t now; /* TSC at the start of the iteration */
+	uint64_t drain_again; /* TSC before which a device that was slow is not waited for */
+	uint64_t now;	      /* TSC at the start of the iteration */
 	struct aead_queue *aead;
 
 	unsigned int nb_rx;
@@ -41,7 +43,7 @@ struct worker {
 		const struct port *port;
 		uint8_t index;
 		uint16_t queue;
-	} rx[DP_MAX_PORTS];
+	} rx[WORKER_RX_MAX];
 
 	struct rings rings;
 	struct waker waker;

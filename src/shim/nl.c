@@ -99,7 +99,7 @@ int replies_error(struct replies *q, const struct nlmsghdr *request, int error)
 			},
 		.e = {.error = error, .msg = *request},
 	};
-	uint8_t *room;
+	uint8_t *room = NULL;
 	int ret = replies_reserve(q, sizeof(ack), &room);
 
 	if (ret < 0)

@@ -196,8 +196,8 @@ static void ip4_checksum_counts_unless_the_nic_has_checked(void **state)
 		for (unsigned int bit = 0; bit < 16; bit++) {
 			with[24 + bit / 8] ^= (uint8_t)(1 << bit % 8);
 			assert_drop(classify_exact(f->locals, with, n, false), DROP_IP_CHECKSUM);
-			assert_int_equal(classify_exact(f->locals, with, n, true).verdict,
-				VERDICT_DATA);
+			assert_int_equal(
+				classify_exact(f->locals, with, n, true).verdict, VERDICT_DATA);
 			with[24 + bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 		/* a damaged option */
@@ -362,8 +362,8 @@ static void ip6_extension_headers_are_the_kernels_but_fragments_of_udp(void **st
 	for (unsigned int next = 0; next < 256; next++) {
 		frame[20] = (uint8_t)next; /* hop-by-hop, routing, fragment, ... */
 		for (unsigned int second = 0; second < 256; second++) {
-			enum verdict want = next == 44 && second == 17 ? VERDICT_FRAGMENT
-								       : VERDICT_HOST;
+			enum verdict want =
+				next == 44 && second == 17 ? VERDICT_FRAGMENT : VERDICT_HOST;
 
 			frame[54] = (uint8_t)second;
 			if (next != 17)
@@ -453,8 +453,7 @@ static void a_frame_cut_anywhere_is_never_data_and_never_read_beyond(void **stat
 			else
 				assert_int_equal(c.verdict, VERDICT_HOST);
 		}
-		assert_int_equal(
-			classify_exact(f->locals, with, len, false).verdict, VERDICT_DATA);
+		assert_int_equal(classify_exact(f->locals, with, len, false).verdict, VERDICT_DATA);
 	}
 }
 
@@ -585,8 +584,7 @@ static void checksum_is_rfc_1071s_for_every_length(void **state)
 
 		for (size_t i = 0; i < n; i++)
 			p[i] = n % 3 == 0 ? 0xff : (uint8_t)frame_random(&seed);
-		assert_int_equal(
-			checksum_fold(checksum_add(0, p, n)), frame_checksum(0, p, n));
+		assert_int_equal(checksum_fold(checksum_add(0, p, n)), frame_checksum(0, p, n));
 		free(p);
 	}
 	assert_int_equal(checksum_fold(UINT64_MAX), 0);

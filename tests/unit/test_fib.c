@@ -135,37 +135,32 @@ static struct ip_addr random_addr(uint32_t *seed, enum ip_family family)
 }
 
 /* Asks at random, and at both edges of every prefix and just beyond them. */
-static void compare(
-	const struct fib *f, const struct fib_route *routes, size_t n, uint32_t *seed)
+static void compare(const struct fib *f, const struct fib_route *routes, size_t n, uint32_t *seed)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct ip_addr a = routes[i].prefix;
 		size_t bits = ip_len(a.family) * 8;
 		int step = frame_random(seed) % 2 ? 1 : -1;
 
-		assert_int_equal(
-			fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
+		assert_int_equal(fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
 		for (size_t bit = routes[i].prefix_len; bit < bits; bit++) {
 			if (step > 0)
 				a.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 			else
-				a.b[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+				a.b[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 		}
-		assert_int_equal(
-			fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
+		assert_int_equal(fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
 		for (size_t k = bits / 8; k-- > 0;) {
 			a.b[k] = (uint8_t)(a.b[k] + step);
 			if (a.b[k] != (step > 0 ? 0 : 0xff))
 				break;
 		}
-		assert_int_equal(
-			fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
+		assert_int_equal(fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
 	}
 	for (int i = 0; i < 300; i++) {
 		struct ip_addr a = random_addr(seed, frame_random(seed) % 2 ? IP_V4 : IP_V6);
 
-		assert_int_equal(
-			fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
+		assert_int_equal(fib_lookup(f, a.family, a.b), model(routes, n, a.family, a.b));
 	}
 }
 

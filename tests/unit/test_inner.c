@@ -61,8 +61,8 @@ static enum ip_family model(const uint8_t *p, size_t len)
 
 static void family_needs_version_and_lengths_that_hold(void **state)
 {
-	static const uint16_t totals[] = {0, 1, 19, 20, 21, 23, 24, 39, 40, 41, 59, 60, 61, 64,
-		1000, 65535};
+	static const uint16_t totals[] = {
+		0, 1, 19, 20, 21, 23, 24, 39, 40, 41, 59, 60, 61, 64, 1000, 65535};
 	const size_t lens[] = {0, 1, 3, 4, 5, 6, 19, 20, 21, 24, 39, 40, 41, 59, 60, 61, 64};
 
 	(void)state;

@@ -48,8 +48,7 @@ static void data_head_is_written_byte_for_byte(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		uint64_t head =
-			wire_data_head(rows[i].key_id, rows[i].peer_id, rows[i].pktid);
+		uint64_t head = wire_data_head(rows[i].key_id, rows[i].peer_id, rows[i].pktid);
 
 		assert_memory_equal(&head, rows[i].bytes, 8);
 	}

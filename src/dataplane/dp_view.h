@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The data plane as an operator sees it: drops, ports, lcores, buffers. Agent thread. */
+#ifndef DP_VIEW_H
+#define DP_VIEW_H
+
+#include "dataplane/dp.h"
+
+unsigned int dp_nb_drops(void);
+const char *dp_drop_name(unsigned int reason);	/* "replayed" */
+const char *dp_drop_words(unsigned int reason); /* one sentence for an operator */
+/* Sums of all threads into out[dp_nb_drops()]. */
+void dp_drops(struct dp *dp, uint64_t *out);
+
+struct dp_port_info {
+	char name[32];	 /* mirror TAP */
+	char ethdev[64]; /* DPDK's name */
+	char driver[64];
+	uint8_t mac[DP_MAC_LEN];
+	bool link_up;
+	uint32_t speed_mbps;
+	uint16_t mtu, rx_queues, tx_queues;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, rx_nombuf, tx_dropped;
+};
+unsigned int dp_nb_ports(const struct dp *dp);
+void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info);
+
+struct dp_lcore_info {
+	unsigned int lcore;
+	uint64_t iterations, busy_iterations, sleeps;
+	uint64_t cycles, busy_cycles; /* TSC, since start */
+	uint64_t rx_packets, rx_bursts;
+	uint64_t decap_packets, encap_packets;	/* finished */
+	uint64_t control_packets, host_packets; /* punted */
+	uint32_t crypto_inflight;
+	bool stuck; /* has not been quiescent for a second or more */
+};
+unsigned int dp_nb_workers(const struct dp *dp);
+void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *info);
+
+struct dp_pool_info {
+	char name[32];
+	uint32_t size, in_use, element_bytes;
+};
+unsigned int dp_nb_pools(const struct dp *dp);
+void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info);
+uint64_t dp_tsc_hz(void);
+
+#endif

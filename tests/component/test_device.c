@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What comes from a device and cannot be sent, and every ring and queue when it is full. */
+#include <stdlib.h>
+
+#include "world.h"
+#include "dataplane/dp_view.h"
+
+#define PEER 5
+
+struct bench {
+	struct site s;
+	struct udp_addr remote;
+	struct key_material m;
+	uint8_t mac[MAC_LEN], inner[100];
+};
+
+static int setup_with(void **state, const struct world_conf *conf)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct ip_addr src = ip_of("10.8.0.1"), dst = ip_of("10.8.0.2");
+
+	b->remote = udp_of("198.51.100.7", 50000);
+	b->m = reference_key(AEAD_AES_256_GCM, 2, 77);
+	site_new(&b->s, world_new(conf), 0, DP_MODE_MP, "192.0.2.1", 1194);
+	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, &b->m);
+	site_peer_mac(&b->s, PEER, b->mac);
+	frame_inner(b->inner, &src, &dst, sizeof(b->inner), 1);
+	*state = b;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, NULL);
+}
+
+static int setup_small_tx(void **state)
+{
+	static const struct world_conf conf = {.nb_ports = 1, .out_size = 64, .mbufs = 8191};
+
+	return setup_with(state, &conf);
+}
+
+static int setup_many_mbufs(void **state)
+{
+	static const struct world_conf conf = {.nb_ports = 1, .mbufs = 8191};
+
+	return setup_with(state, &conf);
+}
+
+static int setup_handshake_limit(void **state)
+{
+	static const struct world_conf conf = {.nb_ports = 1, .handshake_rate = 1};
+
+	return setup_with(state, &conf);
+}
+
+static int setup_two_workers(void **state)
+{
+	static const struct world_conf conf = {.nb_ports = 1, .nb_workers = 2};
+
+	return setup_with(state, &conf);
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	world_free(b->s.world);
+	close(b->s.device);
+	free(b);
+	return 0;
+}
+
+static void send_inner(struct bench *b, const uint8_t mac[MAC_LEN])
+{
+	uint8_t frame[200];
+
+	world_write(b->s.device, frame, site_frame(frame, mac, b->inner, sizeof(b->inner)));
+}
+
+static void expect_dropped(struct bench *b, const uint8_t mac[MAC_LEN], enum drop_reason why)
+{
+	uint8_t frame[FRAME_MAX];
+
+	send_inner(b, mac);
+	world_settle(b->s.world);
+	world_drops(b->s.world, why, 1);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 0);
+}
+
+static void expect_works(struct bench *b)
+{
+	uint8_t frame[FRAME_MAX];
+
+	send_inner(b, b->mac);
+	world_settle(b->s.world);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 42 + 24 + sizeof(b->inner));
+	world_no_drops(b->s.world);
+}
+
+/* --- frames without a peer -------------------------------------------------------------- */
+
+static void frames_without_a_peer_are_dropped_by_name(void **state)
+{
+	static const uint8_t broadcast[MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t multicast[MAC_LEN] = {0x33, 0x33, 0, 0, 0, 2};
+	struct bench *b = *state;
+	uint8_t mac[MAC_LEN], frame[64] = {0};
+
+	expect_dropped(b, broadcast, DROP_INNER_MULTICAST);
+	expect_dropped(b, multicast, DROP_INNER_MULTICAST);
+	expect_dropped(b, b->s.mac, DROP_NO_ROUTE);
+	for (size_t i = 1; i < MAC_LEN; i++) {
+		memcpy(mac, b->mac, MAC_LEN);
+		mac[i] ^= 0x10; /* another generation, another id */
+		expect_dropped(b, mac, DROP_STALE_PEER);
+	}
+	memcpy(frame, b->mac, MAC_LEN);
+	for (uint32_t type = 0; type < 0x10000; type += 0x0101) {
+		if (type == 0x0800 || type == 0x86dd)
+			continue;
+		be16_store(frame + 12, (uint16_t)type);
+		world_write(b->s.device, frame, sizeof(frame));
+		world_settle(b->s.world);
+		world_drops(b->s.world, DROP_INNER_NOT_IP, 1);
+	}
+	world_write(b->s.device, frame, 13);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_RUNT, 1);
+	expect_works(b);
+}
+
+static void a_peer_that_is_gone_is_stale_also_when_its_id_returns(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	uint8_t old[MAC_LEN];
+
+	memcpy(old, b->mac, MAC_LEN);
+	assert_int_equal(dp_peer_del(wd->dp, b->s.iid, PEER, DP_GONE_USERSPACE), 0);
+	expect_dropped(b, old, DROP_STALE_PEER);
+	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, &b->m);
+	expect_dropped(b, old, DROP_STALE_PEER);
+	site_peer_mac(&b->s, PEER, b->mac);
+	assert_memory_not_equal(old, b->mac, MAC_LEN);
+	expect_works(b);
+	world_reclaim(wd);
+}
+
+static void without_key_or_path_packets_are_dropped_by_name(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+
+	assert_int_equal(dp_peer_path(wd->dp, b->s.iid, PEER, NULL), 0);
+	expect_dropped(b, b->mac, DROP_NO_PATH);
+	site_path(&b->s, PEER, 0);
+	expect_works(b);
+	assert_int_equal(dp_key_del(wd->dp, b->s.iid, PEER, KEYSLOT_PRIMARY), 0);
+	expect_dropped(b, b->mac, DROP_NO_KEY);
+	world_reclaim(wd);
+}
+
+static void a_frame_larger_than_the_buffers_is_too_big(void **state)
+{
+	struct bench *b = *state;
+	uint8_t frame[FRAME_MAX] = {0};
+
+	memcpy(frame, b->mac, MAC_LEN);
+	be16_store(frame + 12, 0x0800);
+	world_write(b->s.device, frame, 3000);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_TOO_BIG, 1);
+	expect_works(b);
+}
+
+/* --- packet ids ------------------------------------------------------------------------- */
+
+static void a_key_without_ids_sends_no_more(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	struct peer *p = peertab_find(&instance_find(wd->dp, b->s.iid)->peers, PEER);
+	struct key *key = keyslots_tx_key(&p->keys);
+	uint8_t frame[FRAME_MAX], text[FRAME_MAX];
+	struct key_material far = reference_mirror(&b->m);
+
+	atomic_store(&key->tx.next, 0xfffffffe);
+	for (int i = 0; i < 5; i++)
+		send_inner(b, b->mac);
+	world_settle(wd);
+	world_drops(wd, DROP_PKTID_EXHAUSTED, 3);
+	for (uint32_t id = 0xfffffffe; id != 0; id++) {
+		size_t len = world_sent(wd, 0, frame);
+
+		assert_int_equal(be32_load(frame + 46), id);
+		assert_true(reference_open(&far, frame + 42, len - 42, text));
+	}
+	assert_int_equal(world_sent(wd, 0, frame), 0);
+	expect_dropped(b, b->mac, DROP_PKTID_EXHAUSTED);
+	/* a new key is a new start */
+	b->m.key_id++;
+	assert_int_equal(dp_key_new(wd->dp, b->s.iid, PEER, KEYSLOT_PRIMARY, &b->m), 0);
+	expect_works(b);
+	world_reclaim(wd);
+}
+
+/* --- gone while on the way -------------------------------------------------------------- */
+
+static void what_is_on_the_way_when_its_instance_goes_is_stale(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	struct site other;
+	uint8_t inner[100];
+	struct ip_addr src = ip_of("10.8.0.2"), dst = ip_of("10.8.0.1");
+
+	frame_inner(inner, &src, &dst, sizeof(inner), 1);
+	send_inner(b, b->mac);
+	hostio_turn(&wd->dp->hostio); /* in host_in */
+	site_new(&other, wd, 0, DP_MODE_MP, "192.0.2.9", 1194);
+	site_peer(&other, 1, b->remote, "10.8.0.2", NULL, &b->m);
+	site_data(&other, b->remote, &b->m, 1, 1, inner, sizeof(inner));
+	worker_iteration(wd->w); /* the first is sent; the other is in host_out, or in crypto */
+	while (aead_inflight(wd->w->aead) > 0)
+		worker_iteration(wd->w);
+	assert_int_equal(dp_instance_del(wd->dp, other.iid), 0);
+	world_settle(wd);
+	world_drops(wd, DROP_STALE_INSTANCE, 1);
+	send_inner(b, b->mac);
+	hostio_turn(&wd->dp->hostio);
+	assert_int_equal(dp_instance_del(wd->dp, b->s.iid), 0);
+	world_settle(wd);
+	world_drops(wd, DROP_STALE_INSTANCE, 1);
+	world_reclaim(wd);
+	close(other.device);
+}
+
+static void a_device_that_takes_no_frames_costs_only_these(void **state)
+{
+	struct bench *b = *state;
+	struct ip_addr src = ip_of("10.8.0.2"), dst = ip_of("10.8.0.1");
+	uint64_t drops[NB_DROPS], n = 0;
+	uint8_t inner[100], frame[FRAME_MAX];
+
+	frame_inner(inner, &src, &dst, sizeof(inner), 1);
+	for (uint32_t i = 1; i <= 1000; i++) {
+		site_data(&b->s, b->remote, &b->m, PEER, i, inner, sizeof(inner));
+		if (i % 64 == 0)
+			world_settle(b->s.world);
+	}
+	world_settle(b->s.world);
+	while (world_read(b->s.device, frame) > 0)
+		n++;
+	dp_drops(b->s.world->dp, drops);
+	assert_true(n > 0 && n < 1000);
+	world_drops(b->s.world, DROP_HOST_WRITE, 1000 - n);
+	expect_works(b);
+}
+
+/* --- full ------------------------------------------------------------------------------- */
+
+static void a_full_transmit_queue_drops_the_rest(void **state)
+{
+	struct bench *b = *state;
+	uint8_t frame[FRAME_MAX];
+	unsigned int n = 0;
+
+	for (int i = 0; i < 100; i++)
+		send_inner(b, b->mac);
+	world_settle(b->s.world);
+	while (world_sent(b->s.world, 0, frame) > 0)
+		n++;
+	assert_int_equal(n, 63);
+	world_drops(b->s.world, DROP_PORT_FULL, 37);
+	expect_works(b);
+}
+
+static void a_full_ring_to_host_io_drops_the_rest(void **state)
+{
+	struct bench *b = *state;
+	uint8_t frame[60] = {0};
+	unsigned int sent = 0;
+
+	be16_store(frame + 12, 0x0806);
+	for (; sent < HOST_RING_SIZE + 200; sent++) {
+		assert_true(world_arrive(b->s.world, 0, frame, sizeof(frame)));
+		if (sent % 64 == 63)
+			worker_iteration(b->s.world->w);
+	}
+	while (worker_iteration(b->s.world->w) > 0)
+		;
+	world_drops(b->s.world, DROP_HOST_FULL, sent - (HOST_RING_SIZE - 1));
+}
+
+/* Frames of the kernel that find the worker busy wait where they are; none is lost. */
+static void frames_wait_in_the_kernel_while_workers_are_full(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	uint8_t frame[FRAME_MAX] = {0};
+	unsigned int sent = 0, got = 0;
+
+	while (!rte_ring_full(wd->w->rings.host_in)) {
+		world_write(wd->mirror[0], frame, 60);
+		sent++;
+		hostio_turn(&wd->dp->hostio);
+	}
+	for (int i = 0; i < 20; i++, sent++)
+		world_write(wd->mirror[0], frame, 60);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(hostio_turn(&wd->dp->hostio), 0);
+	for (int quiet = 0; quiet < 3; quiet++) {
+		worker_iteration(wd->w);
+		hostio_turn(&wd->dp->hostio);
+		while (world_sent(wd, 0, frame) > 0) {
+			got++;
+			quiet = 0;
+		}
+	}
+	assert_int_equal(got, sent);
+	world_no_drops(wd);
+}
+
+static void a_full_exception_ring_drops_control_packets(void **state)
+{
+	struct bench *b = *state;
+	const uint8_t ack[20] = {5 << 3};
+	struct dp_event ev;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < EXCEPTION_RING_SIZE + 100; i++)
+		site_payload(&b->s, b->remote, ack, sizeof(ack));
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_CONTROL_FULL, 101);
+	while (dp_event_next(b->s.world->dp, &ev))
+		n++;
+	assert_int_equal(n, EXCEPTION_RING_SIZE - 1);
+	expect_works(b);
+}
+
+/* Hard resets beyond the rate end in the worker; other control packets and data pass. */
+static void openers_beyond_the_rate_are_dropped(void **state)
+{
+	struct bench *b = *state;
+	uint8_t payload[20] = {0};
+	struct dp_event ev;
+	unsigned int openers = 0, others = 0;
+
+	for (unsigned int i = 0; i < 300; i++) {
+		payload[0] = (uint8_t)((i % 3 == 0 ? 7 : i % 3 == 1 ? 10 : 4) << 3);
+		site_payload(&b->s, b->remote, payload, sizeof(payload));
+	}
+	world_settle(b->s.world);
+	while (dp_event_next(b->s.world->dp, &ev)) {
+		openers += ev.data[0] >> 3 != 4;
+		others += ev.data[0] >> 3 == 4;
+	}
+	assert_int_equal(others, 100);
+	assert_true(openers >= 64 && openers <= 66); /* one a second may be added */
+	world_drops(b->s.world, DROP_HANDSHAKE_LIMIT, 200 - openers);
+	expect_works(b);
+}
+
+static void host_io_without_buffers_counts_and_recovers(void **state)
+{
+	struct bench *b = *state;
+	struct hostio *h = &b->s.world->dp->hostio;
+	static struct rte_mbuf *all[16384];
+	uint64_t drops[NB_DROPS];
+	unsigned int n = 0;
+	uint8_t frame[FRAME_MAX];
+
+	while ((all[n] = rte_pktmbuf_alloc(h->pool)) != NULL)
+		n++;
+	send_inner(b, b->mac);
+	hostio_turn(h);
+	dp_drops(b->s.world->dp, drops);
+	assert_int_equal(drops[DROP_NO_MBUF], 1);
+	world_drops(b->s.world, DROP_NO_MBUF, 1);
+	rte_pktmbuf_free_bulk(all, n);
+	world_settle(b->s.world);
+	/* it waited in the kernel */
+	assert_int_equal(world_sent(b->s.world, 0, frame), 42 + 24 + sizeof(b->inner));
+}
+
+/* --- two workers ------------------------------------------------------------------------ */
+
+/* Encap of a peer belongs to one worker; different peers are spread. */
+static void each_peer_belongs_to_one_worker(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	uint64_t before[2], after[2];
+	bool used[2] = {false, false};
+	uint8_t frame[FRAME_MAX];
+
+	for (uint32_t id = 10; id < 20; id++) {
+		struct key_material m = reference_key(AEAD_AES_128_GCM, 0, id);
+		uint8_t mac[MAC_LEN];
+
+		site_peer(&b->s, id, b->remote, NULL, NULL, &m);
+		site_peer_mac(&b->s, id, mac);
+		for (int k = 0; k < 2; k++)
+			before[k] = wd->dp->workers[k]->stats.encap_packets;
+		for (int i = 0; i < 20; i++)
+			send_inner(b, mac);
+		world_settle(wd);
+		for (uint32_t pktid = 1; pktid <= 20; pktid++) {
+			assert_true(world_sent(wd, 0, frame) > 0);
+			assert_int_equal(be32_load(frame + 46), pktid);
+		}
+		for (int k = 0; k < 2; k++) {
+			after[k] = wd->dp->workers[k]->stats.encap_packets - before[k];
+			assert_true(after[k] == 0 || after[k] == 20);
+			used[k] |= after[k] != 0;
+		}
+		assert_int_equal(after[0] + after[1], 20);
+	}
+	assert_true(used[0] && used[1]);
+	world_no_drops(wd);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name, with) cmocka_unit_test_setup_teardown(name, with, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(frames_without_a_peer_are_dropped_by_name, setup),
+		TEST(a_peer_that_is_gone_is_stale_also_when_its_id_returns, setup),
+		TEST(without_key_or_path_packets_are_dropped_by_name, setup),
+		TEST(a_frame_larger_than_the_buffers_is_too_big, setup),
+		TEST(a_key_without_ids_sends_no_more, setup),
+		TEST(what_is_on_the_way_when_its_instance_goes_is_stale, setup),
+		TEST(a_device_that_takes_no_frames_costs_only_these, setup),
+		TEST(a_full_transmit_queue_drops_the_rest, setup_small_tx),
+		TEST(a_full_ring_to_host_io_drops_the_rest, setup_many_mbufs),
+		TEST(frames_wait_in_the_kernel_while_workers_are_full, setup_many_mbufs),
+		TEST(a_full_exception_ring_drops_control_packets, setup),
+		TEST(openers_beyond_the_rate_are_dropped, setup_handshake_limit),
+		TEST(host_io_without_buffers_counts_and_recovers, setup),
+		TEST(each_peer_belongs_to_one_worker, setup_two_workers),
+	};
+	int ret = world_begin(argc, argv);
+
+	if (ret == 0) {
+		ret = cmocka_run_group_tests(tests, NULL, NULL);
+		world_end();
+	}
+	return ret;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside to outside: what leaves the port, byte for byte. */
+#include "world.h"
+
+#define PEER 0x123456
+
+static const struct {
+	const char *local, *remote;
+} outers[] = {
+	{"192.0.2.1", "198.51.100.7"},
+	{"2001:db8::1", "2001:db8:9::7"},
+};
+
+static size_t inner_of(int family, uint8_t *inner, size_t len, uint8_t seed)
+{
+	struct ip_addr src = ip_of(family == 4 ? "10.8.0.1" : "fd00::1");
+	struct ip_addr dst = ip_of(family == 4 ? "10.8.0.2" : "fd00::2");
+
+	return frame_inner(inner, &src, &dst, len, seed);
+}
+
+/* One packet from the device; expects it on the wire with this packet id. */
+static void expect_encap(struct site *s, struct udp_addr remote, const struct key_material *m,
+	const uint8_t *inner, size_t len, uint32_t pktid)
+{
+	struct flow flow = site_flow_out(s, remote);
+	uint8_t mac[MAC_LEN], frame[FRAME_MAX], want[FRAME_MAX];
+	size_t n = reference_seal(m, PEER, pktid, inner, len, want), hdr;
+	const char *wrong;
+
+	site_peer_mac(s, PEER, mac);
+	world_write(s->device, frame, site_frame(frame, mac, inner, len));
+	world_settle(s->world);
+	hdr = frame_hdr_len(remote.ip.family);
+	assert_int_equal(world_sent(s->world, s->port, frame), hdr + n);
+	wrong = frame_udp_wrong(frame, hdr + n, &flow, n);
+	if (wrong != NULL)
+		fail_msg("outer header: %s", wrong);
+	assert_memory_equal(frame + hdr, want, n);
+	assert_int_equal(world_sent(s->world, s->port, frame), 0);
+}
+
+/* Lengths around the blocks of the ciphers, odd ones, and the largest that fits. */
+static void try_lengths(struct site *s, struct udp_addr remote, const struct key_material *m)
+{
+	static const uint16_t lens[] = {40, 41, 47, 48, 49, 63, 64, 65, 79, 80, 100, 127, 128, 129,
+		255, 256, 257, 511, 513, 1000, 1279, 1280, 1281, 1399, 1400, 1401, 1408};
+	uint32_t pktid = 1;
+	uint8_t inner[FRAME_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+		for (int family = 4; family <= 6; family += 2)
+			expect_encap(s, remote, m, inner,
+				inner_of(family, inner, lens[i], (uint8_t)i), pktid++);
+	}
+}
+
+static void packets_leave_as_openssl_would_make_them(void **state)
+{
+	struct world *wd = *state;
+
+	for (unsigned int o = 0; o < ARRAY_LEN(outers); o++) {
+		struct udp_addr remote = udp_of(outers[o].remote, 50000);
+
+		for (unsigned int alg = 0; alg < AEAD_NB_ALGS; alg++) {
+			struct key_material m = reference_key(alg, alg * 2 + o, alg + 10);
+			struct dp_peer_info info;
+			struct site s;
+
+			site_new(&s, wd, o, DP_MODE_MP, outers[o].local, (uint16_t)(1194 + alg));
+			site_peer(&s, PEER, remote, "10.8.0.2", "fd00::2", &m);
+			try_lengths(&s, remote, &m);
+			assert_int_equal(dp_peer_get(wd->dp, s.iid, PEER, &info), 0);
+			assert_int_equal(info.vpn_tx_packets, 54);
+			assert_int_equal(info.link_tx_packets, 54);
+			assert_int_equal(info.link_tx_bytes, info.vpn_tx_bytes + 54 * 24);
+			assert_int_equal(info.key[0].tx_ids, 54);
+			assert_true(info.key[0].transmits);
+			close(s.device);
+			assert_int_equal(dp_instance_del(wd->dp, s.iid), 0);
+			world_reclaim(wd);
+		}
+	}
+	world_no_drops(wd);
+}
+
+static void outer_ip4_packets_have_different_ids(void **state)
+{
+	struct udp_addr remote = udp_of("198.51.100.7", 50000);
+	struct key_material m = reference_key(AEAD_AES_256_GCM, 0, 1);
+	uint8_t mac[MAC_LEN], inner[100], frame[FRAME_MAX];
+	uint16_t ids[3];
+	struct site s;
+
+	site_new(&s, *state, 0, DP_MODE_MP, "192.0.2.1", 1194);
+	site_peer(&s, PEER, remote, "10.8.0.2", NULL, &m);
+	site_peer_mac(&s, PEER, mac);
+	inner_of(4, inner, 100, 0);
+	for (int i = 0; i < 3; i++) {
+		world_write(s.device, frame, site_frame(frame, mac, inner, 100));
+		world_settle(*state);
+		assert_int_equal(world_sent(*state, 0, frame), 42 + 124);
+		ids[i] = be16_load(frame + 18);
+	}
+	assert_int_equal((uint16_t)(ids[1] - ids[0]), 1);
+	assert_int_equal((uint16_t)(ids[2] - ids[1]), 1);
+	close(s.device);
+}
+
+/* Two peers' packets alternate: each peer's stay in order, with ids of their own. */
+static void interleaved_peers_keep_their_order(void **state)
+{
+	struct udp_addr remote[2] = {udp_of("198.51.100.7", 50000), udp_of("198.51.100.8", 50001)};
+	struct key_material m[2] = {
+		reference_key(AEAD_AES_256_GCM, 0, 1), reference_key(AEAD_CHACHA20_POLY1305, 1, 2)};
+	uint8_t mac[2][MAC_LEN], inner[200], frame[FRAME_MAX], want[FRAME_MAX];
+	uint32_t next[2] = {0, 0};
+	struct site s;
+	size_t len;
+
+	site_new(&s, *state, 0, DP_MODE_MP, "192.0.2.1", 1194);
+	for (uint32_t k = 0; k < 2; k++) {
+		site_peer(&s, k, remote[k], k ? "10.8.0.3" : "10.8.0.2", NULL, &m[k]);
+		site_peer_mac(&s, k, mac[k]);
+	}
+	for (uint8_t i = 0; i < 60; i++) {
+		uint32_t k = i % 3 != 0;
+
+		inner_of(4, inner, 100 + i, i);
+		world_write(s.device, frame, site_frame(frame, mac[k], inner, 100 + i));
+	}
+	world_settle(*state);
+	while ((len = world_sent(*state, 0, frame)) > 0) {
+		uint32_t k = be16_load(frame + 36) == 50001;
+		/* peer 0 had every third packet, peer 1 the others */
+		uint8_t i = (uint8_t)(k == 0 ? next[0] * 3 : next[1] / 2 * 3 + next[1] % 2 + 1);
+
+		inner_of(4, inner, 100 + i, i);
+		next[k]++;
+		assert_int_equal(len, 42 + reference_seal(&m[k], k, next[k], inner, 100 + i, want));
+		assert_memory_equal(frame + 42, want, len - 42);
+	}
+	assert_int_equal(next[0], 20);
+	assert_int_equal(next[1], 40);
+	world_no_drops(*state);
+	close(s.device);
+}
+
+/* A and B are two instances of this data plane with mirrored keys; A's port is wired to B's. */
+static void what_one_end_encrypts_the_other_delivers(void **state)
+{
+	struct world *wd = *state;
+	uint8_t inner[FRAME_MAX], frame[FRAME_MAX], mac_b[MAC_LEN], mac_a[MAC_LEN];
+
+	for (unsigned int o = 0; o < ARRAY_LEN(outers); o++) {
+		struct key_material m = reference_key(AEAD_AES_128_GCM, 5, o);
+		struct key_material far = reference_mirror(&m);
+		struct site a, b;
+
+		site_new(&a, wd, 0, DP_MODE_MP, outers[o].local, 1194);
+		site_new(&b, wd, 1, DP_MODE_MP, outers[o].remote, 1194);
+		site_peer(&a, PEER, b.local, "10.8.0.2", "fd00::2", &m);
+		site_peer(&b, PEER, a.local, "10.8.0.1", "fd00::1", &far);
+		site_peer_mac(&a, PEER, mac_b);
+		site_peer_mac(&b, PEER, mac_a);
+		for (size_t len = 40; len < 1400; len += 97) {
+			int family = len % 2 ? 4 : 6;
+
+			inner_of(family, inner, len, (uint8_t)len);
+			world_write(a.device, frame, site_frame(frame, mac_b, inner, len));
+			world_settle(wd);
+			assert_int_equal(world_carry(wd, 0, 1), 1);
+			world_settle(wd);
+			assert_int_equal(world_read(b.device, frame), 14 + len);
+			assert_memory_equal(frame, b.mac, MAC_LEN);
+			assert_memory_equal(frame + 6, mac_a, MAC_LEN);
+			assert_int_equal(be16_load(frame + 12), family == 4 ? 0x0800 : 0x86dd);
+			assert_memory_equal(frame + 14, inner, len);
+		}
+		close(a.device);
+		close(b.device);
+		dp_instance_del(wd->dp, a.iid);
+		dp_instance_del(wd->dp, b.iid);
+		world_reclaim(wd);
+	}
+	world_no_drops(wd);
+}
+
+/* Mirror TAP to port and back: frames pass as they are. */
+static void frames_of_the_kernel_pass_untouched(void **state)
+{
+	struct world *wd = *state;
+	uint8_t frame[FRAME_MAX], got[FRAME_MAX];
+
+	for (unsigned int port = 0; port < 2; port++) {
+		for (size_t len = 14; len <= 1514; len += 100) {
+			for (size_t i = 0; i < len; i++)
+				frame[i] = (uint8_t)(i * 13 + len);
+			world_write(wd->mirror[port], frame, len);
+			world_settle(wd);
+			assert_int_equal(world_sent(wd, port, got), len);
+			assert_memory_equal(got, frame, len);
+			be16_store(frame + 12, 0x0806);
+			assert_true(world_arrive(wd, port, frame, len));
+			world_settle(wd);
+			assert_int_equal(world_read(wd->mirror[port], got), len);
+			assert_memory_equal(got, frame, len);
+		}
+	}
+	world_no_drops(wd);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			packets_leave_as_openssl_would_make_them, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			outer_ip4_packets_have_different_ids, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			interleaved_peers_keep_their_order, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_one_end_encrypts_the_other_delivers, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			frames_of_the_kernel_pass_untouched, world_setup, world_teardown),
+	};
+	int ret = world_begin(argc, argv);
+
+	if (ret == 0) {
+		ret = cmocka_run_group_tests(tests, NULL, NULL);
+		world_end();
+	}
+	return ret;
+}
