@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Installs what is missing, builds, runs every test. The last line says how many passed and failed.
+
+usage()
+{
+	cat <<-END
+		usage: sudo ./test.sh [--tier TIER]...
+
+		Builds and runs the tests, all of them without an argument.
+
+		  --tier TIER   only this one; may be given again:
+		                lint       source rules
+		                unit       pure modules
+		                contract   the same vectors through every crypto device
+		                component  the data plane over software ports
+		                control    agent, shim and command line
+		                system     stock openvpn in network namespaces (tests/system)
+		  --help        this text
+
+		All but system run on a build with the address and undefined-behaviour sanitizers
+		(build-asan) and on a release build (build-release), system on the latter.
+	END
+}
+
+set -u -o pipefail
+ROOT=$(cd "$(dirname "$0")" && pwd)
+LOG=$(mktemp -d) || exit 1
+trap 'rm -rf "$LOG"' EXIT
+trap 'exit 130' INT TERM
+tiers=()
+passed=0
+failed=0
+summary=()
+
+# note WHAT PASSED FAILED
+note()
+{
+	passed=$((passed + $2))
+	failed=$((failed + $3))
+	summary+=("$(printf '%-22s %4d passed %4d failed' "$1" "$2" "$3")")
+}
+
+finish()
+{
+	echo
+	printf '%s\n' "${summary[@]}"
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ]
+	exit
+}
+
+# build FOLDER SETUP-ARGUMENT...
+build()
+{
+	local dir=$ROOT/$1 again=()
+
+	shift
+	echo "== building in ${dir#"$ROOT"/}"
+	[ -f "$dir/build.ninja" ] && again=(--reconfigure)
+	if ! meson setup "${again[@]}" "$dir" "$ROOT" -Dwerror=true -Dtests=enabled "$@" \
+		>"$LOG/build" 2>&1 || ! ninja -C "$dir" >>"$LOG/build" 2>&1; then
+		tail -n 60 "$LOG/build"
+		note "build ${dir##*/}" 0 1
+		finish
+	fi
+}
+
+# tests FOLDER TIER: meson's tests of that tier; with a failure their output.
+tests()
+{
+	local dir=$ROOT/$1 log ok bad
+
+	echo "== $2 in $1"
+	log=$dir/meson-logs/testlog.json
+	rm -f "$log"
+	meson test -C "$dir" --no-rebuild --print-errorlogs --suite "$2" </dev/null
+	[ -f "$log" ] || : >"$log"
+	ok=$(jq -s '[.[] | select(.result == "OK" or .result == "EXPECTEDFAIL")] | length' "$log")
+	bad=$(jq -s '[.[] | select(.result != "OK" and .result != "EXPECTEDFAIL")] | length' "$log")
+	[ "$((ok + bad))" -gt 0 ] || bad=1 # a tier without tests is a mistake
+	note "$2 ($1)" "$ok" "$bad"
+}
+
+system_tests()
+{
+	local counts
+
+	echo "== system"
+	VERBOSE=1 BUILD=$ROOT/build-release "$ROOT/tests/system/run.sh" </dev/null | tee "$LOG/system"
+	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$LOG/system" | tail -n 1)
+	# shellcheck disable=SC2086
+	note system ${counts:-0 1}
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help | -h)
+		usage
+		exit 0
+		;;
+	--tier)
+		case ${2:-} in
+		lint | unit | contract | component | control | system) tiers+=("$2") ;;
+		*)
+			usage >&2
+			exit 2
+			;;
+		esac
+		shift 2
+		;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+done
+[ ${#tiers[@]} -gt 0 ] || tiers=(lint unit contract component control system)
+
+[ "$(id -u)" = 0 ] || {
+	echo "test.sh installs packages and makes network namespaces: run it as root (sudo ./test.sh)." >&2
+	exit 1
+}
+. "$ROOT/tests/system/packages.sh"
+install_packages || {
+	echo "the packages could not be installed" >&2
+	exit 1
+}
+
+build build-release --buildtype=release
+case " ${tiers[*]} " in
+*\ unit\ * | *\ contract\ * | *\ component\ * | *\ control\ *)
+	build build-asan --buildtype=debug -Db_sanitize=address,undefined
+	;;
+esac
+for tier in "${tiers[@]}"; do
+	case $tier in
+	system) system_tests ;;
+	lint) tests build-release lint ;;
+	*)
+		tests build-asan "$tier"
+		tests build-release "$tier"
+		;;
+	esac
+done
+finish

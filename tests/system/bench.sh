@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The server side as ovpn-dpdkd + openvpn against openvpn alone without DCO, alternating, in the
+# demo's topology (lib.sh) with one client over IPv4 (c1). No test: it takes long, and wants a
+# machine that does nothing else.
+#
+# Measured, both ways: TCP for some seconds; UDP in inner packets of 1420 bytes (1392 of payload)
+# at the highest rate with under 1 % loss, searched by bisection, counted at the receiver. CPU
+# seconds are those the kernel charges to the daemon's and the server openvpn's threads (utime and
+# stime); what softirqs do on their behalf is charged to nobody, on either side.
+
+usage()
+{
+	cat <<-END
+		usage: tests/system/bench.sh [--rounds N] [--seconds N] [--steps N] [--side plain|dpdk]
+		                             [--output PREFIX]
+
+		  --rounds N       times each side is measured, alternating (default 5)
+		  --seconds N      of each TCP run (default 10)
+		  --steps N        of each UDP search, 3 seconds each (default 7)
+		  --side SIDE      only openvpn alone, or only ovpn-dpdkd + openvpn
+		  --output PREFIX  writes PREFIX.json and PREFIX.md (default ./bench)
+
+		BUILD=FOLDER says where ovpn-dpdkd was built (default build-release).
+	END
+}
+
+rounds=5 seconds=10 steps=7 sides='plain dpdk' output=bench
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help | -h)
+		usage
+		exit 0
+		;;
+	esac
+	case $1:${2:-} in
+	--rounds:[1-9]*) rounds=$2 ;;
+	--seconds:[1-9]*) seconds=$2 ;;
+	--steps:[1-9]*) steps=$2 ;;
+	--side:plain | --side:dpdk) sides=$2 ;;
+	--output:?*) output=$2 ;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+	shift 2
+done
+output=$(realpath "$output") || exit 1
+
+NAME=bench
+. "$(dirname "$0")/lib.sh"
+
+UDP_PAYLOAD=1392 # and 28 bytes of IPv4 and UDP: 1420
+UDP_SECONDS=3
+UDP_TOP=3000 # Mbit/s: more than anything here does
+
+processes() { echo "$SERVER_PID" ${DAEMON_PID:+"$DAEMON_PID"}; }
+
+# iperf ARGUMENT...: leaves iperf3's JSON in $T/run.json and the CPU seconds it took in CPU.
+iperf()
+{
+	local before after
+
+	# shellcheck disable=SC2046
+	before=$(cpu_seconds $(processes))
+	in_ns c1 timeout $((seconds + 30)) iperf3 -J -c 10.8.0.1 "$@" >"$T/run.json" 2>"$T/run.err" ||
+		fail "iperf3 $*: $(jq -r '.error // empty' "$T/run.json") $(<"$T/run.err")"
+	# shellcheck disable=SC2046
+	after=$(cpu_seconds $(processes))
+	CPU=$(awk -v a="$before" -v b="$after" 'BEGIN { print b - a }')
+}
+
+# record WHAT MBIT/S GIGABITS: one line of the raw results.
+record()
+{
+	jq -cn --arg side "$MODE" --argjson round "$round" --arg what "$1" --argjson mbps "$2" \
+		--argjson gigabits "$3" --argjson cpu "$CPU" \
+		'$ARGS.named + {cpu_per_gigabit: ($cpu / $gigabits)}' >>"$T/raw.json"
+	say "$(printf '%-6s %-9s %8.1f Mbit/s %8.2f CPU s/Gbit' "$MODE" "$1" "$2" \
+		"$(awk -v c="$CPU" -v g="$3" 'BEGIN { print c / g }')")"
+}
+
+# tcp WHAT [-R]
+tcp()
+{
+	iperf -t "$seconds" "${@:2}"
+	# shellcheck disable=SC2046
+	record "$1" $(jq -r '.end.sum_received | .bits_per_second / 1e6, .bytes * 8 / 1e9' "$T/run.json")
+}
+
+# udp WHAT [-R]: the rate is that of payload bytes received.
+udp()
+{
+	local low=0 high=$UDP_TOP rate step best="" best_cpu=0
+
+	rate=$((UDP_TOP / 16))
+	for ((step = 0; step < steps; step++)); do
+		iperf -u -l $UDP_PAYLOAD -b "${rate}M" -t $UDP_SECONDS "${@:2}"
+		if jq -e '.end.sum.lost_percent < 1' "$T/run.json" >/dev/null; then
+			low=$rate
+			best=$(jq -r --argjson payload $UDP_PAYLOAD '.end.sum |
+				((.packets - .lost_packets) * $payload * 8) as $bits |
+				$bits / .seconds / 1e6, $bits / 1e9' "$T/run.json")
+			best_cpu=$CPU
+		else
+			high=$rate
+		fi
+		rate=$(((low + high) / 2))
+		[ $high = $UDP_TOP ] && [ $((low * 2)) -lt $high ] && rate=$((low * 2))
+		[ "$rate" -gt 0 ] || break
+	done
+	[ -n "$best" ] || fail "$1: no rate with under 1 % loss in $steps steps"
+	CPU=$best_cpu
+	# shellcheck disable=SC2086
+	record "$1" $best
+}
+
+side()
+{
+	MODE=$1
+	topology 1
+	daemon_start
+	server_start
+	client_start 1 4
+	offloaded
+	spawn srv iperf3-server iperf3 -s
+	sleep 1
+	ping_all c1 20 0.02 10.8.0.1
+	tcp tcp-up
+	tcp tcp-down -R
+	udp udp-up
+	udp udp-down -R
+	stop_all
+}
+
+report()
+{
+	/usr/bin/python3 - "$T/raw.json" "$output" "$rounds" "$seconds" "$steps" <<-'END'
+		import json, os, platform, statistics, subprocess, sys
+
+		raw_path, output, rounds, seconds, steps = sys.argv[1:]
+		raw = [json.loads(line) for line in open(raw_path)]
+		kinds = ['tcp-up', 'tcp-down', 'udp-up', 'udp-down']
+
+
+		def values(side, kind, what):
+		    return [r[what] for r in raw if r['side'] == side and r['what'] == kind]
+
+
+		def summary(v):
+		    return {'median': statistics.median(v), 'min': min(v), 'max': max(v), 'n': len(v)}
+
+
+		def show(s, digits):
+		    return '%.*f (%.*f-%.*f)' % (digits, s['median'], digits, s['min'], digits, s['max'])
+
+
+		cpu = next((l.split(':')[1].strip() for l in open('/proc/cpuinfo') if 'model name' in l), '?')
+		openvpn = subprocess.run(['openvpn', '--version'], capture_output=True, text=True).stdout
+		result = {
+		    'machine': {'cpu': cpu, 'cpus': os.cpu_count(), 'kernel': platform.release(),
+		                'openvpn': openvpn.split('\n')[0]},
+		    'command': 'tests/system/bench.sh --rounds %s --seconds %s --steps %s'
+		               % (rounds, seconds, steps),
+		    'results': {}, 'raw': raw,
+		}
+		lines = ['| | openvpn alone, Mbit/s | ovpn-dpdkd + openvpn, Mbit/s | ratio '
+		         '| alone, CPU s/Gbit | with ovpn-dpdkd, CPU s/Gbit | ratio |',
+		         '|---|---|---|---|---|---|---|']
+		for kind in kinds:
+		    entry, cells = {}, [kind]
+		    for what, digits in (('mbps', 0), ('cpu_per_gigabit', 2)):
+		        sides = {s: summary(v) for s in ('plain', 'dpdk') if (v := values(s, kind, what))}
+		        entry[what] = sides
+		        cells += [show(sides[s], digits) if s in sides else '-' for s in ('plain', 'dpdk')]
+		        if len(sides) == 2:
+		            pairs = [d / p for p, d in zip(values('plain', kind, what),
+		                                           values('dpdk', kind, what))]
+		            sides['ratio'] = {'of_medians': sides['dpdk']['median'] / sides['plain']['median'],
+		                              'min': min(pairs), 'max': max(pairs)}
+		            r = sides['ratio']
+		            cells.append('%.2f (%.2f-%.2f)' % (r['of_medians'], r['min'], r['max']))
+		        else:
+		            cells.append('-')
+		    result['results'][kind] = entry
+		    lines.append('| ' + ' | '.join(cells) + ' |')
+		text = '%s, %d CPUs, Linux %s, %s\n`%s`\nMedian (least-most) of %s; ratio of medians ' \
+		       '(least-most of the pairs).\n\n%s\n' % (
+		           cpu, os.cpu_count(), platform.release(), result['machine']['openvpn'],
+		           result['command'], rounds, '\n'.join(lines))
+		with open(output + '.json', 'w') as f:
+		    json.dump(result, f, indent=2)
+		with open(output + '.md', 'w') as f:
+		    f.write(text)
+		print(text, end='')
+	END
+}
+
+begin
+certificates server c1
+for ((round = 1; round <= rounds; round++)); do
+	for s in $sides; do
+		side "$s"
+	done
+done
+report || fail "no report"
+say "written: $output.json $output.md"
