@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_dp.h"
+#include "dataplane/dp_view.h"
 
 #include <errno.h>
 #include <pthread.h>

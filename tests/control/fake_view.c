@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_view.h"
+#include "dataplane/dp_view.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

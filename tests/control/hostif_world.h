@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "control/hostif.h"
-#include "dataplane/dp.h"
+#include "dataplane/dp_view.h"
 
 #define WORLD_PORTS	2
 #define WORLD_INSTANCES 4
