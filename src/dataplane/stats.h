@@ -21,7 +21,7 @@
 	X(BAD_LENGTH, "bad-length", "outer IP and UDP lengths contradict each other")              \
 	X(FRAGMENT, "fragment", "outer fragment whose datagram never came together")               \
 	X(EMPTY, "empty", "UDP datagram without payload")                                          \
-	X(BAD_OPCODE, "bad-opcode", "first byte is no OpenVPN opcode of the data channel's time")  \
+	X(BAD_OPCODE, "bad-opcode", "first byte is no opcode that OpenVPN sends today")            \
 	X(DATA_V1, "data-v1", "P_DATA_V1: never used with offload")                                \
 	X(DATA_SHORT, "data-short", "P_DATA_V2 shorter than its header and tag")                   \
 	X(HANDSHAKE_LIMIT, "handshake-limit", "more session openers than handshake-rate allows")   \

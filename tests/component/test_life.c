@@ -289,6 +289,26 @@ static void a_thousand_unreported_ends_survive(void **state)
 }
 
 /* More peers than one scan looks at: all are found within some seconds' ticks. */
+/* openvpn 2.6 cannot be asked for a new key: a peer that has no nonce left ends and comes back. */
+static void a_peer_without_packet_ids_ends(void **state)
+{
+	struct bench *b = *state;
+	struct dp *dp = world_of(b)->dp;
+	struct key *k = keyslots_tx_key(&peer(b, PEER)->keys);
+	enum dp_gone why = DP_GONE_TEARDOWN;
+
+	atomic_store(&k->tx.next, k->tx.limit);
+	tick(b);
+	assert_int_equal(dp_gone_next(dp, b->s.iid, &why), DP_NO_PEER);
+	send_to_peer(b);
+	world_settle(world_of(b));
+	tick(b);
+	assert_int_equal(dp_gone_next(dp, b->s.iid, &why), PEER);
+	assert_int_equal(why, DP_GONE_TRANSPORT_ERROR);
+	dp_gone_ack(dp, b->s.iid, PEER);
+	world_reclaim(world_of(b));
+}
+
 static void two_thousand_silent_peers_all_expire(void **state)
 {
 	struct bench *b = *state;
@@ -619,6 +639,7 @@ int main(int argc, char **argv)
 		TEST(a_tombstone_counts_what_was_in_flight),
 		TEST(an_id_used_again_is_no_longer_gone),
 		TEST(a_thousand_unreported_ends_survive),
+		TEST(a_peer_without_packet_ids_ends),
 		TEST(two_thousand_silent_peers_all_expire),
 		TEST(peers_are_limited_checked_and_unique),
 		TEST(a_new_p2p_peer_takes_the_place_of_the_old),
