@@ -131,15 +131,20 @@ static enum drop_reason replay_reason(enum replay_verdict v)
 				    : DROP_TOO_OLD;
 }
 
-/* Sorts out ids that cannot be accepted before any cycle is spent on decryption. */
-static void replay_precheck(struct worker *w, struct run *run)
+/*
+ * Keeps the packets whose ids are fresh. Asked twice: before any cycle is spent on decryption, when
+ * nothing is remembered; and once authenticated, when one that came twice in flight ends here.
+ */
+static inline void replay_filter(struct worker *w, struct run *run, bool is_authenticated)
 {
+	struct replay *rx = &run->key->rx;
 	enum replay_verdict verdicts[BURST_MAX];
 	uint16_t kept = 0;
 
 	key_lock(run->key);
 	for (uint16_t i = 0; i < run->n; i++)
-		verdicts[i] = replay_check(&run->key->rx, run->pkts[i]->pktid);
+		verdicts[i] = is_authenticated ? replay_commit(rx, run->pkts[i]->pktid)
+					       : replay_check(rx, run->pkts[i]->pktid);
 	key_unlock(run->key);
 	for (uint16_t i = 0; i < run->n; i++) {
 		if (verdicts[i] == REPLAY_FRESH)
@@ -179,7 +184,7 @@ static void run_submit(struct worker *w, struct run *run)
 
 	if (run->n == 0)
 		return;
-	replay_precheck(w, run);
+	replay_filter(w, run, false);
 	memcpy(&tail, run->key->decrypt_tail, sizeof(tail));
 	for (uint16_t i = 0; i < run->n; i++) {
 		prepare_job(run->pkts[i], tail);
@@ -231,25 +236,6 @@ static bool authenticated(struct worker *w, struct pkt *p)
 		drop_pkt(w, p, DROP_CRYPTO_ERROR);
 	}
 	return false;
-}
-
-/* Remembers the ids of authenticated packets; one that came twice in flight ends here. */
-static void replay_accept(struct worker *w, struct run *run)
-{
-	enum replay_verdict verdicts[BURST_MAX];
-	uint16_t kept = 0;
-
-	key_lock(run->key);
-	for (uint16_t i = 0; i < run->n; i++)
-		verdicts[i] = replay_commit(&run->key->rx, run->pkts[i]->pktid);
-	key_unlock(run->key);
-	for (uint16_t i = 0; i < run->n; i++) {
-		if (verdicts[i] == REPLAY_FRESH)
-			run->pkts[kept++] = run->pkts[i];
-		else
-			drop_pkt(w, run->pkts[i], replay_reason(verdicts[i]));
-	}
-	run->n = kept;
 }
 
 /* Authenticated and fresh, but from another address: the agent decides. One event at a time. */
@@ -342,7 +328,7 @@ static void run_finish(struct worker *w, struct run *run)
 
 	if (run->n == 0)
 		return;
-	replay_accept(w, run);
+	replay_filter(w, run, true);
 	n = run->n;
 	run->n = 0;
 	if (n == 0)
