@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include <rte_lcore.h>
 
@@ -16,7 +18,8 @@
 
 #define POOL_SPARE 3071 /* in caches and on their way */
 #define POOL_CACHE 256
-#define FULL_MS	   1 /* pause when every ring towards the workers is full */
+
+static const struct timespec stalled = {.tv_nsec = 1000000};
 
 /* --- the thread ------------------------------------------------------------------------- */
 
@@ -39,24 +42,34 @@ static bool rings_empty(const struct hostio *h)
 }
 
 /*
- * Waits for frames on either side. Offline meanwhile: the wait only tells that something is there,
- * the next turn looks up what.
+ * A lull: waits for frames on either side. The wait only tells that something is there; the next
+ * turn looks up what.
  */
-static void hostio_sleep(struct hostio *h)
+static void sleep_until_woken(struct hostio *h)
 {
 	struct pollfd fds[2] = {
 		{.fd = h->waker.fd, .events = POLLIN},
 		{.fd = h->epoll, .events = POLLIN},
 	};
-	bool full = hostin_stalled(h);
 
-	rcu_offline(&h->dp->rcu, h->reader);
 	waker_arm(&h->waker);
 	if (rings_empty(h) && !atomic_load(&h->stop))
-		poll(fds, full ? 1 : 2, full ? FULL_MS : -1);
+		poll(fds, 2, -1);
 	waker_disarm(&h->waker);
 	if (fds[0].revents != 0)
 		waker_clear(&h->waker);
+}
+
+/* Nothing moved; offline meanwhile. While the workers have no room, only time can help. */
+static void hostio_sleep(struct hostio *h)
+{
+	const struct timespec nap = {.tv_nsec = nap_next(&h->nap)};
+
+	rcu_offline(&h->dp->rcu, h->reader);
+	if (nap.tv_nsec != 0 || hostin_stalled(h))
+		nanosleep(nap.tv_nsec != 0 ? &nap : &stalled, NULL);
+	else
+		sleep_until_woken(h);
 	rcu_online(&h->dp->rcu, h->reader);
 	stat_add(&h->stats.sleeps, 1);
 }
@@ -67,9 +80,14 @@ static void *hostio_main(void *arg)
 
 	if (rte_thread_register() < 0)
 		log_warn("host I/O: no free lcore id: packet buffers are not cached");
+	prctl(PR_SET_TIMERSLACK, 1000);
+	nap_init(&h->nap);
 	rcu_online(&h->dp->rcu, h->reader);
 	while (!atomic_load_explicit(&h->stop, memory_order_relaxed)) {
-		if (hostio_turn(h) == 0)
+		unsigned int n = hostio_turn(h);
+
+		nap_moved(&h->nap, n);
+		if (n == 0)
 			hostio_sleep(h);
 	}
 	rcu_offline(&h->dp->rcu, h->reader);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "dataplane/exception.h"
+#include "dataplane/nap.h"
 #include "dataplane/hostdev.h"
 #include "dataplane/pkt.h"
 #include "dataplane/stats.h"
@@ -39,6 +40,7 @@ struct hostio {
 	struct cutting cut;
 	struct worker *touched; /* has got packets and was not woken yet */
 	struct waker waker;
+	struct nap nap;
 	struct thread_stats stats;
 };
 

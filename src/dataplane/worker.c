@@ -12,13 +12,10 @@
 #include "dataplane/encap.h"
 #include "dataplane/state.h"
 
-#define IDLE_ITERATIONS 4	 /* empty ones before a worker sleeps */
-#define IDLE_NS		50000	 /* longest sleep while a port cannot wake us, or traffic is near */
-#define LULL_SLEEPS	40	 /* of that length in a row before the ports are asked to wake us */
-#define LULL_NS		10000000 /* longest sleep then */
-#define DRAIN_US	10000	 /* longest wait for the crypto queue in one iteration */
-#define DRAIN_END_MS	1000	 /* longest wait for it at the end */
-#define OPENER_BURST	64	 /* openers that may come at once */
+#define LULL_NS	     10000000 /* longest sleep in a lull */
+#define DRAIN_US     10000    /* longest wait for the crypto queue in one iteration */
+#define DRAIN_END_MS 1000     /* longest wait for it at the end */
+#define OPENER_BURST 64	      /* openers that may come at once */
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
@@ -215,23 +212,31 @@ static bool wakers_of(const struct worker *w, struct pollfd *fds)
 	return true;
 }
 
-/*
- * Nothing to do and nothing in flight. Short sleeps first, from which only rings wake: packets that
- * come meanwhile make a burst. In a lull, ports that can wake us do, and the sleep is long.
- */
-static void worker_sleep(struct worker *w, bool lull)
+/* A lull: sleeps until a ring or a port wakes us; a port that cannot is looked at after a nap. */
+static void sleep_until_woken(struct worker *w)
 {
 	struct pollfd fds[1 + WORKER_RX_MAX];
-	bool deep = wakers_of(w, fds) && lull;
-	const struct timespec limit = {.tv_nsec = deep ? LULL_NS : IDLE_NS};
+	bool ports_wake = wakers_of(w, fds);
+	const struct timespec limit = {.tv_nsec = ports_wake ? LULL_NS : NAP_MAX_NS};
 
-	rcu_offline(&w->dp->rcu, w->index);
 	waker_arm(&w->waker);
 	if (rte_ring_empty(w->rings.host_in) && rte_ring_empty(w->rings.inject))
-		ppoll(fds, deep ? 1 + w->nb_rx : 1, &limit, NULL); /* EINTR is as good as time */
+		ppoll(fds, ports_wake ? 1 + w->nb_rx : 1, &limit, NULL); /* EINTR is as good */
 	waker_disarm(&w->waker);
 	if (fds[0].revents != 0)
 		waker_clear(&w->waker);
+}
+
+/* Nothing to do and nothing in flight. */
+static void worker_sleep(struct worker *w)
+{
+	const struct timespec nap = {.tv_nsec = nap_next(&w->nap)};
+
+	rcu_offline(&w->dp->rcu, w->index);
+	if (nap.tv_nsec != 0)
+		nanosleep(&nap, NULL);
+	else
+		sleep_until_woken(w);
 	rcu_online(&w->dp->rcu, w->index);
 	stat_add(&w->stats.sleeps, 1);
 }
@@ -239,18 +244,17 @@ static void worker_sleep(struct worker *w, bool lull)
 int worker_main(void *arg)
 {
 	struct worker *w = arg;
-	unsigned int idle = 0;
 
-	prctl(PR_SET_TIMERSLACK, 1000); /* ns: the default would double IDLE_NS */
+	prctl(PR_SET_TIMERSLACK, 1000); /* ns: the default would double the shortest nap */
+	nap_init(&w->nap);
 	w->openers.filled = rte_rdtsc();
 	rcu_online(&w->dp->rcu, w->index);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
-		if (worker_iteration(w) > 0) {
-			idle = 0;
-		} else if (!w->dp->idle_poll && ++idle > IDLE_ITERATIONS &&
-			aead_inflight(w->aead) == 0) {
-			worker_sleep(w, idle > IDLE_ITERATIONS + LULL_SLEEPS);
-		}
+		unsigned int n = worker_iteration(w);
+
+		nap_moved(&w->nap, n);
+		if (n == 0 && !w->dp->idle_poll && aead_inflight(w->aead) == 0)
+			worker_sleep(w);
 	}
 	rcu_offline(&w->dp->rcu, w->index);
 	return 0;

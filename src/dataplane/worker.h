@@ -8,6 +8,7 @@
 
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
+#include "dataplane/nap.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
 #include "dataplane/stats.h"
@@ -47,6 +48,7 @@ struct worker {
 
 	struct rings rings;
 	struct waker waker;
+	struct nap nap;
 	struct bucket openers;
 	struct frag frag;
 	uint16_t ip_id; /* identification of the next outer IPv4 packet */
