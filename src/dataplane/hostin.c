@@ -163,9 +163,12 @@ static unsigned int take(struct hostio *h, const struct hostdev *d)
 	if (h->spare == NULL)
 		h->spare = rte_pktmbuf_alloc(h->pool);
 	if (h->spare == NULL) {
-		stat_add(&h->stats.drops[DROP_NO_MBUF], 1);
+		/* what is not read waits in the kernel: the shortage counts, once, not the turns */
+		stat_add(&h->stats.drops[DROP_NO_MBUF], !h->starved);
+		h->starved = true;
 		return 0;
 	}
+	h->starved = false;
 	len = read_device(h, d, &v);
 	if (len == 0)
 		return 0;

@@ -18,8 +18,7 @@
 
 #define POOL_SPARE 3071 /* in caches and on their way */
 #define POOL_CACHE 256
-
-static const struct timespec stalled = {.tv_nsec = 1000000};
+#define STALLED_NS 1000000
 
 /* --- the thread ------------------------------------------------------------------------- */
 
@@ -60,14 +59,16 @@ static void sleep_until_woken(struct hostio *h)
 		waker_clear(&h->waker);
 }
 
-/* Nothing moved; offline meanwhile. While the workers have no room, only time can help. */
+/* Nothing moved; offline meanwhile. Without room or buffers only time can help. */
 static void hostio_sleep(struct hostio *h)
 {
-	const struct timespec nap = {.tv_nsec = nap_next(&h->nap)};
+	struct timespec nap = {.tv_nsec = nap_next(&h->nap)};
 
+	if (nap.tv_nsec == 0 && (h->starved || hostin_stalled(h)))
+		nap.tv_nsec = STALLED_NS;
 	rcu_offline(&h->dp->rcu, h->reader);
-	if (nap.tv_nsec != 0 || hostin_stalled(h))
-		nanosleep(nap.tv_nsec != 0 ? &nap : &stalled, NULL);
+	if (nap.tv_nsec != 0)
+		nanosleep(&nap, NULL);
 	else
 		sleep_until_woken(h);
 	rcu_online(&h->dp->rcu, h->reader);

@@ -36,6 +36,7 @@ struct hostio {
 	unsigned int reader; /* in dp->rcu */
 	struct rte_mempool *pool;
 	struct rte_mbuf *spare; /* the buffer of the next read */
+	bool starved;		/* there was none for it */
 	uint8_t *scratch;	/* for what does not fit into it */
 	struct cutting cut;
 	struct worker *touched; /* has got packets and was not woken yet */

@@ -6,9 +6,9 @@
 # machine that does nothing else.
 #
 # Measured, both ways: TCP for some seconds; UDP in inner packets of 1420 bytes (1392 of payload)
-# at the highest rate with under 1 % loss, searched by bisection, counted at the receiver. CPU
-# seconds are those the kernel charges to the daemon's and the server openvpn's threads (utime and
-# stime); what softirqs do on their behalf is charged to nobody, on either side.
+# at the highest rate with under 1 % loss in one of three tries, searched by bisection, counted at
+# the receiver. CPU seconds are those the kernel charges to the daemon's and the server openvpn's
+# threads (utime and stime); what softirqs do on their behalf is charged to nobody, on either side.
 
 usage()
 {
@@ -18,7 +18,7 @@ usage()
 
 		  --rounds N       times each side is measured, alternating (default 5)
 		  --seconds N      of each TCP run (default 10)
-		  --steps N        of each UDP search, 3 seconds each (default 7)
+		  --steps N        of each UDP search, up to 3 runs of 2 seconds each (default 7)
 		  --side SIDE      only openvpn alone, or only ovpn-dpdkd + openvpn
 		  --output PREFIX  writes PREFIX.json and PREFIX.md (default ./bench)
 
@@ -53,7 +53,8 @@ NAME=bench
 . "$(dirname "$0")/lib.sh"
 
 UDP_PAYLOAD=1392 # and 28 bytes of IPv4 and UDP: 1420
-UDP_SECONDS=3
+UDP_SECONDS=2
+UDP_TRIES=3
 UDP_TOP=3000 # Mbit/s: more than anything here does
 
 processes() { echo "$SERVER_PID" ${DAEMON_PID:+"$DAEMON_PID"}; }
@@ -90,15 +91,27 @@ tcp()
 	record "$1" $(jq -r '.end.sum_received | .bits_per_second / 1e6, .bytes * 8 / 1e9' "$T/run.json")
 }
 
+# clean RATE [-R]: UDP at that rate arrives with under 1 % loss, in one of a few tries: on a machine
+# whose CPUs are taken away for milliseconds now and then, one bad run says little about a rate.
+clean()
+{
+	local try
+
+	for ((try = 0; try < UDP_TRIES; try++)); do
+		iperf -u -l $UDP_PAYLOAD -b "${1}M" -t $UDP_SECONDS "${@:2}"
+		jq -e '.end.sum.lost_percent < 1' "$T/run.json" >/dev/null && return
+	done
+	return 1
+}
+
 # udp WHAT [-R]: the rate is that of payload bytes received.
 udp()
 {
 	local low=0 high=$UDP_TOP rate step best="" best_cpu=0
 
-	rate=$((UDP_TOP / 16))
+	rate=$((UDP_TOP / 8))
 	for ((step = 0; step < steps; step++)); do
-		iperf -u -l $UDP_PAYLOAD -b "${rate}M" -t $UDP_SECONDS "${@:2}"
-		if jq -e '.end.sum.lost_percent < 1' "$T/run.json" >/dev/null; then
+		if clean "$rate" "${@:2}"; then
 			low=$rate
 			best=$(jq -r --argjson payload $UDP_PAYLOAD '.end.sum |
 				((.packets - .lost_packets) * $payload * 8) as $bits |
