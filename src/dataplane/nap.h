@@ -4,8 +4,8 @@
  * interrupts: waking up costs more than handling a packet (about 10 us on a virtual machine), so
  * under moderate traffic packets are left to gather. Pure; each thread has its own.
  *
- * Naps that end with few packets or none grow, naps that end with many shrink. After a lull without any
- * packet the thread sleeps until it is woken instead, so that sparse traffic waits for nobody.
+ * Naps that end with few packets or none grow, naps that end with many shrink. After a lull without
+ * any packet the thread sleeps until it is woken instead, so that sparse traffic waits for nobody.
  */
 #ifndef NAP_H
 #define NAP_H
