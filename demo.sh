@@ -61,7 +61,7 @@ build()
 # iperf CLIENT ADDRESS [-R]: prints Gbit/s as the receiver saw it.
 iperf()
 {
-	in_ns "$1" timeout $((SECONDS_EACH + 15)) iperf3 -J -c "$2" -t $SECONDS_EACH "${@:3}" >"$T/iperf3-client.log" 2>&1 &&
+	in_ns "$1" timeout --foreground $((SECONDS_EACH + 15)) iperf3 -J -c "$2" -t $SECONDS_EACH "${@:3}" >"$T/iperf3-client.log" 2>&1 &&
 		jq -r '.end.sum_received.bits_per_second / 1e7 | round / 100' "$T/iperf3-client.log"
 }
 
