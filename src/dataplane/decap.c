@@ -15,11 +15,6 @@ struct run {
 	struct pkt *pkts[BURST_MAX];
 };
 
-static void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
-{
-	drop(w, pkt_mbuf(p), why);
-}
-
 /* --- in: classify ----------------------------------------------------------------------- */
 
 /* May one more session be opened now? */
@@ -157,23 +152,11 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 
 static void prepare_job(struct pkt *p, uint64_t tail)
 {
-	struct aead_job *j = &p->job;
 	uint8_t *data = rte_pktmbuf_mtod_offset(pkt_mbuf(p), uint8_t *, p->payload);
-	/* one 16-byte store each: narrower ones stall the loads of the AEAD behind them */
-	uint64_t nonce[2] = {(uint64_t)be32_load(data + 4), 0};
-	uint64_t aad[2] = {0, 0};
+	uint64_t head;
 
-	nonce[0] = __builtin_bswap32((uint32_t)nonce[0]) | tail << 32;
-	nonce[1] = tail >> 32;
-	memcpy(aad, data, WIRE_AAD_LEN);
-	memcpy(j->nonce, nonce, sizeof(nonce));
-	memcpy(j->aad, aad, sizeof(aad));
-	j->aad_len = WIRE_AAD_LEN;
-	j->tag = data + WIRE_TAG_OFFSET;
-	j->text = data + WIRE_DATA_HDR_LEN;
-	j->len = p->len - WIRE_DATA_HDR_LEN;
-	j->buf = pkt_mbuf(p);
-	p->dir = AEAD_DECRYPT;
+	memcpy(&head, data, sizeof(head));
+	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail);
 }
 
 static void run_submit(struct worker *w, struct run *run)

@@ -15,11 +15,6 @@ struct run {
 	struct pkt *pkts[BURST_MAX];
 };
 
-static void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
-{
-	drop(w, pkt_mbuf(p), why);
-}
-
 /* --- in: which peer --------------------------------------------------------------------- */
 
 /* The kernel chose the peer: its neighbour entry's MAC is the frame's destination. */
@@ -110,23 +105,13 @@ static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop
 /* Puts the data header in front and describes the job. */
 static void prepare_job(struct pkt *p, const struct key *key, uint64_t tail, uint64_t pktid)
 {
-	struct aead_job *j = &p->job;
 	struct rte_mbuf *m = pkt_mbuf(p);
 	uint64_t head = wire_data_head(key->id, p->peer->id, (uint32_t)pktid);
-	uint64_t nonce[2] = {head >> 32 | tail << 32, tail >> 32};
-	uint64_t aad[2] = {head, 0};
-	uint8_t *data;
+	uint16_t len = m->data_len;
+	uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(m, WIRE_DATA_HDR_LEN);
 
-	j->len = m->data_len;
-	data = (uint8_t *)rte_pktmbuf_prepend(m, WIRE_DATA_HDR_LEN);
-	memcpy(j->nonce, nonce, sizeof(nonce));
-	memcpy(j->aad, aad, sizeof(aad));
 	memcpy(data, &head, sizeof(head));
-	j->aad_len = WIRE_AAD_LEN;
-	j->tag = data + WIRE_TAG_OFFSET;
-	j->text = data + WIRE_DATA_HDR_LEN;
-	j->buf = m;
-	p->dir = AEAD_ENCRYPT;
+	pkt_describe_job(p, AEAD_ENCRYPT, data, len, head, tail);
 }
 
 static void run_encrypt(

@@ -13,16 +13,15 @@
 
 /* --- to the workers --------------------------------------------------------------------- */
 
-/* Encap of a peer belongs to one worker, so that its packets stay in order. */
 static struct worker *worker_for(
 	struct hostio *h, const struct hostdev *d, const uint8_t *frame, size_t len)
 {
 	uint16_t generation;
-	uint32_t id = 0;
+	uint32_t id = d->port;
 
 	if (d->iid != 0 && len >= MAC_LEN)
 		inner_mac_read(frame, &generation, &id);
-	return h->dp->workers[(id + d->iid + d->port) % h->dp->nb_workers];
+	return encap_worker(h->dp, d->iid, id);
 }
 
 static void wake_touched(struct hostio *h)

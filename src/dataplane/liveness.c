@@ -16,7 +16,7 @@
 /* False: the worker's ring is full, the next scan tries again. */
 static bool send_ping(struct dp *dp, const struct instance *inst, const struct peer *p)
 {
-	struct worker *w = dp->workers[(p->id + inst->iid) % dp->nb_workers];
+	struct worker *w = encap_worker(dp, inst->iid, p->id);
 	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->ping_pool);
 
 	if (m == NULL)

@@ -10,6 +10,7 @@
 
 #include "crypto/aead.h"
 #include "dataplane/classify.h"
+#include "dataplane/wire.h"
 
 struct endpoint;
 struct instance;
@@ -64,6 +65,28 @@ static inline struct pkt *pkt_of_job(struct aead_job *j)
 static inline struct rte_mbuf *pkt_mbuf(struct pkt *p)
 {
 	return (struct rte_mbuf *)p - 1;
+}
+
+/*
+ * Describes the AEAD job of a P_DATA_V2 packet at data with len bytes of text behind its header.
+ * head: its first 8 bytes, which are the AAD; tail: the key's nonce tail; both in memory order.
+ */
+static inline void pkt_describe_job(
+	struct pkt *p, enum aead_dir dir, uint8_t *data, uint16_t len, uint64_t head, uint64_t tail)
+{
+	struct aead_job *j = &p->job;
+	/* one 16-byte store each: narrower ones stall the loads of the AEAD behind them */
+	const uint64_t nonce[2] = {head >> 32 | tail << 32, tail >> 32};
+	const uint64_t aad[2] = {head, 0};
+
+	memcpy(j->nonce, nonce, sizeof(nonce));
+	memcpy(j->aad, aad, sizeof(aad));
+	j->aad_len = WIRE_AAD_LEN;
+	j->tag = data + WIRE_TAG_OFFSET;
+	j->text = data + WIRE_DATA_HDR_LEN;
+	j->len = len;
+	j->buf = pkt_mbuf(p);
+	p->dir = dir;
 }
 
 #endif

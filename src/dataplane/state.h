@@ -71,6 +71,15 @@ static inline struct instance *instance_find(struct dp *dp, uint32_t iid)
 	return inst != NULL && inst->iid == iid ? inst : NULL;
 }
 
+/*
+ * Encap of a peer belongs to one worker, whoever hands it packets, so that they stay in order. iid
+ * 0: a mirror TAP's frames, by the port in place of the peer's id.
+ */
+static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t peer_id)
+{
+	return dp->workers[(peer_id + iid) % dp->nb_workers];
+}
+
 /* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);

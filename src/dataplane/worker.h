@@ -65,6 +65,11 @@ static inline void drop(struct worker *w, struct rte_mbuf *m, enum drop_reason w
 	rte_pktmbuf_free(m);
 }
 
+static inline void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
+{
+	drop(w, pkt_mbuf(p), why);
+}
+
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore);
 void worker_fini(struct worker *w);
 
