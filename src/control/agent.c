@@ -336,7 +336,7 @@ int agent_new(const struct agent_conf *conf, struct dp *dp, struct hostif *h, st
 	a->h = h;
 	a->aead = conf->aead;
 	a->stop.fd = a->timer.fd = a->events.fd = a->kernel.fd = -1;
-	a->dco.src.fd = a->ctl.src.fd = -1;
+	a->dco = a->ctl = (struct gate)GATE_NONE;
 	ret = loop_new(&a->loop);
 	if (ret < 0) {
 		free(a);
