@@ -103,7 +103,7 @@ static void reap(struct agent *a)
 	uint64_t now = loop_now_ms();
 
 	for (unsigned int i = 0; i < a->nb_clients;) {
-		if (client_ended(a->clients[i])) {
+		if (client_ended(a->clients[i], now)) {
 			client_free(a->clients[i]);
 			a->clients[i] = a->clients[--a->nb_clients];
 		} else {

@@ -15,7 +15,8 @@
 #include "log.h"
 #include "ovpn-dpdk/shim_proto.h"
 
-#define REQUEST_BURST 8 /* of one process in one turn of the loop */
+#define REQUEST_BURST 8	   /* of one process in one turn of the loop */
+#define HELLO_MS      5000 /* a connection that says nothing is closed then */
 
 struct client {
 	struct conn conn;
@@ -24,6 +25,7 @@ struct client {
 	struct dump dump;
 	bool hello;
 	bool end_when_sent;
+	uint64_t hello_by_ms; /* loop_now_ms() */
 	int netns_fd;
 	uint32_t pid;
 	char program[32];
@@ -367,6 +369,7 @@ int client_new(struct client_env *env, int fd, struct client **out)
 		goto close_fd;
 	c->env = env;
 	c->netns_fd = -1;
+	c->hello_by_ms = loop_now_ms() + HELLO_MS;
 	conn_init(&c->conn);
 	ret = sockets_new(env->dp, env->h, env->loop, env->counts, &c->sockets);
 	if (ret < 0)
@@ -389,16 +392,17 @@ void client_free(struct client *c)
 {
 	if (c->hello)
 		log_info("%s[%u] detached", c->program, c->pid);
-	sockets_free(c->sockets);
+	/* first: whichever end the shim notices, there is nobody to ask any more */
 	conn_close(&c->conn, c->env->loop);
+	sockets_free(c->sockets);
 	if (c->netns_fd >= 0)
 		close(c->netns_fd);
 	free(c);
 }
 
-bool client_ended(const struct client *c)
+bool client_ended(const struct client *c, uint64_t now_ms)
 {
-	return c->conn.ended;
+	return c->conn.ended || (!c->hello && now_ms > c->hello_by_ms);
 }
 
 bool client_event(struct client *c, const struct dp_event *ev)
