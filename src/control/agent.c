@@ -261,6 +261,8 @@ int agent_run(struct agent *a)
 	sigaction(SIGINT, &old_int, NULL);
 	atomic_store(&stop_fd, -1);
 	log_info("stopping");
+	/* each openvpn keeps its device for the next daemon */
+	hostif_devices_leave(a->h);
 	return ret;
 }
 

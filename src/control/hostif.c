@@ -28,6 +28,7 @@ struct hostif {
 	int kick_fd; /* an eventfd: there is something to say, though no event comes */
 	struct hostif_ns_list ns;
 	struct hostif_ns *home;
+	bool leave; /* devices stay when we end */
 	struct hostif_ports ports;
 	struct hostif_paths *paths;
 };
@@ -303,13 +304,17 @@ close_all:
 
 void hostif_device_del(struct hostif *h, struct hostif_device *d)
 {
-	(void)h;
 	if (d == NULL)
 		return;
-	hostif_device_fini(d);
+	hostif_device_fini(d, !h->leave);
 	LIST_REMOVE(d, link);
 	hostif_ns_put(d->ns);
 	free(d);
+}
+
+void hostif_devices_leave(struct hostif *h)
+{
+	h->leave = true;
 }
 
 static struct hostif_device *any_device(const struct hostif *h)
@@ -379,6 +384,33 @@ static int tap_in(struct hostif *h, int netns_fd, struct hostif_device *d, int *
 	return ret;
 }
 
+/* One without a TAP yet. */
+static int device_alloc(struct hostif *h, uint32_t iid, int netns_fd, struct hostif_device **out)
+{
+	struct hostif_device *d = calloc(1, sizeof(*d));
+	int ret;
+
+	if (d == NULL)
+		return -ENOMEM;
+	d->dp = h->dp;
+	d->iid = iid;
+	d->keep_fd = -1;
+	ret = ns_get(h, netns_fd, &d->ns);
+	if (ret < 0) {
+		free(d);
+		return ret;
+	}
+	d->rtnl = d->ns->rtnl;
+	*out = d;
+	return 0;
+}
+
+static void device_free(struct hostif_device *d)
+{
+	hostif_ns_put(d->ns);
+	free(d);
+}
+
 int hostif_device_new(
 	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out)
 {
@@ -388,19 +420,13 @@ int hostif_device_new(
 
 	if (strlen(name) >= sizeof(d->name))
 		return -EINVAL;
-	d = calloc(1, sizeof(*d));
-	if (d == NULL)
-		return -ENOMEM;
-	d->dp = h->dp;
-	d->iid = iid;
-	strcpy(d->name, name);
-	ret = ns_get(h, netns_fd, &d->ns);
+	ret = device_alloc(h, iid, netns_fd, &d);
 	if (ret < 0)
-		goto free_d;
-	d->rtnl = d->ns->rtnl;
+		return ret;
+	strcpy(d->name, name);
 	ret = tap_in(h, netns_fd, d, &fd);
 	if (ret < 0)
-		goto put_ns;
+		goto free_d;
 	ret = hostif_device_init(d, fd);
 	if (ret < 0)
 		goto close_tap;
@@ -409,11 +435,39 @@ int hostif_device_new(
 	return 0;
 close_tap:
 	close(fd);
-put_ns:
-	hostif_ns_put(d->ns);
 free_d:
-	free(d);
+	device_free(d);
 	return ret;
+}
+
+int hostif_device_adopt(struct hostif *h, uint32_t iid, int netns_fd, int tap, uint32_t ifindex,
+	struct hostif_device **out)
+{
+	struct hostif_device *d;
+	int ret = device_alloc(h, iid, netns_fd, &d);
+
+	if (ret < 0)
+		return ret;
+	d->ifindex = ifindex;
+	ret = hostif_tap_check(tap, netns_fd, d->name);
+	if (ret == 0)
+		ret = hostif_device_take(d, tap);
+	if (ret < 0) {
+		device_free(d);
+		return ret;
+	}
+	LIST_INSERT_HEAD(&d->ns->devices, d, link);
+	kick(h);
+	*out = d;
+	return 0;
+}
+
+int hostif_device_take_fd(struct hostif_device *d)
+{
+	int fd = d->keep_fd;
+
+	d->keep_fd = -1;
+	return fd;
 }
 
 uint32_t hostif_device_ifindex(const struct hostif_device *d)

@@ -54,8 +54,20 @@ uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port);
  */
 int hostif_device_new(
 	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out);
+/*
+ * The same with a device that a daemon before us made there: the TAP behind a descriptor that came
+ * from its openvpn, with its MAC; neighbour entries of that daemon's peers go. tap stays the
+ * caller's unless 0 is returned. -ENODEV: it is no such device, or not with this index; -EEXIST: it
+ * is in use.
+ */
+int hostif_device_adopt(struct hostif *h, uint32_t iid, int netns_fd, int tap, uint32_t ifindex,
+	struct hostif_device **out);
+/* A descriptor of a new device, once; the caller's from here on. -1: there is none any more. */
+int hostif_device_take_fd(struct hostif_device *d);
 /* Removes it from the kernel at once. NULL is ignored. */
 void hostif_device_del(struct hostif *h, struct hostif_device *d);
+/* From now on devices are left to whoever else has a descriptor of them. */
+void hostif_devices_leave(struct hostif *h);
 uint32_t hostif_device_ifindex(const struct hostif_device *d);
 const char *hostif_device_name(const struct hostif_device *d);
 

@@ -27,6 +27,7 @@ struct hostif_device {
 	uint32_t iid;
 	uint32_t ifindex;
 	char name[RTNL_NAME_LEN];
+	int keep_fd;	 /* for its openvpn, until that has it; -1: none */
 	bool gone;	 /* somebody removed it from the kernel */
 	bool unfinished; /* a neighbour entry could not be made yet */
 	bool stale;	 /* iroutes has to be filled anew */
@@ -36,8 +37,10 @@ struct hostif_device {
 
 /* Takes a TAP that lives in rtnl's namespace and hands it to the data plane. */
 int hostif_device_init(struct hostif_device *d, int fd);
-/* Removes it from the kernel. */
-void hostif_device_fini(struct hostif_device *d);
+/* The same with one that is in use already, if it has our name and index; it stays as it is. */
+int hostif_device_take(struct hostif_device *d, int fd);
+/* remove: from the kernel, at once; otherwise it is left to others who have a descriptor of it. */
+void hostif_device_fini(struct hostif_device *d, bool remove);
 
 int hostif_device_peer_add(struct hostif_device *d, uint32_t peer_id, const struct ip_addr *vpn4,
 	const struct ip_addr *vpn6, const uint8_t mac[DP_MAC_LEN]);

@@ -117,8 +117,6 @@ void iface_free(struct iface *in)
 		free(way_find(in, id));
 	for (unsigned int i = 0; i < TOP_LEN; i++)
 		free(in->leaves[i]);
-	if (in->device != NULL)
-		log_info("%s: device removed", iface_name(in));
 	dp_instance_del(in->dp, in->iid);
 	hostif_device_del(in->h, in->device);
 	free(in);
@@ -147,6 +145,26 @@ int iface_link(struct iface *in, int netns_fd, const char *name)
 	else
 		in->device = NULL;
 	return ret;
+}
+
+int iface_adopt(struct iface *in, int netns_fd, int tap, uint32_t ifindex)
+{
+	int ret;
+
+	if (in->device != NULL)
+		return -EBUSY;
+	ret = hostif_device_adopt(in->h, in->iid, netns_fd, tap, ifindex, &in->device);
+	if (ret == 0)
+		log_info("%s: device taken back, %s", iface_name(in),
+			in->mode == DP_MODE_MP ? "for many peers" : "for one peer");
+	else
+		in->device = NULL;
+	return ret;
+}
+
+int iface_take_fd(struct iface *in)
+{
+	return in->device != NULL ? hostif_device_take_fd(in->device) : -1;
 }
 
 uint32_t iface_ifindex(const struct iface *in)

@@ -164,6 +164,15 @@ int rtnl_neighbour_get(
 	return rtnl_ask(r, on_neighbour, n);
 }
 
+int rtnl_neighbour_dump(struct rtnl *r, uint32_t ifindex, rtnl_cb cb, void *arg)
+{
+	struct ndmsg m = {.ndm_family = AF_UNSPEC};
+	struct nlmsghdr *nlh = rtnl_request(r, RTM_GETNEIGH, 0, &m, sizeof(m));
+
+	mnl_attr_put_u32(nlh, NDA_IFINDEX, ifindex);
+	return rtnl_dump(r, cb, arg);
+}
+
 int rtnl_neighbour_use(struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, bool managed)
 {
 	struct ndmsg m = {.ndm_flags = NTF_USE};

@@ -31,6 +31,8 @@ int rtnl_neighbour_del(struct rtnl *r, uint32_t ifindex, const struct ip_addr *i
 /* -ENOENT: no entry. */
 int rtnl_neighbour_get(
 	struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, struct rtnl_neighbour *n);
+/* All entries of a link, both families; -EINTR as rtnl_dump(). */
+int rtnl_neighbour_dump(struct rtnl *r, uint32_t ifindex, rtnl_cb cb, void *arg);
 /*
  * Counts as a packet to this neighbour: resolves or confirms it. managed: the kernel goes on doing
  * that by itself. Not for permanent entries: they would stop being permanent.

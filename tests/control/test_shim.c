@@ -333,7 +333,7 @@ static void agent_of_another_version_is_refused(void **state)
 		a.conn = i == 0 ? accept(a.listen_fd, NULL, NULL) : -1;
 	}
 	agent_wait(&a, 0);
-	assert_int_equal(agent_said(&a, "version 2 of the shim's protocol, this shim 1"), 1);
+	assert_int_equal(agent_said(&a, "version 3 of the shim's protocol, this shim 2"), 1);
 	agent_free(&a);
 }
 
