@@ -17,7 +17,7 @@ H_LINES_MAX = 200
 FUNCTION_LINES_MAX = 80
 PURE_CRYPTO = {"pktid", "replay", "keyslots", "key"}
 PURE_DATAPLANE = {"wire", "classify", "inner", "endpoint", "fib", "stats"}
-SHIM_HEADERS = {"shim.h", "ovpn-dpdk/shim_proto.h"}
+SHIM_HEADERS = {"shim.h", "nl.h", "ovpn-dpdk/shim_proto.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 LICENCE = "SPDX-License-Identifier: BSD-3-Clause"
 
