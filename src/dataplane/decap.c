@@ -7,6 +7,9 @@
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
+#define IP4_SRC 12 /* where the source address stands in the outer IP header */
+#define IP6_SRC 8
+
 /* Packets of one burst in a row with the same peer and key: lookups and locks are paid per run. */
 struct run {
 	uint16_t n;
@@ -14,6 +17,22 @@ struct run {
 	struct key *key;
 	struct pkt *pkts[BURST_MAX];
 };
+
+/* The packet ends here, and it claims to be this peer's; its outer frame is still as it came. */
+static void drop_received(struct worker *w, struct pkt *p, struct peer *peer, enum drop_reason why)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
+	const struct drop_facts f = {
+		.now = w->now,
+		.pktid = p->pktid,
+		.family = p->family,
+		.port = be16_load(frame + p->payload - UDP_HDR_LEN),
+		.from = frame + ETH_HDR_LEN + (p->family == IP_V4 ? IP4_SRC : IP6_SRC),
+	};
+
+	peer_drops_add(&peer->drops, why, &f);
+	drop_pkt(w, p, why);
+}
 
 /* --- in: classify ----------------------------------------------------------------------- */
 
@@ -46,7 +65,7 @@ static void punt_host(struct worker *w, struct rte_mbuf *m)
 {
 	pkt_of(m)->iid = 0;
 	stat_add(&w->stats.host_packets, 1);
-	worker_send_host(w, m);
+	worker_send_host(w, m, NULL);
 }
 
 /*
@@ -113,7 +132,7 @@ static bool look_up(struct worker *w, struct run *run, struct pkt *p)
 	}
 	p->key = keyslots_find(&p->peer->keys, d.key_id);
 	if (p->key == NULL) {
-		drop_pkt(w, p, DROP_UNKNOWN_KEY);
+		drop_received(w, p, p->peer, DROP_UNKNOWN_KEY);
 		return false;
 	}
 	return true;
@@ -145,7 +164,7 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 		if (verdicts[i] == REPLAY_FRESH)
 			run->pkts[kept++] = run->pkts[i];
 		else
-			drop_pkt(w, run->pkts[i], replay_reason(verdicts[i]));
+			drop_received(w, run->pkts[i], run->peer, replay_reason(verdicts[i]));
 	}
 	run->n = kept;
 }
@@ -175,7 +194,7 @@ static void run_submit(struct worker *w, struct run *run)
 	}
 	taken = aead_submit(w->aead, run->key->decrypt, jobs, run->n);
 	for (uint16_t i = taken; i < run->n; i++)
-		drop_pkt(w, run->pkts[i], DROP_CRYPTO_FULL);
+		drop_received(w, run->pkts[i], run->peer, DROP_CRYPTO_FULL);
 	run->n = 0;
 }
 
@@ -214,9 +233,9 @@ static bool authenticated(struct worker *w, struct pkt *p)
 		return true;
 	if (p->job.status == AEAD_AUTH_FAILED) {
 		atomic_fetch_add_explicit(&p->key->failed, 1, memory_order_relaxed);
-		drop_pkt(w, p, DROP_AUTH_FAILED);
+		drop_received(w, p, p->peer, DROP_AUTH_FAILED);
 	} else {
-		drop_pkt(w, p, DROP_CRYPTO_ERROR);
+		drop_received(w, p, p->peer, DROP_CRYPTO_ERROR);
 	}
 	return false;
 }
@@ -270,7 +289,7 @@ static void deliver(
 	memcpy(eth, dev->mac, MAC_LEN);
 	inner_mac_write(eth + MAC_LEN, p->peer->generation, p->peer->id);
 	be16_store(eth + 2 * MAC_LEN, family == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
-	worker_send_host(w, m);
+	worker_send_host(w, m, p->peer);
 }
 
 /* Returns the inner bytes delivered; 0: the packet ended here. */
@@ -287,15 +306,16 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 	}
 	family = inner_family(inner, len);
 	if (family == IP_NONE) {
-		drop_pkt(w, p, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
+		drop_received(
+			w, p, p->peer, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
 		return 0;
 	}
 	if (!source_is_peers(p, family, inner_source(inner, family))) {
-		drop_pkt(w, p, DROP_INNER_SOURCE);
+		drop_received(w, p, p->peer, DROP_INNER_SOURCE);
 		return 0;
 	}
 	if (dev == NULL) {
-		drop_pkt(w, p, DROP_NO_DEVICE);
+		drop_received(w, p, p->peer, DROP_NO_DEVICE);
 		return 0;
 	}
 	deliver(w, p, family, dev);

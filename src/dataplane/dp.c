@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The data plane's life, what workers tell the agent, and what the operator sees. */
+/* The data plane's life, and what workers tell the agent. */
 #include "dataplane/dp_life.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
-#include "dataplane/dp_view.h"
 #include "dataplane/pool.h"
 #include "dataplane/state.h"
 #include "log.h"
@@ -22,7 +21,6 @@
 #define PING_MBUFS     2047 /* under way at once; beside those that drivers keep */
 #define PING_ROOM      (RTE_PKTMBUF_HEADROOM + 128)
 #define FRAG_MBUFS     2047
-#define STUCK_MS       1000
 
 /* --- life ------------------------------------------------------------------------------- */
 
@@ -344,104 +342,4 @@ bool dp_event_arm(struct dp *dp)
 			return false;
 	}
 	return true;
-}
-
-/* --- the operator's view ---------------------------------------------------------------- */
-
-unsigned int dp_nb_drops(void)
-{
-	return NB_DROPS;
-}
-
-const char *dp_drop_name(unsigned int reason)
-{
-	return drop_name(reason);
-}
-
-const char *dp_drop_words(unsigned int reason)
-{
-	return drop_words(reason);
-}
-
-void dp_drops(struct dp *dp, uint64_t *out)
-{
-	for (unsigned int r = 0; r < NB_DROPS; r++) {
-		out[r] = stat_read(&dp->hostio.stats.drops[r]);
-		for (unsigned int i = 0; i < dp->nb_workers; i++)
-			out[r] += stat_read(&dp->workers[i]->stats.drops[r]);
-	}
-}
-
-unsigned int dp_nb_ports(const struct dp *dp)
-{
-	return dp->nb_ports;
-}
-
-void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info)
-{
-	port_info(&dp->ports[port], info);
-}
-
-unsigned int dp_nb_workers(const struct dp *dp)
-{
-	return dp->nb_workers;
-}
-
-void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *info)
-{
-	const struct worker *w = dp->workers[worker];
-	const struct thread_stats *s = &w->stats;
-
-	*info = (struct dp_lcore_info){
-		.lcore = w->lcore,
-		.iterations = stat_read(&s->iterations),
-		.busy_iterations = stat_read(&s->busy_iterations),
-		.sleeps = stat_read(&s->sleeps),
-		.cycles = rte_rdtsc() - dp->started,
-		.busy_cycles = stat_read(&s->busy_cycles),
-		.rx_packets = stat_read(&s->rx_packets),
-		.rx_bursts = stat_read(&s->rx_bursts),
-		.decap_packets = stat_read(&s->decap_packets),
-		.encap_packets = stat_read(&s->encap_packets),
-		.control_packets = stat_read(&s->control_packets),
-		.host_packets = stat_read(&s->host_packets),
-		.crypto_inflight = aead_inflight(w->aead),
-		.stuck = rcu_behind(&dp->rcu, worker) && rcu_waiting_ms(&dp->rcu) > STUCK_MS,
-	};
-}
-
-static const struct rte_mempool *pool(const struct dp *dp, unsigned int i)
-{
-	if (i < dp->nb_ports)
-		return dp->ports[i].pool;
-	switch (i - dp->nb_ports) {
-	case 0:
-		return dp->hostio.pool;
-	case 1:
-		return dp->ping_pool;
-	default:
-		return dp->frag_pool;
-	}
-}
-
-unsigned int dp_nb_pools(const struct dp *dp)
-{
-	return dp->nb_ports + 3;
-}
-
-void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info)
-{
-	const struct rte_mempool *mp = pool(dp, i);
-
-	*info = (struct dp_pool_info){
-		.size = mp->size,
-		.in_use = rte_mempool_in_use_count(mp),
-		.element_bytes = mp->header_size + mp->elt_size + mp->trailer_size,
-	};
-	snprintf(info->name, sizeof(info->name), "%s", mp->name);
-}
-
-uint64_t dp_tsc_hz(void)
-{
-	return rte_get_tsc_hz();
 }

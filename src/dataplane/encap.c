@@ -82,7 +82,7 @@ static bool peer_of_ping(struct worker *w, struct pkt *p)
 static bool sort_out(struct worker *w, struct pkt *p)
 {
 	if (p->kind == PKT_FRAME) {
-		worker_send_port(w, p->port, pkt_mbuf(p));
+		worker_send_port(w, p->port, pkt_mbuf(p), NULL);
 		return false;
 	}
 	p->inst = instance_find(w->dp, p->iid);
@@ -98,7 +98,7 @@ static bool sort_out(struct worker *w, struct pkt *p)
 static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop_reason why)
 {
 	for (uint16_t i = from; i < run->n; i++)
-		drop_pkt(w, run->pkts[i], why);
+		drop_of(w, run->peer, pkt_mbuf(run->pkts[i]), why);
 	run->n = from;
 }
 
@@ -198,9 +198,9 @@ static void finish_pkt(struct worker *w, struct pkt *p)
 		endpoint_checksum6(e, hdr, len);
 	count(w, p, len);
 	if (m->data_len > ETH_HDR_LEN + e->mtu)
-		frag_send(w, e, m);
+		frag_send(w, p->peer, e, m);
 	else
-		worker_send_port(w, (uint8_t)e->port, m);
+		worker_send_port(w, (uint8_t)e->port, m, p->peer);
 }
 
 void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
@@ -209,7 +209,7 @@ void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
 		if (pkts[i]->job.status == AEAD_OK)
 			finish_pkt(w, pkts[i]);
 		else
-			drop_pkt(w, pkts[i], DROP_CRYPTO_ERROR);
+			drop_of(w, pkts[i]->peer, pkt_mbuf(pkts[i]), DROP_CRYPTO_ERROR);
 	}
 	stat_add(&w->stats.encap_packets, n);
 }

@@ -185,7 +185,7 @@ static struct rte_mbuf *copy_piece(
 	return m;
 }
 
-void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
+void frag_send(struct worker *w, struct peer *peer, const struct endpoint *e, struct rte_mbuf *m)
 {
 	uint32_t l3 = e->family == IP_V4 ? IP4_HDR_LEN : IP6_HDR_LEN;
 	uint32_t extra = e->family == IP_V4 ? 0 : IP6_FRAG_HDR_LEN;
@@ -206,7 +206,7 @@ void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
 		if (n == ARRAY_LEN(rest) || rest[n] == NULL) {
 			/* the receiver could do nothing with the others */
 			rte_pktmbuf_free_bulk(rest, n);
-			drop(w, m, DROP_NO_MBUF);
+			drop_of(w, peer, m, DROP_NO_MBUF);
 			return;
 		}
 	}
@@ -216,7 +216,7 @@ void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
 		rte_pktmbuf_prepend(m, (uint16_t)extra);
 	piece_headers(&c, rte_pktmbuf_mtod(m, uint8_t *), whole, 0, c.room);
 	stat_add(&w->stats.fragments_sent, n + 1);
-	worker_send_port(w, (uint8_t)e->port, m);
+	worker_send_port(w, (uint8_t)e->port, m, peer);
 	for (unsigned int i = 0; i < n; i++)
-		worker_send_port(w, (uint8_t)e->port, rest[i]);
+		worker_send_port(w, (uint8_t)e->port, rest[i], peer);
 }

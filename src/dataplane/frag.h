@@ -26,6 +26,7 @@
 #define FRAG_ROOM	9600 /* bytes of a reassembled frame at most */
 
 struct endpoint;
+struct peer;
 struct worker;
 
 struct frag {
@@ -51,6 +52,6 @@ void frag_sweep(struct worker *w);
  * Sends a finished frame that exceeds e->mtu in fragments; consumes it. Its outer headers were
  * written by endpoint_write().
  */
-void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m);
+void frag_send(struct worker *w, struct peer *peer, const struct endpoint *e, struct rte_mbuf *m);
 
 #endif

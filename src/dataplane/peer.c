@@ -43,11 +43,13 @@ void peer_free(void *arg)
 
 	if (p->tomb != NULL) {
 		peer_sum(p, &p->tomb->sums);
+		peer_drops_copy(&p->tomb->drops, &p->drops);
 		p->tomb->peer = NULL;
 	}
 	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
 		key_free(p->dp->aead, keyslots_remove(&p->keys, i));
 	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
+	free(p->zero);
 	free(p);
 }
 

@@ -25,7 +25,7 @@ static void flush_port(struct worker *w, uint8_t port)
 	uint16_t sent = port_tx(&w->dp->ports[port], (uint16_t)w->index, o->pkts, o->n);
 
 	for (; sent < o->n; sent++)
-		drop(w, o->pkts[sent], DROP_PORT_FULL);
+		drop_of(w, o->peers[sent], o->pkts[sent], DROP_PORT_FULL);
 	o->n = 0;
 }
 
@@ -41,7 +41,7 @@ static bool flush_ring(
 	sent = rte_ring_sp_enqueue_burst(ring, (void **)o->pkts, n, NULL);
 	o->n = 0;
 	for (unsigned int i = sent; i < n; i++)
-		drop(w, o->pkts[i], full);
+		drop_of(w, o->peers[i], o->pkts[i], full);
 	return sent > 0;
 }
 
@@ -55,25 +55,29 @@ static void flush_exception(struct worker *w)
 	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
 }
 
-void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m)
+static void put(struct outbox *o, struct rte_mbuf *m, struct peer *peer)
 {
-	struct outbox *o = &w->port[port];
-
+	o->peers[o->n] = peer;
 	o->pkts[o->n++] = m;
-	if (o->n == BURST_MAX)
+}
+
+void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer)
+{
+	put(&w->port[port], m, peer);
+	if (w->port[port].n == BURST_MAX)
 		flush_port(w, port);
 }
 
-void worker_send_host(struct worker *w, struct rte_mbuf *m)
+void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
 {
-	w->host.pkts[w->host.n++] = m;
+	put(&w->host, m, peer);
 	if (w->host.n == BURST_MAX)
 		flush_host(w);
 }
 
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
 {
-	w->exception.pkts[w->exception.n++] = m;
+	put(&w->exception, m, NULL);
 	if (w->exception.n == BURST_MAX)
 		flush_exception(w);
 }

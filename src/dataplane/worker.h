@@ -9,6 +9,7 @@
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
 #include "dataplane/nap.h"
+#include "dataplane/peer.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
 #include "dataplane/stats.h"
@@ -17,12 +18,12 @@
 #define WORKER_RX_MAX 32 /* receive queues of one worker */
 
 struct dp;
-struct peer_stats;
 
 /* Packets on their way out, sent when full and at the end of the iteration. */
 struct outbox {
 	uint16_t n;
 	struct rte_mbuf *pkts[BURST_MAX];
+	struct peer *peers[BURST_MAX]; /* whose they are; NULL: nobody's */
 };
 
 /* Token bucket in TSC cycles: no division. */
@@ -65,6 +66,20 @@ static inline void drop(struct worker *w, struct rte_mbuf *m, enum drop_reason w
 	rte_pktmbuf_free(m);
 }
 
+/*
+ * Likewise, and the packet is known to be this peer's. The peer is an argument and never read from
+ * the packet, whose fields may be left over from the buffer's last use. NULL: nobody's.
+ */
+static inline void drop_of(
+	struct worker *w, struct peer *peer, struct rte_mbuf *m, enum drop_reason why)
+{
+	const struct drop_facts f = {.now = w->now};
+
+	if (peer != NULL)
+		peer_drops_add(&peer->drops, why, &f);
+	drop(w, m, why);
+}
+
 static inline void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
 {
 	drop(w, pkt_mbuf(p), why);
@@ -78,9 +93,12 @@ unsigned int worker_iteration(struct worker *w);
 /* The lcore's function: iterates until dp_stop(). arg: struct worker. */
 int worker_main(void *arg);
 
-/* Each consumes the packet; a full outbox is flushed on the way. */
-void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m);
-void worker_send_host(struct worker *w, struct rte_mbuf *m);	  /* pkt: iid, port */
+/*
+ * Each consumes the packet; a full outbox is flushed on the way. peer: whose packet it is, looked
+ * up since the last quiescent state; NULL: nobody's.
+ */
+void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer);
+void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer); /* pkt: iid, port */
 void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
 
 #endif

@@ -291,7 +291,8 @@ static void a_full_ring_to_host_io_drops_the_rest(void **state)
 	}
 	while (worker_iteration(b->s.world->w) > 0)
 		;
-	world_drops(b->s.world, DROP_HOST_FULL, sent - (HOST_RING_SIZE - 1));
+	world_drops_of_none(b->s.world, DROP_HOST_FULL, sent - (HOST_RING_SIZE - 1),
+		sent - (HOST_RING_SIZE - 1)); /* frames for the kernel */
 }
 
 /* Frames of the kernel that find the worker busy wait where they are; none is lost. */
@@ -378,7 +379,7 @@ static void host_io_without_buffers_counts_and_recovers(void **state)
 	hostio_turn(h);
 	dp_drops(b->s.world->dp, drops);
 	assert_int_equal(drops[DROP_NO_MBUF], 1);
-	world_drops(b->s.world, DROP_NO_MBUF, 1);
+	world_drops_of_none(b->s.world, DROP_NO_MBUF, 1, 1); /* of frames from the kernel */
 	rte_pktmbuf_free_bulk(all, n);
 	world_settle(b->s.world);
 	/* it waited in the kernel */

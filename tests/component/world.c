@@ -262,7 +262,46 @@ void world_write(int fd, const void *frame, size_t len)
 	assert_int_equal(send(fd, frame, len, MSG_DONTWAIT), len);
 }
 
+/* What the peers of all instances, and their tombstones, count of a reason. */
+static uint64_t drops_of_peers(struct world *wd, unsigned int reason)
+{
+	struct dp_peer_view v;
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
+		const struct instance *inst = atomic_load(&wd->dp->instances[i]);
+
+		if (inst == NULL)
+			continue;
+		for (uint32_t id = dp_peer_next(wd->dp, inst->iid, 0); id != DP_NO_PEER;
+			id = dp_peer_next(wd->dp, inst->iid, id + 1)) {
+			assert_int_equal(dp_peer_view(wd->dp, inst->iid, id, &v), 0);
+			sum += v.drops[reason];
+		}
+	}
+	return sum;
+}
+
+static void compare_with_peers(
+	struct world *wd, enum drop_reason reason, uint64_t n, uint64_t nobody)
+{
+	uint64_t sum;
+
+	if (reason < DROP_OF_PEER || reason >= NB_DROPS)
+		return;
+	sum = drops_of_peers(wd, reason);
+	if (sum >= wd->peer_drops[reason] && sum - wd->peer_drops[reason] != n - nobody)
+		fail_msg("%s: the peers count %lu of %lu drops, %lu being nobody's",
+			drop_name(reason), sum - wd->peer_drops[reason], n, nobody);
+	wd->peer_drops[reason] = sum;
+}
+
 void world_drops(struct world *wd, enum drop_reason reason, uint64_t n)
+{
+	world_drops_of_none(wd, reason, n, 0);
+}
+
+void world_drops_of_none(struct world *wd, enum drop_reason reason, uint64_t n, uint64_t nobody)
 {
 	uint64_t now[NB_DROPS];
 
@@ -276,6 +315,7 @@ void world_drops(struct world *wd, enum drop_reason reason, uint64_t n)
 				reason < NB_DROPS ? drop_name(reason) : "none");
 	}
 	memcpy(wd->drops, now, sizeof(now));
+	compare_with_peers(wd, reason, n, nobody);
 }
 
 void world_no_drops(struct world *wd)
