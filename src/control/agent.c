@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/client.h"
+#include "control/ctl_clear.h"
 #include "control/ctlconn.h"
 #include "control/gate.h"
 #include "control/hostif.h"
@@ -40,6 +41,7 @@ struct agent {
 	unsigned int nb_ctlconns;
 	struct ctlconn *ctlconns[CTLCONNS_MAX];
 	struct log_limit crowded;
+	struct ctl_zero zero;
 };
 
 /* --- coming and going ------------------------------------------------------------------- */
@@ -335,6 +337,7 @@ int agent_new(const struct agent_conf *conf, struct dp *dp, struct hostif *h, st
 	if (a == NULL)
 		return -ENOMEM;
 	a->dp = dp;
+	ctl_zero_init(&a->zero);
 	a->h = h;
 	a->aead = conf->aead;
 	a->stop.fd = a->timer.fd = a->events.fd = a->kernel.fd = -1;
@@ -386,6 +389,11 @@ bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_
 const struct control_counts *agent_counts(const struct agent *a)
 {
 	return &a->counts;
+}
+
+struct ctl_zero *agent_zero(struct agent *a)
+{
+	return &a->zero;
 }
 
 struct dp *agent_dp(struct agent *a)

@@ -494,6 +494,25 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *inf
 	*info = (struct dp_lcore_info){0};
 }
 
+void dp_host_info(struct dp *dp, struct dp_host_info *info)
+{
+	(void)dp;
+	*info = (struct dp_host_info){0};
+}
+
+int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_view *v)
+{
+	memset(v, 0, sizeof(*v));
+	return dp_peer_get(dp, iid, id, &v->info);
+}
+
+int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct dp_peer_info info;
+
+	return dp_peer_get(dp, iid, id, &info) < 0 || info.gone ? -ENOENT : 0;
+}
+
 unsigned int dp_nb_pools(const struct dp *dp)
 {
 	(void)dp;

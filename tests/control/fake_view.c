@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_view.h"
+#include "control/ctl_clear.h"
 #include "dataplane/dp_view.h"
 
 #include <arpa/inet.h>
@@ -15,6 +16,8 @@ struct agent {
 	uint32_t nb_peers, step, gone_every;
 	unsigned long looked_at;
 	struct control_counts counts;
+	uint32_t cleared; /* peers */
+	struct ctl_zero zero;
 };
 
 static struct agent view;
@@ -25,12 +28,14 @@ struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every)
 		.step = step,
 		.gone_every = gone_every,
 		.counts = {.openvpn_busy = 6, .floats = 2}};
+	ctl_zero_init(&view.zero);
 	return &view;
 }
 
 struct agent *fake_view_empty(void)
 {
 	view = (struct agent){.empty = true, .step = 1};
+	ctl_zero_init(&view.zero);
 	return &view;
 }
 
@@ -92,6 +97,16 @@ const struct control_counts *agent_counts(const struct agent *a)
 	return &a->counts;
 }
 
+struct ctl_zero *agent_zero(struct agent *a)
+{
+	return &a->zero;
+}
+
+uint32_t fake_view_cleared(void)
+{
+	return view.cleared;
+}
+
 uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
 {
 	const struct agent *a = (const struct agent *)dp;
@@ -102,7 +117,7 @@ uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
 	return n < a->nb_peers ? n * a->step : DP_NO_PEER;
 }
 
-int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p)
+static int fill(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p)
 {
 	struct agent *a = (struct agent *)dp;
 	uint32_t n = id / a->step;
@@ -150,6 +165,37 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p
 			.age_ms = 7323000,
 			.tx_ids = 1,
 			.rx_top = 9};
+	return 0;
+}
+
+/* Peer 1 of tun0 has been sent what it does not like; the first of the gone ones, too. */
+int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_view *v)
+{
+	int ret;
+
+	memset(v, 0, sizeof(*v));
+	ret = fill(dp, iid, id, &v->info);
+	if (ret < 0 || iid != TUN0 || id > 1)
+		return ret;
+	v->dropped = 5;
+	v->drops[0] = 3;
+	v->drops[1] = 2;
+	v->last = (struct dp_last_drop){.any = true, .reason = 1, .ago_ms = 4321};
+	if (id == 1) {
+		v->last.packet_id = 17;
+		v->last.from = udp("203.0.113.66", 666);
+	}
+	return 0;
+}
+
+int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct dp_peer_info p;
+	int ret = fill(dp, iid, id, &p);
+
+	if (ret < 0 || p.gone)
+		return -ENOENT;
+	((struct agent *)dp)->cleared++;
 	return 0;
 }
 
@@ -231,6 +277,16 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *l)
 	l->control_packets = 60;
 	l->host_packets = 40;
 	l->crypto_inflight = 4;
+	l->keepalives = 30;
+	l->fragments_received = 20;
+	l->fragments_sent = 10;
+}
+
+void dp_host_info(struct dp *dp, struct dp_host_info *h)
+{
+	*h = (struct dp_host_info){0};
+	if (!((const struct agent *)dp)->empty)
+		*h = (struct dp_host_info){410, 41, 540, 54, 9};
 }
 
 unsigned int dp_nb_pools(const struct dp *dp)

@@ -14,5 +14,7 @@ struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every);
 struct agent *fake_view_empty(void);
 /* How many peers were looked at since the last call. */
 unsigned long fake_view_looked_at(void);
+/* How often a live peer was cleared. */
+uint32_t fake_view_cleared(void);
 
 #endif
