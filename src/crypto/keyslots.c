@@ -10,6 +10,7 @@
  */
 #include "crypto/keyslots.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "crypto/key.h"
@@ -72,21 +73,29 @@ struct key *keyslots_find(const struct keyslots *ks, uint8_t key_id)
 	return newer(if_id(a, key_id), if_id(b, key_id));
 }
 
+static inline bool is_spent(const struct key *k)
+{
+	/* pairs with the release in key_spend() */
+	return k == NULL || atomic_load_explicit(&k->spent, memory_order_acquire);
+}
+
 static inline struct key *if_confirmed(struct key *k)
 {
 	return k != NULL && atomic_load_explicit(&k->confirmed, memory_order_relaxed) ? k : NULL;
 }
 
 /*
- * Both cells are read before either flag: who sees the old key gone also sees the flag of the new
- * one, which was set before, and so never finds nothing to send with.
+ * Both cells are read before any flag: who sees the old key gone also sees the flag of the new
+ * one, which was set before, and so never finds nothing to send with. For the same reason it is
+ * asked of both whether they are spent before it is asked of either whether it is confirmed.
  */
 struct key *keyslots_tx_key(const struct keyslots *ks)
 {
 	struct key *a = atomic_load_explicit(&ks->slot[0], memory_order_acquire);
 	struct key *b = atomic_load_explicit(&ks->slot[1], memory_order_acquire);
+	bool a_spent = is_spent(a), b_spent = is_spent(b);
 
-	return newer(if_confirmed(a), if_confirmed(b));
+	return newer(a_spent ? NULL : if_confirmed(a), b_spent ? NULL : if_confirmed(b));
 }
 
 void keyslots_confirm(struct key *k)

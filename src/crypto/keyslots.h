@@ -7,6 +7,9 @@
  *
  *   primary, unless secondary is newer and confirmed.
  *
+ * An older key that a confirmed one has replaced is spent (key_spend()): it decrypts what is still
+ * on its way, and encrypts no more, not even if the newer one is removed.
+ *
  * A key is confirmed when the first authenticated packet of it arrives (the peer has it, so a late
  * SWAP_KEYS costs nothing), or when openvpn labels it primary. Newer is a higher generation; so the
  * encrypting key moves forward only, whatever commands come late, twice or never.

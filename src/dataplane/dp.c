@@ -13,52 +13,18 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/memory.h"
 #include "dataplane/pool.h"
 #include "dataplane/state.h"
 #include "log.h"
 
-#define PORT_MBUFS_MIN 16384
-#define PING_MBUFS     2047 /* under way at once; beside those that drivers keep */
-#define PING_ROOM      (RTE_PKTMBUF_HEADROOM + 128)
-#define FRAG_MBUFS     2047
-
 /* --- life ------------------------------------------------------------------------------- */
 
-static uint32_t descriptors(uint16_t configured)
-{
-	return configured == 0 ? PORT_DESC_DEFAULT : configured;
-}
-
-/* Enough for full queues, rings and bursts at once, so that a slow reader cannot starve a port. */
-static uint32_t port_mbufs(
-	const struct dp_conf *conf, const struct dp_port_conf *port, unsigned int nb_workers)
-{
-	uint32_t queues = RTE_MAX((unsigned int)port->queues, nb_workers);
-	uint32_t n = queues * descriptors(port->rx_desc) +
-		nb_workers *
-			(HOST_RING_SIZE + EXCEPTION_RING_SIZE + FRAG_HELD_MAX +
-				descriptors(port->tx_desc) + 1024);
-
-	if (conf->mbufs != 0)
-		return conf->mbufs;
-	return RTE_MAX(n, (uint32_t)PORT_MBUFS_MIN) - 1;
-}
-
-/* What drivers may keep of sent packets before they free them: whole transmit rings. */
-static uint32_t sent_mbufs(const struct dp_conf *conf)
-{
-	uint32_t n = 0;
-
-	for (unsigned int i = 0; i < conf->nb_ports; i++)
-		n += conf->nb_workers * descriptors(conf->ports[i].tx_desc);
-	return n;
-}
-
-static int open_ports(struct dp *dp, const struct dp_conf *conf)
+static int open_ports(struct dp *dp, const struct dp_conf *conf, const struct sizes *s)
 {
 	for (unsigned int i = 0; i < conf->nb_ports; i++) {
-		int ret = port_open(&dp->ports[i], i, &conf->ports[i], dp->nb_workers,
-			port_mbufs(conf, &conf->ports[i], dp->nb_workers));
+		int ret = port_open(
+			&dp->ports[i], i, &conf->ports[i], dp->nb_workers, s->rx_mbufs[i]);
 
 		dp->nb_ports = i + 1;
 		if (ret < 0)
@@ -124,39 +90,27 @@ static int make_workers(struct dp *dp)
 	return 0;
 }
 
-/* The largest room any port's packet needs; devices of instances are read with the same. */
-static uint16_t widest_room(const struct dp *dp)
-{
-	uint32_t room = RTE_MBUF_DEFAULT_BUF_SIZE;
-
-	for (unsigned int i = 0; i < dp->nb_ports; i++)
-		room = RTE_MAX(room,
-			RTE_ALIGN_CEIL(
-				(uint32_t)RTE_PKTMBUF_HEADROOM + dp->ports[i].mtu + 64, 64u));
-	return (uint16_t)room;
-}
-
 static int make_parts(struct dp *dp, const struct dp_conf *conf)
 {
 	int ret = waker_init(&dp->agent);
+	struct sizes s;
 
+	sizes_of(conf, &s);
 	if (ret == 0)
 		ret = rcu_init(&dp->rcu, dp->nb_workers + 1);
 	if (ret == 0)
-		ret = open_ports(dp, conf);
+		ret = open_ports(dp, conf, &s);
 	if (ret == 0)
 		ret = make_workers(dp);
 	if (ret == 0)
-		ret = hostio_init(&dp->hostio, dp, dp->nb_workers,
-			sent_mbufs(conf) + dp->nb_workers * HOST_RING_SIZE, widest_room(dp));
+		ret = hostio_init(
+			&dp->hostio, dp, dp->nb_workers, s.host_mbufs, (uint16_t)s.host_room);
 	if (ret == 0)
 		ret = deal_queues(dp);
 	if (ret < 0)
 		return ret;
-	dp->ping_pool =
-		pool_new("pings", sent_mbufs(conf) + PING_MBUFS, 32, PING_ROOM, SOCKET_ID_ANY);
-	dp->frag_pool = pool_new(
-		"datagrams", FRAG_MBUFS, 64, RTE_PKTMBUF_HEADROOM + FRAG_ROOM, SOCKET_ID_ANY);
+	dp->ping_pool = pool_new("pings", s.ping_mbufs, 32, s.ping_room, SOCKET_ID_ANY);
+	dp->frag_pool = pool_new("datagrams", s.frag_mbufs, 64, s.frag_room, SOCKET_ID_ANY);
 	if (dp->ping_pool == NULL || dp->frag_pool == NULL)
 		return -ENOMEM;
 	dp->no_locals = locals_build(NULL, 0);

@@ -86,10 +86,12 @@ int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
 
 	if (p == NULL)
 		return -ENOENT;
-	if (p->zero == NULL)
+	if (p->zero == NULL) {
 		p->zero = calloc(1, sizeof(*p->zero));
-	if (p->zero == NULL)
-		return -ENOMEM;
+		if (p->zero == NULL)
+			return -ENOMEM;
+		dp->nb_zeros++;
+	}
 	p->zero->when = rte_rdtsc();
 	peer_sum(p, &p->zero->sums);
 	for (unsigned int r = DROP_OF_PEER; r < NB_DROPS; r++)

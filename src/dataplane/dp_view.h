@@ -81,6 +81,19 @@ struct dp_pool_info {
 };
 unsigned int dp_nb_pools(const struct dp *dp);
 void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info);
+
+/* One of the things that take memory. */
+struct dp_memory {
+	char name[48];
+	bool eal;	   /* EAL's memory (hugepages, or -m without them), else the heap's */
+	bool grows;	   /* with peers and keys */
+	uint64_t now, max; /* bytes; max: with max-peers peers of two keys each */
+};
+unsigned int dp_nb_memory(const struct dp *dp);
+void dp_memory(struct dp *dp, unsigned int i, struct dp_memory *m);
+/* EAL's memory: taken, free, and what it could still get from hugepages. */
+void dp_eal_memory(uint64_t *taken, uint64_t *available);
+
 uint64_t dp_tsc_hz(void);
 
 #endif

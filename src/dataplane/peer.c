@@ -46,8 +46,14 @@ void peer_free(void *arg)
 		peer_drops_copy(&p->tomb->drops, &p->drops);
 		p->tomb->peer = NULL;
 	}
-	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
-		key_free(p->dp->aead, keyslots_remove(&p->keys, i));
+	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++) {
+		struct key *k = keyslots_remove(&p->keys, i);
+
+		p->dp->nb_keys -= k != NULL;
+		key_free(p->dp->aead, k);
+	}
+	p->dp->nb_zeros -= p->zero != NULL;
+	p->dp->nb_peer_objects--;
 	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
 	free(p->zero);
 	free(p);
@@ -83,7 +89,7 @@ static struct peer *find(struct dp *dp, uint32_t iid, uint32_t id, struct instan
 	return peertab_find(&(*inst)->peers, id);
 }
 
-void tombstone_drop(struct instance *inst, struct peertab_entry *e)
+void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e)
 {
 	struct tombstone *t = e->tomb;
 
@@ -94,6 +100,7 @@ void tombstone_drop(struct instance *inst, struct peertab_entry *e)
 	if (t->peer != NULL)
 		t->peer->tomb = NULL;
 	free(t);
+	dp->nb_tombstones--;
 	e->tomb = NULL;
 }
 
@@ -118,6 +125,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 		};
 		p->tomb = t;
 		e->tomb = t;
+		dp->nb_tombstones++;
 		if (!reported)
 			TAILQ_INSERT_TAIL(&inst->unreported, t, link);
 	}
@@ -129,30 +137,31 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	struct instance *inst = instance_find(dp, iid);
 	struct peertab_entry *e;
 	struct peer *p;
+	bool replaces;
 
 	if (inst == NULL)
 		return -ENOENT;
 	if (conf->id > WIRE_PEER_MAX || conf->remote.ip.family == IP_NONE)
 		return -EINVAL;
+	replaces = inst->mode == DP_MODE_P2P && !TAILQ_EMPTY(&inst->peer_list);
+	if (inst->mode != DP_MODE_P2P && peertab_find(&inst->peers, conf->id) != NULL)
+		return -EEXIST;
+	if (dp->nb_peers - replaces >= dp->max_peers)
+		return -ENOSPC;
 	e = peertab_entry(&inst->peers, conf->id, true);
 	if (e == NULL)
 		return -ENOMEM;
-	if (inst->mode == DP_MODE_P2P) {
-		/* the one peer is replaced, whatever its id */
-		while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
-			peer_end(dp, inst, p, DP_GONE_USERSPACE, true);
-	} else if (atomic_load_explicit(&e->peer, memory_order_relaxed) != NULL) {
-		return -EEXIST;
-	}
-	if (dp->nb_peers >= dp->max_peers)
-		return -ENOSPC;
 	p = peer_new(conf, dp->nb_workers);
 	if (p == NULL)
 		return -ENOMEM;
+	/* the one peer is replaced, whatever its id */
+	if (replaces)
+		peer_end(dp, inst, TAILQ_FIRST(&inst->peer_list), DP_GONE_USERSPACE, true);
 	p->dp = dp;
+	dp->nb_peer_objects++;
 	p->generation = inst->generations++;
 	p->since = rte_rdtsc();
-	tombstone_drop(inst, e);
+	tombstone_drop(dp, inst, e);
 	TAILQ_INSERT_TAIL(&inst->peer_list, p, link);
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */
@@ -220,7 +229,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 /* --- keys ------------------------------------------------------------------------------- */
 
 struct dead_key {
-	struct aead *aead;
+	struct dp *dp;
 	struct key *key;
 };
 
@@ -228,7 +237,8 @@ static void dead_key_free(void *arg)
 {
 	struct dead_key *d = arg;
 
-	key_free(d->aead, d->key);
+	key_free(d->dp->aead, d->key);
+	d->dp->nb_keys--;
 	free(d);
 }
 
@@ -242,8 +252,45 @@ static void retire(struct dp *dp, struct key *key)
 	d = malloc(sizeof(*d));
 	if (d == NULL)
 		return; /* leaking a key is safe, freeing it early is not */
-	*d = (struct dead_key){dp->aead, key};
+	*d = (struct dead_key){dp, key};
 	rcu_defer(&dp->rcu, dead_key_free, d);
+}
+
+struct dead_session {
+	struct aead *aead;
+	struct aead_session *session;
+};
+
+static void dead_session_free(void *arg)
+{
+	struct dead_session *d = arg;
+
+	aead_session_free(d->aead, d->session);
+	free(d);
+}
+
+/*
+ * The choice of the key that encrypts moves forward only, so an older one gives back its session
+ * for encryption: a third of the memory of a peer with two keys. Whoever still encrypts with it is
+ * waited for.
+ */
+static void spend_older(struct dp *dp, struct peer *p)
+{
+	const struct key *now = keyslots_tx_key(&p->keys);
+
+	for (int slot = KEYSLOT_PRIMARY; now != NULL && slot <= KEYSLOT_SECONDARY; slot++) {
+		struct key *k = keyslots_get(&p->keys, slot);
+		struct dead_session *d;
+
+		if (k == NULL || k->generation >= now->generation ||
+			atomic_load_explicit(&k->spent, memory_order_relaxed))
+			continue;
+		d = malloc(sizeof(*d));
+		if (d == NULL)
+			return; /* it goes with its key */
+		*d = (struct dead_session){dp->aead, key_spend(k)};
+		rcu_defer(&dp->rcu, dead_session_free, d);
+	}
 }
 
 static uint64_t now_ms(void)
@@ -271,7 +318,9 @@ int dp_key_new(
 	}
 	if (ret < 0)
 		return ret;
+	dp->nb_keys++;
 	retire(dp, keyslots_install(&p->keys, slot, key));
+	spend_older(dp, p);
 	return 0;
 }
 
@@ -283,6 +332,7 @@ int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t id)
 	if (p == NULL)
 		return -ENOENT;
 	keyslots_swap(&p->keys);
+	spend_older(dp, p);
 	return 0;
 }
 

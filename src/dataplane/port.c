@@ -40,14 +40,20 @@ static int probe(const char *devargs, uint16_t *ethdev)
 	return *ethdev == RTE_MAX_ETHPORTS ? -ENODEV : 0;
 }
 
+uint32_t port_room(uint16_t mtu)
+{
+	uint32_t need = RTE_PKTMBUF_HEADROOM + (mtu == 0 ? DEFAULT_MTU : mtu) + FRAME_EXTRA;
+
+	return RTE_ALIGN_CEIL(RTE_MAX((uint32_t)ROOM_MIN, need), (uint32_t)RTE_CACHE_LINE_SIZE);
+}
+
 static int make_pool(struct port *p, unsigned int index, uint32_t nb_mbufs)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	uint32_t room =
-		RTE_MAX((uint32_t)ROOM_MIN, (uint32_t)RTE_PKTMBUF_HEADROOM + p->mtu + FRAME_EXTRA);
 
 	snprintf(name, sizeof(name), "rx_port%u", index);
-	p->pool = pool_new(name, nb_mbufs, 256, room, rte_eth_dev_socket_id(p->ethdev));
+	p->pool =
+		pool_new(name, nb_mbufs, 256, port_room(p->mtu), rte_eth_dev_socket_id(p->ethdev));
 	return p->pool == NULL ? -rte_errno : 0;
 }
 

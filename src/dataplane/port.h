@@ -37,6 +37,8 @@ struct port {
  */
 int port_open(struct port *p, unsigned int index, const struct dp_port_conf *conf,
 	unsigned int nb_workers, uint32_t nb_mbufs);
+/* Bytes of a buffer's data room that the packets of a port with this MTU (0: the default) need. */
+uint32_t port_room(uint16_t mtu);
 int port_start(struct port *p);
 void port_stop(struct port *p);
 void port_close(struct port *p);

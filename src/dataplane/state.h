@@ -52,6 +52,7 @@ struct dp {
 	/* agent only */
 	struct aead *aead;
 	uint32_t max_peers, nb_peers, replay_window;
+	uint32_t nb_peer_objects, nb_keys, nb_tombstones, nb_zeros; /* allocated, see dp_memory() */
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */
@@ -84,6 +85,6 @@ static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t 
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
 /* Agent. Forgets the tombstone of an id. */
-void tombstone_drop(struct instance *inst, struct peertab_entry *e);
+void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e);
 
 #endif

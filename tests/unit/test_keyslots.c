@@ -290,6 +290,20 @@ static void keyslots_removing_the_sender_falls_back_to_a_confirmed_key_only(void
 	assert_ptr_equal(keyslots_tx_key(&ks), &b);
 }
 
+static void keyslots_a_spent_key_decrypts_and_never_encrypts_again(void **state)
+{
+	struct keyslots ks = two_keys();
+
+	(void)state;
+	keyslots_swap(&ks); /* b is primary, a the older */
+	atomic_store(&a.spent, true);
+	assert_ptr_equal(keyslots_tx_key(&ks), &b);
+	assert_ptr_equal(keyslots_find(&ks, a.id), &a);
+	keyslots_remove(&ks, KEYSLOT_PRIMARY);
+	assert_null(keyslots_tx_key(&ks));
+	assert_ptr_equal(keyslots_find(&ks, a.id), &a);
+}
+
 /* --- workers look while the agent changes ----------------------------------------------- */
 
 #define REKEYS 20000
@@ -334,6 +348,7 @@ static void keyslots_worker_always_has_a_key_to_send_during_rekeys(void **state)
 	for (int i = 1; i <= REKEYS; i++) {
 		keyslots_install(&w.ks, KEYSLOT_SECONDARY, &w.keys[i]);
 		keyslots_swap(&w.ks);
+		atomic_store_explicit(&w.keys[i - 1].spent, true, memory_order_release);
 		if (i % 2 == 0) /* else the next install displaces it */
 			keyslots_remove(&w.ks, KEYSLOT_SECONDARY);
 	}
@@ -381,6 +396,7 @@ int main(void)
 		cmocka_unit_test(keyslots_first_packet_moves_sending_and_a_late_swap_does_not),
 		cmocka_unit_test(keyslots_swap_without_a_packet_moves_sending),
 		cmocka_unit_test(keyslots_removing_the_sender_falls_back_to_a_confirmed_key_only),
+		cmocka_unit_test(keyslots_a_spent_key_decrypts_and_never_encrypts_again),
 		cmocka_unit_test(keyslots_worker_always_has_a_key_to_send_during_rekeys),
 		cmocka_unit_test(keyslots_worker_finds_both_keys_during_swaps),
 	};
