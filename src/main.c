@@ -28,10 +28,7 @@
 #define EAL_ARGS_MAX	128
 #define MAIN_LCORE_ONLY 1
 
-/* Sessions of one peer: two keys, two directions; and as many again while old ones wait for QSBR.
- */
-#define SESSIONS_PER_PEER 4
-#define SESSIONS_SPARE	  256
+#define SESSIONS_PER_PEER 4 /* at most: two keys, two directions */
 
 struct options {
 	const char *config;
@@ -212,7 +209,7 @@ static int start_aead(const struct config *c, unsigned int nb_workers, struct ae
 		.devices = devices,
 		.nb_devices = c->nb_crypto,
 		.nb_queues = nb_workers,
-		.nb_sessions = c->max_peers * SESSIONS_PER_PEER + SESSIONS_SPARE,
+		.nb_sessions = c->max_peers * SESSIONS_PER_PEER + DP_SESSIONS_SPARE,
 		.socket_id = -1,
 	};
 
@@ -238,6 +235,7 @@ static int start_dp(
 		.handshake_rate = c->handshake_rate,
 		.idle_poll = c->idle == CONFIG_IDLE_POLL,
 	};
+	int ret;
 
 	for (unsigned int i = 0; i < c->nb_ports; i++)
 		ports[i] = (struct dp_port_conf){
@@ -248,7 +246,8 @@ static int start_dp(
 			.tx_desc = c->ports[i].tx_desc,
 			.mtu = c->ports[i].mtu,
 		};
-	return dp_new(&conf, out);
+	ret = dp_fits(&conf, agent_peer_bytes());
+	return ret < 0 ? ret : dp_new(&conf, out);
 }
 
 static int make_mirrors(const struct config *c, struct hostif *h)

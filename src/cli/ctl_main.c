@@ -31,6 +31,7 @@ static const char usage[] =
 	"show crypto             crypto devices\n"
 	"show instances          attached openvpn processes\n"
 	"show pools              packet memory\n"
+	"show memory             what takes how much, now and with max-peers peers\n"
 	"clear stats             counters begin at zero for operators; openvpn's count on\n"
 	"run -- openvpn ...      starts openvpn with its data channel in ovpn-dpdkd\n"
 	"\n"

@@ -6,6 +6,7 @@
 #include "ask.h"
 #include "base.h"
 #include "show_cells.h"
+#include "show_memory.h"
 #include "show_peer.h"
 #include "table.h"
 
@@ -113,6 +114,7 @@ static const struct word {
 	LIST(crypto, "no crypto devices"),
 	LIST(instances, "no openvpn is attached"),
 	LIST(pools, "no pools"),
+	{"memory", NULL, 0, NULL},
 };
 
 const char *show_word(unsigned int n)
@@ -165,7 +167,8 @@ bool show_print(const struct show_request *r, const json_t *result, FILE *out)
 		if (strcmp(words[i].name, r->what) != 0)
 			continue;
 		if (words[i].columns == NULL)
-			return show_print_stats(result, out);
+			return strcmp(r->what, "memory") == 0 ? show_print_memory(result, out)
+							      : show_print_stats(result, out);
 		if (r->peer >= 0)
 			return show_print_peer(result, out);
 		return print_list(&words[i], result, out);

@@ -16,6 +16,7 @@
 #include "control/ctlconn.h"
 #include "control/gate.h"
 #include "control/hostif.h"
+#include "control/iface.h"
 #include "log.h"
 
 #define TICK_MS	     100
@@ -389,6 +390,11 @@ bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_
 const struct control_counts *agent_counts(const struct agent *a)
 {
 	return &a->counts;
+}
+
+size_t agent_peer_bytes(void)
+{
+	return iface_peer_bytes() + hostif_peer_bytes();
 }
 
 struct ctl_zero *agent_zero(struct agent *a)

@@ -47,6 +47,8 @@ bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_
 const struct control_counts *agent_counts(const struct agent *a);
 /* From where operators count; ctl_clear.c fills it. */
 struct ctl_zero *agent_zero(struct agent *a);
+/* Bytes that the agent takes for a peer, about. */
+size_t agent_peer_bytes(void);
 struct dp *agent_dp(struct agent *a);
 struct aead *agent_aead(struct agent *a);
 

@@ -26,6 +26,7 @@ static const struct word shows[] = {
 	{"crypto", TAKES_NOTHING, ctl_show_crypto},
 	{"instances", TAKES_NOTHING, ctl_show_instances},
 	{"pools", TAKES_NOTHING, ctl_show_pools},
+	{"memory", TAKES_NOTHING, ctl_show_memory},
 };
 
 static const struct word clears[] = {

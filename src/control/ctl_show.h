@@ -65,5 +65,6 @@ json_t *ctl_show_lcores(struct ctl_ask *ask);
 json_t *ctl_show_crypto(struct ctl_ask *ask);
 json_t *ctl_show_instances(struct ctl_ask *ask);
 json_t *ctl_show_pools(struct ctl_ask *ask);
+json_t *ctl_show_memory(struct ctl_ask *ask);
 
 #endif

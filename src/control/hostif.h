@@ -79,5 +79,7 @@ const char *hostif_device_name(const struct hostif_device *d);
 int hostif_peer_add(struct hostif *h, struct hostif_device *d, uint32_t peer_id,
 	const struct ip_addr *vpn4, const struct ip_addr *vpn6, const uint8_t mac[DP_MAC_LEN]);
 void hostif_peer_del(struct hostif *h, struct hostif_device *d, uint32_t peer_id);
+/* Bytes that a peer with two addresses takes here, about. */
+size_t hostif_peer_bytes(void);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/hostif.h"
 #include "control/hostif_device.h"
 
 #include <errno.h>
@@ -419,4 +420,11 @@ void hostif_device_fini(struct hostif_device *d, bool remove)
 	iroutes_free(d->iroutes);
 	htab_sweep(&d->peers, free_peer, NULL);
 	htab_free(&d->peers);
+}
+
+size_t hostif_peer_bytes(void)
+{
+	/* with its slots in the hash tables, which are up to half empty */
+	return heap_bytes(sizeof(struct peer)) + 2 * sizeof(struct htab_node *) +
+		ARRAY_LEN(((struct peer *)NULL)->vpn) * IROUTES_ADDRESS_BYTES;
 }

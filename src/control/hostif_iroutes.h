@@ -17,6 +17,8 @@
 #include "control/rtnl_parse.h"
 #include "dataplane/dp.h"
 
+#define IROUTES_ADDRESS_BYTES 112 /* of a peer's inner address, about: gateway, claim, slots */
+
 struct iroutes;
 
 int iroutes_new(uint32_t ifindex, struct iroutes **out);

@@ -447,3 +447,8 @@ uint32_t iface_nb_peers(const struct iface *in)
 	}
 	return n;
 }
+
+size_t iface_peer_bytes(void)
+{
+	return heap_bytes(sizeof(struct way)) + sizeof(struct way *);
+}

@@ -60,6 +60,8 @@ void iface_refresh(struct iface *in, bool all);
 /* Does a bounded part of that. True: more is left. */
 bool iface_refresh_some(struct iface *in);
 
+/* Bytes that one peer takes here. */
+size_t iface_peer_bytes(void);
 /* Live peers. */
 uint32_t iface_nb_peers(const struct iface *in);
 

@@ -513,6 +513,31 @@ int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
 	return dp_peer_get(dp, iid, id, &info) < 0 || info.gone ? -ENOENT : 0;
 }
 
+void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
+{
+	(void)dp;
+	*nb = 0;
+	*max = MAX_PEERS;
+}
+
+unsigned int dp_nb_memory(const struct dp *dp)
+{
+	(void)dp;
+	return 0;
+}
+
+void dp_memory(struct dp *dp, unsigned int i, struct dp_memory *m)
+{
+	(void)dp;
+	(void)i;
+	*m = (struct dp_memory){0};
+}
+
+void dp_eal_memory(uint64_t *taken, uint64_t *available)
+{
+	*taken = *available = 0;
+}
+
 unsigned int dp_nb_pools(const struct dp *dp)
 {
 	(void)dp;

@@ -289,6 +289,35 @@ void dp_host_info(struct dp *dp, struct dp_host_info *h)
 		*h = (struct dp_host_info){410, 41, 540, 54, 9};
 }
 
+size_t agent_peer_bytes(void)
+{
+	return 400;
+}
+
+void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
+{
+	*nb = ((const struct agent *)dp)->nb_peers;
+	*max = 4096;
+}
+
+unsigned int dp_nb_memory(const struct dp *dp)
+{
+	return ((const struct agent *)dp)->empty ? 0 : 2;
+}
+
+void dp_memory(struct dp *dp, unsigned int i, struct dp_memory *m)
+{
+	(void)dp;
+	*m = i == 0 ? (struct dp_memory){"packets rx0", true, false, 45000000, 45000000}
+		    : (struct dp_memory){"peers", false, true, 50000, 4096 * 1000};
+}
+
+void dp_eal_memory(uint64_t *taken, uint64_t *available)
+{
+	*taken = 46000000;
+	*available = 1u << 30;
+}
+
 unsigned int dp_nb_pools(const struct dp *dp)
 {
 	return ((const struct agent *)dp)->empty ? 0 : 1;

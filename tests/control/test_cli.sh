@@ -65,7 +65,7 @@ start_server() {
 	exit 1
 }
 
-things="peers, drops, stats, ports, lcores, crypto, instances, pools"
+things="peers, drops, stats, ports, lcores, crypto, instances, pools, memory"
 absent="ovpn-dpdkctl: no ovpn-dpdkd answers on $sock: is it running? (systemctl status ovpn-dpdkd)"
 
 # --- without a daemon

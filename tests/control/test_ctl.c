@@ -442,10 +442,10 @@ static void wrong_requests_are_answered_with_a_sentence(void **state)
 	(void)state;
 	expect_error(SHOW("keys"),
 		"unknown thing 'keys': one of peers, drops, stats, ports, lcores, crypto, "
-		"instances, pools");
+		"instances, pools, memory");
 	expect_error("{\"command\": \"show\"}",
 		"unknown thing '': one of peers, drops, stats, ports, lcores, crypto, instances, "
-		"pools");
+		"pools, memory");
 	expect_error("{\"command\": \"reboot\"}", "unknown command 'reboot': one of show, clear");
 	expect_error("[]", "unknown command '': one of show, clear");
 	expect_error("{\"command\": \"clear\"}", "unknown thing '': one of stats");
