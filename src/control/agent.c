@@ -17,11 +17,11 @@
 #include "control/gate.h"
 #include "control/hostif.h"
 #include "control/iface.h"
+#include "control/watch.h"
 #include "log.h"
 
 #define TICK_MS	     100
-#define RETRY_TICKS  10	 /* ways to peers that have none are asked for each second */
-#define COUNTS_TICKS 600 /* drops are told once a minute */
+#define SECOND_TICKS 10 /* ways to peers that have none are asked for, changes are told */
 #define CTLCONNS_MAX 16
 #define ACCEPT_BURST 8
 #define EVENT_BURST  256
@@ -32,7 +32,8 @@ struct agent {
 	struct aead *aead;
 	struct loop *loop;
 	struct client_env env;
-	struct control_counts counts, told;
+	struct control_counts counts;
+	struct watch watch;
 	struct gate dco, ctl;
 	struct source stop, timer, events, kernel;
 	uint64_t ticks;
@@ -139,23 +140,6 @@ static void refresh(struct agent *a, bool all)
 		client_refresh(a->clients[i], all);
 }
 
-static void tell_counts(struct agent *a)
-{
-	const struct control_counts *now = &a->counts;
-	struct control_counts *told = &a->told;
-
-	if (now->openvpn_busy != told->openvpn_busy)
-		log_warn("%llu control packets dropped because openvpn did not read them in time",
-			(unsigned long long)(now->openvpn_busy - told->openvpn_busy));
-	if (now->send_failed != told->send_failed)
-		log_warn("the kernel refused %llu control packets of openvpn",
-			(unsigned long long)(now->send_failed - told->send_failed));
-	if (now->data_refused != told->data_refused)
-		log_err("%llu data packets were about to reach openvpn",
-			(unsigned long long)(now->data_refused - told->data_refused));
-	*told = *now;
-}
-
 static void timer_ready(struct source *src, uint32_t events)
 {
 	struct agent *a = source_owner(src, struct agent, timer);
@@ -166,13 +150,12 @@ static void timer_ready(struct source *src, uint32_t events)
 		return;
 	dp_tick(a->dp);
 	a->ticks++;
-	if (a->ticks % RETRY_TICKS == 0) {
+	if (a->ticks % SECOND_TICKS == 0) {
 		refresh(a, false);
+		watch_look(&a->watch);
 		loop_want(a->loop, &a->dco.src, EPOLLIN);
 		loop_want(a->loop, &a->ctl.src, EPOLLIN);
 	}
-	if (a->ticks % COUNTS_TICKS == 0)
-		tell_counts(a);
 }
 
 static void events_ready(struct source *src, uint32_t events)
@@ -254,7 +237,6 @@ int agent_run(struct agent *a)
 	atomic_store(&stop_fd, a->stop.fd);
 	sigaction(SIGTERM, &act, &old_term);
 	sigaction(SIGINT, &act, &old_int);
-	log_info("listening on %s and %s", a->dco.addr.sun_path, a->ctl.addr.sun_path);
 	while (ret == 0 && !a->stopping) {
 		ret = loop_turn(a->loop, more ? 0 : -1);
 		reap(a);
@@ -339,6 +321,7 @@ int agent_new(const struct agent_conf *conf, struct dp *dp, struct hostif *h, st
 		return -ENOMEM;
 	a->dp = dp;
 	ctl_zero_init(&a->zero);
+	watch_init(&a->watch, dp, &a->counts);
 	a->h = h;
 	a->aead = conf->aead;
 	a->stop.fd = a->timer.fd = a->events.fd = a->kernel.fd = -1;

@@ -296,7 +296,8 @@ static int new_peer(struct iface *in, const struct dco_request *q, const struct 
 	ret = dp_peer_new(in->dp, in->iid, &conf);
 	if (ret < 0) {
 		*why = new_peer_error(ret);
-		log_warn("%s: peer %u refused: %s", iface_name(in), q->peer_id, *why);
+		if (ret != -ENOSPC) /* watch.c tells once that it is full, openvpn each client */
+			log_warn("%s: peer %u refused: %s", iface_name(in), q->peer_id, *why);
 		return ret;
 	}
 	/* what is left of the peer it replaces, or of the last one with this id */

@@ -17,6 +17,8 @@ struct agent {
 	unsigned long looked_at;
 	struct control_counts counts;
 	uint32_t cleared; /* peers */
+	bool changes;
+	struct fake_view_state now;
 	struct ctl_zero zero;
 };
 
@@ -100,6 +102,12 @@ const struct control_counts *agent_counts(const struct agent *a)
 struct ctl_zero *agent_zero(struct agent *a)
 {
 	return &a->zero;
+}
+
+void fake_view_now(const struct fake_view_state *s)
+{
+	view.changes = true;
+	view.now = *s;
 }
 
 uint32_t fake_view_cleared(void)
@@ -206,6 +214,7 @@ static const struct {
 	{"replayed", "the packet id was seen before", 3},
 	{"auth-failed", "decryption failed: forged, damaged, or another key", 0},
 	{"no-peer", "no peer has this id", 18446744},
+	{"inner-multicast", "multicast or broadcast from a device", 0},
 };
 
 unsigned int dp_nb_drops(void)
@@ -227,6 +236,10 @@ void dp_drops(struct dp *dp, uint64_t *out)
 {
 	for (unsigned int i = 0; i < ARRAY_LEN(drop_reasons); i++)
 		out[i] = ((const struct agent *)dp)->empty ? 0 : drop_reasons[i].count;
+	if (view.changes) {
+		out[0] += view.now.replayed;
+		out[3] += view.now.noise;
+	}
 }
 
 unsigned int dp_nb_ports(const struct dp *dp)
@@ -250,6 +263,8 @@ void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *p)
 		.rx_missed = 1,
 		.rx_nombuf = 2,
 		.tx_dropped = 3};
+	if (view.changes)
+		p->link_up = view.now.links_up;
 	snprintf(p->name, sizeof(p->name), "outer%u", port);
 	snprintf(p->ethdev, sizeof(p->ethdev), "net_af_xdp%u", port);
 	strcpy(p->driver, "net_af_xdp");
@@ -264,6 +279,8 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *l)
 {
 	(void)dp;
 	*l = (struct dp_lcore_info){.lcore = worker + 1, .stuck = worker == 1, .sleeps = 77};
+	if (view.changes && view.now.answers)
+		l->stuck = false;
 	if (worker == 1)
 		return;
 	l->iterations = 1000;
@@ -296,7 +313,7 @@ size_t agent_peer_bytes(void)
 
 void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
 {
-	*nb = ((const struct agent *)dp)->nb_peers;
+	*nb = view.changes ? view.now.peers : ((const struct agent *)dp)->nb_peers;
 	*max = 4096;
 }
 

@@ -16,5 +16,12 @@ struct agent *fake_view_empty(void);
 unsigned long fake_view_looked_at(void);
 /* How often a live peer was cleared. */
 uint32_t fake_view_cleared(void);
+/* What changes by itself: links, the second worker, live peers of 4096, dropped packets. */
+struct fake_view_state {
+	bool links_up, answers;
+	uint32_t peers;
+	uint64_t replayed, noise;
+};
+void fake_view_now(const struct fake_view_state *s);
 
 #endif

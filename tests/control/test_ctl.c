@@ -154,9 +154,9 @@ static void drops_are_the_nonzero_ones_or_all(void **state)
 	(void)state;
 	snprintf(result, sizeof(result), "[%s, %s, %s]", replayed, no_peer, busy);
 	expect(a, SHOW("drops"), result);
-	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s]", replayed,
+	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s, %s]", replayed,
 		DROP("auth-failed", 0, "decryption failed: forged, damaged, or another key"),
-		no_peer,
+		no_peer, DROP("inner-multicast", 0, "multicast or broadcast from a device"),
 		DROP("agent-data-refused", 0,
 			"a data packet was about to reach openvpn: a defect, please report it"),
 		busy,
