@@ -254,7 +254,7 @@ check "--watch repeats" [ "$(grep -c COUNT "$dir/out")" -ge 2 ]
 # --- an operator's zero point
 expect 0 "" "" clear stats
 expect 0 "{}" "" clear stats --json
-check "drops begin anew and say so" grep -q '^counted since `clear stats`, [0-9.]*s ago$' \
+check "drops begin anew and say so" grep -q "^counted since .clear stats., [0-9.]*s ago\$" \
 	<("$ctl" show drops)
 check "and show nothing" grep -qx 'no packet was dropped' <("$ctl" show drops)
 check "ports begin anew" grep -q '^outer0 .* 1500  *2/3  *0  *0 B  *0  *0 B  *0  *0  *0$' \
