@@ -50,6 +50,25 @@ read_from() { grep -c "GET INST BY REAL: .*$1" "$T/server.log"; }
 # And names the opcode of data packets, whoever sent them.
 data_read() { grep -cE 'READ .*: P_DATA|No TLS state .*opcode=(6|9)$' "$T/server.log"; }
 
+# The peers' own counts of a reason add up to that of all, and the last one can be told.
+peers_know_why()
+{
+	local all of_peers names
+
+	names='["unknown-key", "replayed", "too-old", "packet-id-zero", "auth-failed",
+		"inner-malformed", "inner-source", "occ"]'
+	all=$(ctl show drops --json | jq -cS --argjson n "$names" \
+		'map(select(.name as $x | $n | index($x)) | {(.name): .count}) | add')
+	of_peers=$(ctl show peers --all --json | jq -cS --argjson n "$names" \
+		'[.[].drops[] | select(.name as $x | $n | index($x))] | group_by(.name) |
+			map({(.[0].name): (map(.count) | add)}) | add')
+	[ "$all" != null ] || fail "nothing of a peer was dropped: nothing was shown"
+	[ "$all" = "$of_peers" ] ||
+		fail "drops of all: $all, of the peers together: $of_peers"
+	ctl show peer 0 | grep -q '^last drop .* ago: .*, packet id [0-9]*, from 10\.9\.0\.11:' ||
+		fail "show peer does not tell the last drop: $(ctl show peer 0 | tail -n 1)"
+}
+
 begin
 topology 2
 certificates server c1
@@ -69,6 +88,7 @@ attack c1 forge
 attack c2 elsewhere 0 0
 # an authenticated OCC exit is a goodbye to openvpn alone: nothing to compare with
 on_dpdk && attack c1 inner
+on_dpdk && peers_know_why
 alive "$PINGS_PID" || fail "the pings were over before the attacks: nothing was shown"
 pinged
 
