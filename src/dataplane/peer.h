@@ -5,8 +5,6 @@
 #ifndef PEER_H
 #define PEER_H
 
-#include <assert.h>
-#include <stddef.h>
 #include <sys/queue.h>
 
 #include "crypto/keyslots.h"
@@ -61,8 +59,6 @@ struct peer {
 	/* written by their workers */
 	struct peer_stats stats[];
 };
-
-static_assert(offsetof(struct peer, drops) == CACHE_LINE, "what is read for each packet: one line");
 
 /* What stays of a peer until its id is used again: agent only. */
 struct tombstone {
