@@ -162,6 +162,7 @@ static void timer_ready(struct source *src, uint32_t events)
 	if (read(src->fd, &n, sizeof(n)) < 0)
 		return;
 	dp_tick(a->dp);
+	hostif_tick(a->h);
 	a->ticks++;
 	if (a->ticks % RETRY_TICKS == 0) {
 		refresh(a, false);

@@ -15,9 +15,8 @@
 /* What the agent knows of a peer, beside what the data plane does. */
 struct way {
 	bool unknown; /* got a key without having been made: openvpn must hear that it is gone */
-	struct ip_addr remote;
-	struct ip_addr asked; /* source it must be answered from; IP_NONE: the route's choice */
-	uint16_t port;	      /* of the transport */
+	struct hostif_remote *remote;
+	uint16_t port; /* of the transport */
 	bool known;
 	struct dp_path path; /* last published */
 };
@@ -99,6 +98,7 @@ static void way_del(struct iface *in, uint32_t id)
 		in->nb_unknown--;
 	else
 		hostif_peer_del(in->h, in->device, id);
+	hostif_remote_put(in->h, w->remote);
 	free(w);
 	in->leaves[id >> LEAF_BITS][id % LEAF_LEN] = NULL;
 }
@@ -113,8 +113,10 @@ void iface_free(struct iface *in)
 {
 	if (in == NULL)
 		return;
-	for (uint32_t id = way_next(in, 0); id != DP_NO_PEER; id = way_next(in, id + 1))
+	for (uint32_t id = way_next(in, 0); id != DP_NO_PEER; id = way_next(in, id + 1)) {
+		hostif_remote_put(in->h, way_find(in, id)->remote);
 		free(way_find(in, id));
+	}
 	for (unsigned int i = 0; i < TOP_LEN; i++)
 		free(in->leaves[i]);
 	dp_instance_del(in->dp, in->iid);
@@ -190,7 +192,7 @@ static bool path_equal(const struct dp_path *a, const struct dp_path *b)
 static void way_refresh(struct iface *in, uint32_t id, struct way *w)
 {
 	struct dp_path path = {.local.port = w->port};
-	int ret = hostif_path(in->h, &w->remote, &w->asked, &path);
+	int ret = hostif_remote_path(in->h, w->remote, &path);
 
 	if (ret == 0 && !(w->known && path_equal(&path, &w->path))) {
 		w->known = dp_peer_path(in->dp, in->iid, id, &path) == 0;
@@ -266,9 +268,11 @@ static int bind_peer(struct iface *in, const struct dp_peer_conf *conf)
 	w = way_new(in, conf->id);
 	if (w == NULL)
 		return -ENOMEM;
-	*w = (struct way){
-		.remote = conf->remote.ip, .asked = conf->local.ip, .port = conf->local.port};
-	ret = hostif_peer_add(in->h, in->device, conf->id, &conf->vpn4, &conf->vpn6, info.mac);
+	*w = (struct way){.port = conf->local.port};
+	ret = hostif_remote_get(in->h, &conf->remote, &conf->local.ip, &w->remote);
+	if (ret == 0)
+		ret = hostif_peer_add(
+			in->h, in->device, conf->id, &conf->vpn4, &conf->vpn6, info.mac);
 	if (ret < 0) {
 		way_del(in, conf->id);
 		return ret;
