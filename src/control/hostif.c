@@ -18,6 +18,7 @@
 #include "log.h"
 
 /* in ticks of 100 ms */
+#define LINKS_TICKS	2
 #define KEEPALIVE_TICKS 150
 #define REVIEW_STEP	32  /* answers of the kernel's asked for anew in a tick */
 #define EVENTS_A_POLL	512 /* datagrams of one namespace, so that the agent's turn stays short */
@@ -234,6 +235,8 @@ void hostif_tick(struct hostif *h)
 	struct hostif_ns *ns;
 
 	h->ticks++;
+	if (h->ticks % LINKS_TICKS == 0)
+		hostif_ports_follow_links(&h->ports);
 	if (h->ticks % KEEPALIVE_TICKS == 0)
 		keepalive(h);
 	if (hostif_paths_review(&h->paths, REVIEW_STEP))

@@ -39,7 +39,8 @@ int hostif_fd(const struct hostif *h);
  */
 bool hostif_poll(struct hostif *h);
 /*
- * What no event tells of: the MTUs of paths, neighbours to keep confirmed. Every 100 ms or so.
+ * What no event tells of: the ports' links, which the mirror TAPs' carriers follow, the MTUs of
+ * paths, neighbours to keep confirmed. Every 100 ms or so.
  */
 void hostif_tick(struct hostif *h);
 

@@ -41,6 +41,11 @@ void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info)
 	*info = dp->port[port];
 }
 
+bool dp_port_link_up(struct dp *dp, unsigned int port)
+{
+	return dp->port[port].link_up;
+}
+
 /*
  * Between the modules and their netlink verb (--wrap): this kernel is as old as the test says.
  * Kernels before 5.16 do not know the mark, and ignore it; strict ones refuse what they do not
@@ -227,6 +232,7 @@ int world_setup(void **state)
 		snprintf(p->name, sizeof(p->name), "wan%d", i);
 		memcpy(p->mac, (uint8_t[]){0x02, 0xaa, 0, 0, 0, (uint8_t)i}, sizeof(p->mac));
 		p->mtu = i == 0 ? 1500 : 1400;
+		p->link_up = true;
 	}
 	for (int i = 0; i < WORLD_INSTANCES; i++)
 		w->dp.instance[i].fd = -1;

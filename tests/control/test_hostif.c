@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -110,6 +111,51 @@ static void addresses_end_with_the_kernel_device(void **state)
 	assert_int_equal(path_to(w, "192.0.2.7", 0, NULL, &path), -ENETUNREACH);
 }
 
+static void address_that_finds_no_room_waits_for_another_to_go(void **state)
+{
+	struct world *w = *state;
+
+	mirror(w, 0, "192.0.2.1/24", "2001:db8::1/64");
+	run_in(w->home,
+		"for i in $(seq 101 140); do echo address add 192.0.2.$i/24 dev wan0; done |"
+		" ip -batch -");
+	settle_after_event(w);
+	assert_int_equal(w->dp.nb_addresses[0], WORLD_ADDRESSES);
+	assert_false(has_address(&w->dp, 0, "192.0.2.140"));
+	run_in(w->home, "ip addr del 192.0.2.140/24 dev wan0"); /* one of those that wait */
+	run_in(w->home,
+		"for i in $(seq 101 115); do echo address del 192.0.2.$i/24 dev wan0; done |"
+		" ip -batch -");
+	settle_after_event(w);
+	for (int i = 116; i < 140; i++) {
+		char text[IP_STRLEN];
+
+		snprintf(text, sizeof(text), "192.0.2.%d", i);
+		assert_true(has_address(&w->dp, 0, text));
+	}
+	assert_false(has_address(&w->dp, 0, "192.0.2.115"));
+	assert_false(has_address(&w->dp, 0, "192.0.2.140"));
+	assert_true(has_address(&w->dp, 0, "2001:db8::1"));
+}
+
+static void carrier_follows_the_ports_link(void **state)
+{
+	struct world *w = *state;
+
+	mirror(w, 0, "192.0.2.1/24", "2001:db8::1/64");
+	mirror(w, 1, "198.51.100.1/24", "2001:db8:1::1/64");
+	w->dp.port[1].link_up = false;
+	ticks(w, 2);
+	assert_true(holds_in(w->home, "ip link show wan1 | grep -q NO-CARRIER"));
+	assert_true(holds_in(w->home, "ip route show dev wan1 | grep -q linkdown"));
+	assert_false(holds_in(w->home, "ip link show wan0 | grep -q NO-CARRIER"));
+	w->dp.port[1].link_up = true;
+	ticks(w, 2);
+	assert_true(holds_in(w->home, "ip link show wan1 | grep -q LOWER_UP"));
+	settle(w);
+	assert_true(has_address(&w->dp, 1, "2001:db8:1::1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +166,8 @@ int main(void)
 		WORLD_TEST(address_events_reach_the_data_plane),
 		WORLD_TEST(address_stays_while_another_prefix_length_of_it_is_there),
 		WORLD_TEST(addresses_end_with_the_kernel_device),
+		WORLD_TEST(address_that_finds_no_room_waits_for_another_to_go),
+		WORLD_TEST(carrier_follows_the_ports_link),
 	};
 
 	world_enter();
