@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/loop.h"
 #include "log.h"
 
 #define LEAF_BITS    12
 #define LEAF_LEN     (1u << LEAF_BITS)
 #define TOP_LEN	     (1u << (24 - LEAF_BITS))
 #define REFRESH_STEP 32 /* kernel queries in one turn of the loop */
+/* a way in doubt is looked at again after so long, or twice so at most */
+#define DOUBT_MS 400
 
 /* What the agent knows of a peer, beside what the data plane does. */
 struct way {
@@ -18,6 +21,7 @@ struct way {
 	struct hostif_remote *remote;
 	uint16_t port; /* of the transport */
 	bool known;
+	uint64_t doubt_ms;   /* since then the kernel is resolving where it leads; 0: it is not */
 	struct dp_path path; /* last published */
 };
 
@@ -30,6 +34,8 @@ struct iface {
 	uint32_t nb_unknown;
 	uint32_t refresh_next; /* DP_NO_PEER: done */
 	bool refresh_all;
+	bool refresh_again;	      /* all, once more, when this walk is through */
+	uint64_t doubt_ms;	      /* since then some way is in doubt; 0: none */
 	struct way **leaves[TOP_LEN]; /* by peer id, high half then low half */
 };
 
@@ -186,37 +192,57 @@ static bool path_equal(const struct dp_path *a, const struct dp_path *b)
 }
 
 /*
- * While a next hop is being resolved again the old path stays: the neighbour that was there a
- * moment ago is a better guess than none.
+ * While a next hop is being resolved the old path stays for a moment: the neighbour that was there
+ * is a better guess than none. Not for long, or a gateway that never answers would leave packets
+ * with the one that the kernel has turned away from.
  */
 static void way_refresh(struct iface *in, uint32_t id, struct way *w)
 {
 	struct dp_path path = {.local.port = w->port};
 	int ret = hostif_remote_path(in->h, w->remote, &path);
+	uint64_t now = loop_now_ms();
 
+	if (ret == -EAGAIN && w->known) {
+		w->doubt_ms = w->doubt_ms != 0 ? w->doubt_ms : now;
+		if (now - w->doubt_ms < DOUBT_MS) {
+			in->doubt_ms = in->doubt_ms != 0 ? in->doubt_ms : now;
+			return;
+		}
+	}
+	w->doubt_ms = 0;
 	if (ret == 0 && !(w->known && path_equal(&path, &w->path))) {
 		w->known = dp_peer_path(in->dp, in->iid, id, &path) == 0;
 		w->path = path;
-	} else if (ret < 0 && ret != -EAGAIN && w->known) {
+	} else if (ret < 0 && w->known) {
 		dp_peer_path(in->dp, in->iid, id, NULL);
 		w->known = false;
 	}
 }
 
+/*
+ * A walk that is under way is not begun anew: under a stream of changes the peers at its end would
+ * never have their turn.
+ */
 void iface_refresh(struct iface *in, bool all)
 {
-	/* a walk over all that is under way is not cut short by one over the pathless */
-	if (!all && in->refresh_next != DP_NO_PEER)
+	if (in->refresh_next != DP_NO_PEER) {
+		in->refresh_again |= all;
 		return;
+	}
 	in->refresh_all = all;
 	in->refresh_next = 0;
 }
 
 bool iface_refresh_some(struct iface *in)
 {
-	uint32_t id = in->refresh_next;
 	unsigned int asked = 0;
+	uint32_t id;
 
+	if (in->doubt_ms != 0 && loop_now_ms() - in->doubt_ms >= DOUBT_MS) {
+		in->doubt_ms = 0;
+		iface_refresh(in, false);
+	}
+	id = in->refresh_next;
 	for (; id != DP_NO_PEER && asked < REFRESH_STEP; id++) {
 		struct way *w;
 
@@ -224,13 +250,18 @@ bool iface_refresh_some(struct iface *in)
 		if (id == DP_NO_PEER)
 			break;
 		w = way_find(in, id);
-		if (w->unknown || (w->known && !in->refresh_all))
+		if (w->unknown || (w->known && w->doubt_ms == 0 && !in->refresh_all))
 			continue;
 		way_refresh(in, id, w);
 		asked++;
 	}
 	in->refresh_next = id;
-	return id != DP_NO_PEER;
+	if (id == DP_NO_PEER && in->refresh_again) {
+		in->refresh_again = false;
+		in->refresh_all = true;
+		in->refresh_next = 0;
+	}
+	return in->refresh_next != DP_NO_PEER;
 }
 
 static void log_new_peer(const struct iface *in, const struct dp_peer_conf *conf)
