@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/hostif.h"
+#include "control/hostif_state.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -9,10 +9,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "control/hostif_device.h"
-#include "control/hostif_ns.h"
-#include "control/hostif_paths.h"
-#include "control/hostif_ports.h"
 #include "control/hostif_tap.h"
 #include "control/rtnl_verbs.h"
 #include "log.h"
@@ -22,18 +18,6 @@
 #define KEEPALIVE_TICKS 150
 #define REVIEW_STEP	32  /* answers of the kernel's asked for anew in a tick */
 #define EVENTS_A_POLL	512 /* datagrams of one namespace, so that the agent's turn stays short */
-
-struct hostif {
-	struct dp *dp;
-	int epoll_fd;
-	int kick_fd; /* an eventfd: there is something to say, though no event comes */
-	uint64_t ticks;
-	struct hostif_ns_list ns;
-	struct hostif_ns *home;
-	bool leave; /* devices stay when we end */
-	struct hostif_ports ports;
-	struct hostif_paths paths;
-};
 
 /* An event goes to whom it may concern. */
 struct delivery {
