@@ -398,3 +398,8 @@ struct aead *agent_aead(struct agent *a)
 {
 	return a->aead;
 }
+
+struct hostif *agent_hostif(struct agent *a)
+{
+	return a->h;
+}

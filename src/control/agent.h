@@ -46,5 +46,6 @@ bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_
 const struct control_counts *agent_counts(const struct agent *a);
 struct dp *agent_dp(struct agent *a);
 struct aead *agent_aead(struct agent *a);
+struct hostif *agent_hostif(struct agent *a);
 
 #endif

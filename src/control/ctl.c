@@ -8,7 +8,7 @@
 #include "control/ctl_show.h"
 
 /* Which filters a word takes. */
-enum { TAKES_NOTHING = 0, TAKES_PEER = 1, TAKES_ALL = 2 };
+enum { TAKES_NOTHING = 0, TAKES_PEER = 1, TAKES_ALL = 2, TAKES_PLACE = 4 };
 
 static const struct word {
 	const char *name;
@@ -16,6 +16,8 @@ static const struct word {
 	json_t *(*show)(struct ctl_ask *ask);
 } words[] = {
 	{"peers", TAKES_PEER | TAKES_ALL, ctl_show_peers},
+	{"routes", TAKES_PEER | TAKES_PLACE, ctl_show_routes},
+	{"neighbours", TAKES_PLACE, ctl_show_neighbours},
 	{"drops", TAKES_ALL, ctl_show_drops},
 	{"stats", TAKES_NOTHING, ctl_show_stats},
 	{"ports", TAKES_NOTHING, ctl_show_ports},
@@ -82,6 +84,11 @@ static bool read_filter(struct ctl_ask *ask, const struct word *w, const char *k
 		return is_id(value, DP_PEER_ID_MAX) ||
 			wrong_type(ask, key, "a number from 0 to 16777214");
 	}
+	if ((w->takes & TAKES_PLACE) != 0 && strcmp(key, "from") == 0) {
+		ask->after = json_string_value(value);
+		return ask->after != NULL ||
+			wrong_type(ask, key, "the 'next' of the answer before");
+	}
 	if ((w->takes & TAKES_PEER) != 0 && strcmp(key, "from") == 0)
 		return read_from(ask, value);
 	if ((w->takes & TAKES_ALL) != 0 && strcmp(key, "all") == 0) {
@@ -108,6 +115,9 @@ static char *answer_word(struct ctl_ask *ask, const struct word *w, json_t *requ
 		return ask->error[0] != '\0' ? refuse(ask->error) : NULL;
 	if (!ask->more)
 		return dump(json_pack("{s:b, s:o}", "ok", 1, "result", result));
+	if (ask->resume[0] != '\0')
+		return dump(json_pack(
+			"{s:b, s:o, s:s}", "ok", 1, "result", result, "next", ask->resume));
 	return dump(json_pack("{s:b, s:o, s:{s:I, s:I}}", "ok", 1, "result", result, "next",
 		"instance", (json_int_t)ask->next.iid, "peer", (json_int_t)ask->next.peer_id));
 }
