@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -288,14 +289,28 @@ bool settle_for(struct world *w, int ms)
 	return settle_within(w, ms);
 }
 
-bool settle_step(struct world *w)
+static uint64_t cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t longest_turn(struct world *w)
 {
 	struct pollfd p = {.fd = hostif_fd(w->h), .events = POLLIN};
+	uint64_t longest = 0;
 
-	if (poll(&p, 1, SILENCE_MS) <= 0)
-		return false;
-	hostif_poll(w->h);
-	return true;
+	while (poll(&p, 1, SILENCE_MS) > 0) {
+		uint64_t begun = cpu_ms();
+		uint64_t took;
+
+		hostif_poll(w->h);
+		took = cpu_ms() - begun;
+		longest = took > longest ? took : longest;
+	}
+	return longest;
 }
 
 bool ticks(struct world *w, unsigned int n)

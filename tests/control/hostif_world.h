@@ -63,8 +63,8 @@ bool settle(struct world *w);
 bool settle_after_event(struct world *w);
 /* The same, but waits no longer than this for the first. */
 bool settle_for(struct world *w, int ms);
-/* One poll, if there is something within a moment; false: nothing is. */
-bool settle_step(struct world *w);
+/* Likewise; the longest of the polls, in ms of CPU time, so that a busy machine fails no test. */
+uint64_t longest_turn(struct world *w);
 /* So many ticks of hostif, as the agent has one each 100 ms; true if any poll was. */
 bool ticks(struct world *w, unsigned int n);
 
