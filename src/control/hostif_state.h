@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What hostif.c drives and hostif_view.c looks at. */
+/* What hostif.c drives, hostif_events.c tells of events and hostif_view.c looks at. */
 #ifndef HOSTIF_STATE_H
 #define HOSTIF_STATE_H
 
@@ -20,5 +20,7 @@ struct hostif {
 	struct hostif_ports ports;
 	struct hostif_paths paths;
 };
+
+void hostif_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh);
 
 #endif
