@@ -6,6 +6,7 @@
 #include "ask.h"
 #include "base.h"
 #include "show_cells.h"
+#include "show_kernel.h"
 #include "show_memory.h"
 #include "show_peer.h"
 #include "table.h"
@@ -107,6 +108,8 @@ static const struct word {
 	const char *empty;
 } words[] = {
 	LIST(peers, "no peers"),
+	{"routes", show_routes, SHOW_ROUTES_COLUMNS, "no routes to peers"},
+	{"neighbours", show_neighbours, SHOW_NEIGHBOURS_COLUMNS, "no next hops in use"},
 	LIST(drops, "no packet was dropped"),
 	{"stats", NULL, 0, NULL},
 	LIST(ports, "no ports"),
@@ -169,7 +172,7 @@ bool show_print(const struct show_request *r, const json_t *result, FILE *out)
 		if (words[i].columns == NULL)
 			return strcmp(r->what, "memory") == 0 ? show_print_memory(result, out)
 							      : show_print_stats(result, out);
-		if (r->peer >= 0)
+		if (r->peer >= 0 && words[i].columns == peers)
 			return show_print_peer(result, out);
 		return print_list(&words[i], result, out);
 	}

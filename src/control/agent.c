@@ -149,6 +149,7 @@ static void timer_ready(struct source *src, uint32_t events)
 	if (read(src->fd, &n, sizeof(n)) < 0)
 		return;
 	dp_tick(a->dp);
+	hostif_tick(a->h);
 	a->ticks++;
 	if (a->ticks % SECOND_TICKS == 0) {
 		refresh(a, false);
@@ -393,4 +394,9 @@ struct dp *agent_dp(struct agent *a)
 struct aead *agent_aead(struct agent *a)
 {
 	return a->aead;
+}
+
+struct hostif *agent_hostif(struct agent *a)
+{
+	return a->h;
 }

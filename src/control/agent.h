@@ -51,5 +51,6 @@ struct ctl_zero *agent_zero(struct agent *a);
 size_t agent_peer_bytes(void);
 struct dp *agent_dp(struct agent *a);
 struct aead *agent_aead(struct agent *a);
+struct hostif *agent_hostif(struct agent *a);
 
 #endif

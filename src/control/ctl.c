@@ -9,7 +9,14 @@
 #include "control/ctl_show.h"
 
 /* Which filters a word takes; does it tell what `clear stats` clears? */
-enum { TAKES_NOTHING = 0, TAKES_PEER = 1, TAKES_ALL = 2, TAKES_FROM = 4, COUNTS = 8 };
+enum {
+	TAKES_NOTHING = 0,
+	TAKES_PEER = 1,
+	TAKES_ALL = 2,
+	TAKES_FROM = 4,	 /* a page behind a peer */
+	TAKES_PLACE = 8, /* a page behind a row */
+	COUNTS = 16,
+};
 
 struct word {
 	const char *name;
@@ -19,6 +26,8 @@ struct word {
 
 static const struct word shows[] = {
 	{"peers", TAKES_PEER | TAKES_FROM | TAKES_ALL | COUNTS, ctl_show_peers},
+	{"routes", TAKES_PEER | TAKES_PLACE, ctl_show_routes},
+	{"neighbours", TAKES_PLACE, ctl_show_neighbours},
 	{"drops", TAKES_ALL | COUNTS, ctl_show_drops},
 	{"stats", TAKES_NOTHING, ctl_show_stats},
 	{"ports", COUNTS, ctl_show_ports},
@@ -100,6 +109,11 @@ static bool read_filter(struct ctl_ask *ask, const struct command *c, const stru
 		return is_id(value, DP_PEER_ID_MAX) ||
 			wrong_type(ask, key, "a number from 0 to 16777214");
 	}
+	if ((w->takes & TAKES_PLACE) != 0 && strcmp(key, "from") == 0) {
+		ask->after = json_string_value(value);
+		return ask->after != NULL ||
+			wrong_type(ask, key, "the 'next' of the answer before");
+	}
 	if ((w->takes & TAKES_FROM) != 0 && strcmp(key, "from") == 0)
 		return read_from(ask, value);
 	if ((w->takes & TAKES_ALL) != 0 && strcmp(key, "all") == 0) {
@@ -118,7 +132,9 @@ static char *answer_with(struct ctl_ask *ask, const struct word *w, json_t *resu
 	if (result == NULL)
 		return ask->error[0] != '\0' ? refuse(ask->error) : NULL;
 	answer = json_pack("{s:b, s:o}", "ok", 1, "result", result);
-	if (ask->more)
+	if (ask->more && ask->resume[0] != '\0')
+		json_object_set_new(answer, "next", json_string(ask->resume));
+	else if (ask->more)
 		json_object_set_new(answer, "next",
 			json_pack("{s:I, s:I}", "instance", (json_int_t)ask->next.iid, "peer",
 				(json_int_t)ask->next.peer_id));

@@ -23,7 +23,7 @@ static int by_iid(const void *a, const void *b)
 }
 
 /* Ids are never used again, so their order is a place to come back to. */
-static unsigned int sorted_instances(struct agent *a, struct agent_instance_info **out)
+unsigned int ctl_instances(struct agent *a, struct agent_instance_info **out)
 {
 	struct agent_instance_info *list = calloc(DP_MAX_INSTANCES, sizeof(*list));
 	unsigned int n = 0;
@@ -165,7 +165,7 @@ static bool each_of(struct ctl_ask *ask, const struct agent_instance_info *in,
 	return true;
 }
 
-static void say_which(struct ctl_ask *ask, const struct agent_instance_info *in, unsigned int n)
+void ctl_say_which(struct ctl_ask *ask, const struct agent_instance_info *in, unsigned int n)
 {
 	int used = snprintf(ask->error, sizeof(ask->error), "no instance has the device '%.20s'%s",
 		ask->instance, n == 0 ? ": none is attached" : ": there are");
@@ -179,7 +179,7 @@ bool ctl_each_peer(struct ctl_ask *ask,
 	bool (*visit)(void *arg, const struct agent_instance_info *in, uint32_t id), void *arg)
 {
 	struct agent_instance_info *in;
-	unsigned int n = sorted_instances(ask->agent, &in);
+	unsigned int n = ctl_instances(ask->agent, &in);
 	unsigned int looked_at = 0, matched = 0;
 	bool ok = in != NULL;
 
@@ -192,7 +192,7 @@ bool ctl_each_peer(struct ctl_ask *ask,
 	}
 	/* A later page may find its instance gone, which is no mistake of the operator. */
 	if (ok && ask->instance != NULL && matched == 0 && !ask->continued)
-		say_which(ask, in, n);
+		ctl_say_which(ask, in, n);
 	free(in);
 	return ok;
 }

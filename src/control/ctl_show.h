@@ -33,6 +33,9 @@ struct ctl_ask {
 	struct ctl_cursor from;
 	bool more; /* out: there is more, from this on */
 	struct ctl_cursor next;
+	const char
+		*after;	 /* the same for what is no peer, in a word of its own; NULL: first page */
+	char resume[96]; /* out: its next */
 	char error[256]; /* out */
 };
 
@@ -57,7 +60,14 @@ uint64_t ctl_total_drops(struct agent *a);
 bool ctl_each_peer(struct ctl_ask *ask,
 	bool (*visit)(void *arg, const struct agent_instance_info *in, uint32_t id), void *arg);
 
+/* A sorted list (free() it) and how many; NULL: out of memory. Ids are never used again. */
+unsigned int ctl_instances(struct agent *a, struct agent_instance_info **out);
+/* Writes into ask->error that none of these n has the device that was asked for. */
+void ctl_say_which(struct ctl_ask *ask, const struct agent_instance_info *in, unsigned int n);
+
 json_t *ctl_show_peers(struct ctl_ask *ask);
+json_t *ctl_show_routes(struct ctl_ask *ask);
+json_t *ctl_show_neighbours(struct ctl_ask *ask);
 json_t *ctl_show_stats(struct ctl_ask *ask);
 json_t *ctl_show_drops(struct ctl_ask *ask);
 json_t *ctl_show_ports(struct ctl_ask *ask);

@@ -18,6 +18,7 @@
 
 struct hostif;
 struct hostif_device;
+struct hostif_remote;
 
 int hostif_new(struct dp *dp, struct hostif **out);
 void hostif_free(struct hostif *h); /* removes the TAPs it made */
@@ -33,18 +34,31 @@ int hostif_mirror_new(struct hostif *h, unsigned int port, const char *const *ad
 int hostif_fd(const struct hostif *h);
 /*
  * Takes the kernel's events: port addresses go to dp_port_addr_*(), device routes to
- * dp_instance_routes(). True: paths may have changed, ask hostif_path() again for every peer.
+ * dp_instance_routes(). True: paths may have changed, ask hostif_remote_path() again for every
+ * peer.
  */
 bool hostif_poll(struct hostif *h);
+/*
+ * What no event tells of: the ports' links, which the mirror TAPs' carriers follow, the MTUs of
+ * paths, neighbours to keep confirmed. Every 100 ms or so.
+ */
+void hostif_tick(struct hostif *h);
 
 /*
- * How the kernel would send to remote (from local, unless IP_NONE): port, source address and next
- * hop. local.port is left alone. 0; -EAGAIN: the neighbour is being resolved (an event will
- * follow); -ENETUNREACH: no route, or one that leaves through no port of ours.
- * Next hops that were asked for are kept alive in the kernel until hostif_free().
+ * A remote address that a peer has (its port does not matter, its scope does if it is link-local),
+ * to be answered from local, or from where the kernel chooses if that is IP_NONE or the wildcard.
+ * Shared by all that ask the same. While somebody has it, its next hop is kept confirmed. -ENOMEM.
  */
-int hostif_path(struct hostif *h, const struct ip_addr *remote, const struct ip_addr *local,
-	struct dp_path *path);
+int hostif_remote_get(struct hostif *h, const struct udp_addr *remote, const struct ip_addr *local,
+	struct hostif_remote **out);
+/* NULL is ignored. */
+void hostif_remote_put(struct hostif *h, struct hostif_remote *r);
+/*
+ * How the kernel would send to it: port, source address, next hop and MTU. local.port is left
+ * alone. 0; -EAGAIN: the neighbour is being resolved (an event will follow), or the kernel did not
+ * answer; -ENETUNREACH: no route, or one that leaves through no port of ours.
+ */
+int hostif_remote_path(struct hostif *h, struct hostif_remote *r, struct dp_path *path);
 /* The kernel's interface index of a port's mirror TAP, 0: none; and its name. */
 uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port);
 

@@ -260,7 +260,12 @@ static int read_routes(struct hostif_device *d)
 	return ret < 0 ? ret : reading.ret;
 }
 
-void hostif_device_flush(struct hostif_device *d)
+bool hostif_device_owes(const struct hostif_device *d)
+{
+	return (d->stale && !d->gone) || iroutes_changed(d->iroutes);
+}
+
+static void flush(struct hostif_device *d)
 {
 	struct dp_route *routes;
 	unsigned int n;
@@ -280,6 +285,14 @@ void hostif_device_flush(struct hostif_device *d)
 		iroutes_said(d->iroutes);
 	else
 		log_warn("%s: %u prefixes behind peers not set: %s", d->name, n, strerror(-ret));
+}
+
+void hostif_device_flush(struct hostif_device *d)
+{
+	if (!hostif_device_owes(d) || !pace_begin(&d->pace))
+		return;
+	flush(d);
+	pace_end(&d->pace);
 }
 
 static void close_kept(struct hostif_device *d)

@@ -13,6 +13,7 @@
 
 #include "control/hostif_iroutes.h"
 #include "control/htab.h"
+#include "control/pace.h"
 #include "control/rtnl.h"
 #include "control/rtnl_parse.h"
 #include "dataplane/dp.h"
@@ -32,6 +33,7 @@ struct hostif_device {
 	bool unfinished; /* a neighbour entry could not be made yet */
 	bool stale;	 /* iroutes has to be filled anew */
 	struct iroutes *iroutes;
+	struct pace pace; /* of flushes */
 	struct htab peers;
 };
 
@@ -56,7 +58,12 @@ void hostif_device_route(struct hostif_device *d, const struct rtnl_route *r, bo
 void hostif_device_finish(struct hostif_device *d);
 /* Puts every neighbour entry in place anew, and has the routes read again. */
 void hostif_device_resync(struct hostif_device *d);
-/* Reads the routes again if need be, and says the prefixes if they changed. */
+/*
+ * Reads the routes again if need be, and says the prefixes if they changed; or puts that off, if
+ * the last time was long and not long ago.
+ */
 void hostif_device_flush(struct hostif_device *d);
+/* Has a flush anything to do? */
+bool hostif_device_owes(const struct hostif_device *d);
 
 #endif

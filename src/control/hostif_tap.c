@@ -102,3 +102,10 @@ int hostif_tap_check(int fd, int netns_fd, char name[16])
 	name[IFNAMSIZ - 1] = '\0';
 	return 0;
 }
+
+int hostif_tap_carrier(int fd, bool up)
+{
+	int on = up;
+
+	return ioctl(fd, TUNSETCARRIER, &on) < 0 ? -errno : 0;
+}

@@ -21,4 +21,7 @@ int hostif_tap_new(const char *name, bool offload, int *fd, uint32_t *ifindex);
  */
 int hostif_tap_check(int fd, int netns_fd, char name[16]);
 
+/* The kernel sees a cable in it, or none. 0 or -errno. */
+int hostif_tap_carrier(int fd, bool up);
+
 #endif

@@ -249,6 +249,11 @@ int dp_port_mirror(struct dp *dp, unsigned int port, int fd)
 	return 0;
 }
 
+bool dp_port_link_up(struct dp *dp, unsigned int port)
+{
+	return port < dp->nb_ports && port_link_up(&dp->ports[port]);
+}
+
 static void fib_free_void(void *arg)
 {
 	fib_free(arg);

@@ -3,9 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -173,6 +176,7 @@ int port_open(struct port *p, unsigned int index, const struct dp_port_conf *con
 	ret = rte_eth_dev_info_get(p->ethdev, &info);
 	if (ret < 0)
 		return ret;
+	p->kernel_ifindex = info.if_index;
 	ret = choose_queues(p, conf, &info, nb_workers);
 	if (ret < 0)
 		return ret;
@@ -236,6 +240,28 @@ bool port_ip_checked(const struct rte_mbuf *m)
 	return (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 }
 
+/* Drivers on top of a kernel interface say "up" without looking at it. */
+static bool kernel_link_up(unsigned int ifindex)
+{
+	struct ifreq ifr = {.ifr_ifindex = (int)ifindex};
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up = s >= 0 && ioctl(s, SIOCGIFNAME, &ifr) == 0 && ioctl(s, SIOCGIFFLAGS, &ifr) == 0 &&
+		(ifr.ifr_flags & IFF_RUNNING) != 0;
+
+	if (s >= 0)
+		close(s);
+	return up;
+}
+
+bool port_link_up(const struct port *p)
+{
+	struct rte_eth_link link = {0};
+
+	return rte_eth_link_get_nowait(p->ethdev, &link) == 0 &&
+		link.link_status == RTE_ETH_LINK_UP &&
+		(p->kernel_ifindex == 0 || kernel_link_up(p->kernel_ifindex));
+}
+
 void port_info(const struct port *p, struct dp_port_info *info)
 {
 	struct rte_eth_dev_info dev;
@@ -252,11 +278,10 @@ void port_info(const struct port *p, struct dp_port_info *info)
 	rte_eth_dev_get_name_by_port(p->ethdev, info->ethdev);
 	if (rte_eth_dev_info_get(p->ethdev, &dev) == 0)
 		snprintf(info->driver, sizeof(info->driver), "%s", dev.driver_name);
-	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0) {
-		info->link_up = link.link_status == RTE_ETH_LINK_UP;
+	info->link_up = port_link_up(p);
+	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0)
 		info->speed_mbps =
 			link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
-	}
 	rte_eth_stats_get(p->ethdev, &st);
 	info->rx_packets = st.ipackets;
 	info->rx_bytes = st.ibytes;

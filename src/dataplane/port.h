@@ -26,6 +26,7 @@ struct port {
 
 	/* agent only */
 	char name[32];
+	unsigned int kernel_ifindex; /* the interface the device stands on (af_xdp, tap); 0: none */
 	struct rte_mempool *pool;
 	unsigned int nb_addrs;
 	struct ip_addr addrs[PORT_MAX_ADDRS];
@@ -50,6 +51,8 @@ uint16_t port_tx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, u
 /* Worker. Has the NIC found the IPv4 header checksum of this packet good? */
 bool port_ip_checked(const struct rte_mbuf *m);
 
+/* Agent. Of a device that stands on a kernel interface, both must have a link. */
+bool port_link_up(const struct port *p);
 /* Agent. Name, driver, link and counters; drops of ours are not in it. */
 void port_info(const struct port *p, struct dp_port_info *info);
 

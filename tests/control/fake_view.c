@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_view.h"
 #include "control/ctl_clear.h"
+#include "control/hostif_view.h"
 #include "dataplane/dp_view.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 struct agent {
 	bool empty;
 	uint32_t nb_peers, step, gone_every;
+	uint32_t nb_routes, nb_neighbours;
 	unsigned long looked_at;
 	struct control_counts counts;
 	uint32_t cleared; /* peers */
@@ -114,6 +116,93 @@ uint32_t fake_view_cleared(void)
 {
 	return view.cleared;
 }
+
+/* --- the kernel's side -------------------------------------------------------------------- */
+
+void fake_view_kernel(uint32_t nb_routes, uint32_t nb_neighbours)
+{
+	view.nb_routes = nb_routes;
+	view.nb_neighbours = nb_neighbours;
+}
+
+struct hostif *agent_hostif(struct agent *a)
+{
+	return (struct hostif *)a;
+}
+
+static struct iroutes_row tun1_route(uint32_t i)
+{
+	static const struct iroutes_row rows[] = {
+		{.vpn = true, .prefix = {IP_V4, {10, 8, 0, 2}}, .prefix_len = 32, .peer_id = 5},
+		{.prefix = {IP_V4, {192, 168, 7}},
+			.prefix_len = 24,
+			.peer_id = 5,
+			.via = {IP_V4, {10, 8, 0, 2}},
+			.table = 254,
+			.metric = 100},
+		{.prefix = {IP_V6, {0}},
+			.peer_id = DP_NO_PEER,
+			.via = {IP_V6, {0xfd, [15] = 9}},
+			.table = 77},
+	};
+
+	return rows[i];
+}
+
+static struct iroutes_row tun0_route(uint32_t i)
+{
+	struct iroutes_row r = {.prefix = {.family = IP_V4},
+		.prefix_len = 32,
+		.peer_id = i % 3,
+		.via = {IP_V4, {10, 8, 0, 9}},
+		.table = 254};
+
+	be32_store(r.prefix.b, 10u << 24 | i);
+	return r;
+}
+
+unsigned int hostif_view_routes(struct hostif *h, uint32_t iid, uint32_t peer_id,
+	const struct iroutes_row *after, struct iroutes_row *out, unsigned int n)
+{
+	const struct agent *a = (const struct agent *)h;
+	uint32_t count = a->empty || a->nb_routes == 0 ? 0 : iid == TUN1 ? 3 : a->nb_routes;
+	unsigned int got = 0;
+	bool found = after == NULL;
+
+	for (uint32_t i = 0; i < count && got < n; i++) {
+		struct iroutes_row r = iid == TUN1 ? tun1_route(i) : tun0_route(i);
+
+		if (found && (peer_id == DP_NO_PEER || peer_id == r.peer_id))
+			out[got++] = r;
+		found = found || (ip_equal(&r.prefix, &after->prefix) && r.vpn == after->vpn);
+	}
+	return got;
+}
+
+unsigned int hostif_view_neighbours(struct hostif *h, const struct hostif_view_neighbour *after,
+	struct hostif_view_neighbour *out, unsigned int n)
+{
+	const struct agent *a = (const struct agent *)h;
+	uint32_t i = after == NULL ? 0 : (be32_load(after->ip.b) & 0xffff) + 1;
+	unsigned int got = 0;
+
+	for (; i < a->nb_neighbours && got < n; i++) {
+		struct hostif_view_neighbour *row = &out[got++];
+
+		*row = (struct hostif_view_neighbour){.ifindex = 4,
+			.ip = {IP_V4, {192, 0}},
+			.port = "outer0",
+			.has_mac = i != 1,
+			.mac = {2, 0, 0, 0, 0, 7},
+			.state = i != 1 ? "REACHABLE" : "INCOMPLETE",
+			.managed = i != 1,
+			.peers = i + 1};
+		be16_store(row->ip.b + 2, (uint16_t)i);
+	}
+	return got;
+}
+
+/* --- peers ---------------------------------------------------------------------------------- */
 
 uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
 {

@@ -65,7 +65,7 @@ start_server() {
 	exit 1
 }
 
-things="peers, drops, stats, ports, lcores, crypto, instances, pools, memory"
+things="peers, routes, neighbours, drops, stats, ports, lcores, crypto, instances, pools, memory"
 absent="ovpn-dpdkctl: no ovpn-dpdkd answers on $sock: is it running? (systemctl status ovpn-dpdkd)"
 
 # --- without a daemon
@@ -103,6 +103,8 @@ check "help" diff <("$ctl" help) <("$ctl" -h)
 # --- a daemon without anything
 start_server none
 expect 0 "no peers" "" show peers
+expect 0 "no routes to peers" "" show routes
+expect 0 "no next hops in use" "" show neighbours
 expect 0 "no packet was dropped" "" show drops
 expect 0 "no ports" "" show ports
 expect 0 "no workers" "" show lcores
@@ -231,8 +233,35 @@ POOL  IN USE  SIZE  USED %  ELEMENT BYTES
 rx0     1024  8191    12.5           2688
 END
 )" "" show pools
+expect 0 "$(cat <<'END'
+INSTANCE  PREFIX          PEER  VIA       TABLE  METRIC  SOURCE
+tun1      10.8.0.2           5  -         -           -  vpn-address
+tun1      192.168.7.0/24     5  10.8.0.2  main      100  kernel-route
+tun1      ::/0               -  fd00::9   77          0  kernel-route
+tun0      10.0.0.0           0  10.8.0.9  main        0  kernel-route
+tun0      10.0.0.1           1  10.8.0.9  main        0  kernel-route
+tun0      10.0.0.2           2  10.8.0.9  main        0  kernel-route
+tun0      10.0.0.3           0  10.8.0.9  main        0  kernel-route
+tun0      10.0.0.4           1  10.8.0.9  main        0  kernel-route
+END
+)" "" show routes
+expect 0 "$(cat <<'END'
+INSTANCE  PREFIX          PEER  VIA       TABLE  METRIC  SOURCE
+tun1      10.8.0.2           5  -         -           -  vpn-address
+tun1      192.168.7.0/24     5  10.8.0.2  main      100  kernel-route
+END
+)" "" show routes peer 5
+expect 0 "$(cat <<'END'
+PORT    ADDRESS    MAC                STATE              PEERS
+outer0  192.0.0.0  02:00:00:00:00:07  managed REACHABLE      1
+outer0  192.0.0.1  -                  INCOMPLETE             2
+END
+)" "" show neighbours
+expect 1 "" "ovpn-dpdkctl: show neighbours takes no 'peer'" show neighbours peer 3
 expect 1 "" "ovpn-dpdkctl: no instance has the device 'tun9': there are tun1, tun0" \
 	show peers instance tun9
+expect 1 "" "ovpn-dpdkctl: no instance has the device 'tun9': there are tun1, tun0" \
+	show routes instance tun9
 expect 1 "" "ovpn-dpdkctl: no peer 99" show peer 99
 expect 1 "" "ovpn-dpdkctl: no peer 99999 in instance tun0" show peer 99999 instance tun0
 expect 1 "" "ovpn-dpdkctl: show ports takes no 'peer'" show ports peer 3

@@ -441,11 +441,11 @@ static void wrong_requests_are_answered_with_a_sentence(void **state)
 {
 	(void)state;
 	expect_error(SHOW("keys"),
-		"unknown thing 'keys': one of peers, drops, stats, ports, lcores, crypto, "
-		"instances, pools, memory");
+		"unknown thing 'keys': one of peers, routes, neighbours, drops, stats, ports, "
+		"lcores, crypto, instances, pools, memory");
 	expect_error("{\"command\": \"show\"}",
-		"unknown thing '': one of peers, drops, stats, ports, lcores, crypto, instances, "
-		"pools, memory");
+		"unknown thing '': one of peers, routes, neighbours, drops, stats, ports, lcores, "
+		"crypto, instances, pools, memory");
 	expect_error("{\"command\": \"reboot\"}", "unknown command 'reboot': one of show, clear");
 	expect_error("[]", "unknown command '': one of show, clear");
 	expect_error("{\"command\": \"clear\"}", "unknown thing '': one of stats");
@@ -509,6 +509,80 @@ static void hostile_requests_get_an_answer(void **state)
 	json_decref(answer(a, "{\"command\": \"show\", \"command\": \"show\"}"));
 }
 
+static void routes_and_neighbours_have_every_key(void **state)
+{
+	struct agent *a = fake_view(1, 1, 0);
+
+	(void)state;
+	fake_view_kernel(1, 2);
+	expect(a, SHOW("routes"),
+		"[{\"instance\": \"tun1\", \"instance_id\": 3, \"prefix\": \"10.8.0.2\", \"peer\": 5,"
+		"\"via\": null, \"table\": null, \"metric\": null, \"source\": \"vpn-address\"},"
+		"{\"instance\": \"tun1\", \"instance_id\": 3, \"prefix\": \"192.168.7.0/24\","
+		"\"peer\": 5, \"via\": \"10.8.0.2\", \"table\": 254, \"metric\": 100,"
+		"\"source\": \"kernel-route\"},"
+		"{\"instance\": \"tun1\", \"instance_id\": 3, \"prefix\": \"::/0\", \"peer\": null,"
+		"\"via\": \"fd00::9\", \"table\": 77, \"metric\": 0, \"source\": \"kernel-route\"},"
+		"{\"instance\": \"tun0\", \"instance_id\": 7, \"prefix\": \"10.0.0.0\", \"peer\": 0,"
+		"\"via\": \"10.8.0.9\", \"table\": 254, \"metric\": 0,"
+		"\"source\": \"kernel-route\"}]");
+	expect(a, SHOW("neighbours"),
+		"[{\"port\": \"outer0\", \"address\": \"192.0.0.0\", \"mac\": \"02:00:00:00:00:07\","
+		"\"state\": \"REACHABLE\", \"managed\": true, \"peers\": 1},"
+		"{\"port\": \"outer0\", \"address\": \"192.0.0.1\", \"mac\": null,"
+		"\"state\": \"INCOMPLETE\", \"managed\": false, \"peers\": 2}]");
+}
+
+/* Asks page after page; how many rows came, none longer than a page. */
+static size_t count_rows(struct agent *a, const char *what, unsigned int *pages)
+{
+	json_t *request = json_pack("{s:s, s:s}", "command", "show", "what", what);
+	size_t rows = 0;
+	bool more = true;
+
+	for (*pages = 0; more; (*pages)++) {
+		char *text = json_dumps(request, 0);
+		json_t *root = answer(a, text);
+		size_t n = json_array_size(json_object_get(root, "result"));
+
+		assert_true(json_is_true(json_object_get(root, "ok")));
+		assert_true(n <= 256);
+		rows += n;
+		more = json_object_get(root, "next") != NULL;
+		if (more)
+			json_object_set(request, "from", json_object_get(root, "next"));
+		free(text);
+		json_decref(root);
+	}
+	json_decref(request);
+	return rows;
+}
+
+static void routes_and_neighbours_come_in_pages(void **state)
+{
+	/* 253: tun1's three and these fill a page; 256: tun0 has a page and a bit */
+	static const uint32_t counts[] = {252, 253, 254, 256, 509, 510, 10000};
+	struct agent *a = fake_view(1, 1, 0);
+	unsigned int pages;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		fake_view_kernel(counts[i], counts[i]);
+		assert_int_equal(count_rows(a, "routes", &pages), counts[i] + 3);
+		assert_int_equal(pages, (counts[i] + 3 + 255) / 256);
+		assert_int_equal(count_rows(a, "neighbours", &pages), counts[i]);
+		assert_int_equal(pages, (counts[i] + 255) / 256);
+	}
+	expect_error("{\"command\": \"show\", \"what\": \"routes\", \"from\": \"x\"}",
+		"'from' must be the 'next' of the answer before");
+	expect_error("{\"command\": \"show\", \"what\": \"routes\", \"from\": \"1 10.8 4 0\"}",
+		"'from' must be the 'next' of the answer before");
+	expect_error("{\"command\": \"show\", \"what\": \"neighbours\", \"from\": {}}",
+		"'from' must be the 'next' of the answer before");
+	expect_error("{\"command\": \"show\", \"what\": \"neighbours\", \"from\": \"4\"}",
+		"'from' must be the 'next' of the answer before");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -527,6 +601,8 @@ int main(void)
 		cmocka_unit_test(a_page_goes_on_when_its_instance_or_peer_is_gone),
 		cmocka_unit_test(wrong_requests_are_answered_with_a_sentence),
 		cmocka_unit_test(hostile_requests_get_an_answer),
+		cmocka_unit_test(routes_and_neighbours_have_every_key),
+		cmocka_unit_test(routes_and_neighbours_come_in_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

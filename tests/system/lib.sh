@@ -335,7 +335,8 @@ server_start()
 		fail "the openvpn server did not start: $(tail -n 1 "$T/server.log")"
 }
 
-# client_launch N 4|6 [LINE...]: client N over IPv4 or IPv6; its pid is in SPAWNED.
+# client_launch N 4|6|REMOTE [LINE...]: client N over IPv4 or IPv6, or to that address (as in
+# "fe80::1%eth0 1194 udp6"); its pid is in SPAWNED.
 client_launch()
 {
 	local n=$1 remote
@@ -343,6 +344,7 @@ client_launch()
 	case $2 in
 	4) remote='10.9.0.1 1194 udp4' ;;
 	6) remote='fd09::1 1194 udp6' ;;
+	*) remote=$2 ;;
 	esac
 	{
 		cat <<-END
@@ -364,7 +366,7 @@ client_launch()
 	spawn "c$n" "c$n" openvpn --config "$T/c$n.conf"
 }
 
-# client_start N 4|6 [LINE...]: and waits until its tunnel is up.
+# client_start N 4|6|REMOTE [LINE...]: and waits until its tunnel is up.
 client_start()
 {
 	client_launch "$@"
