@@ -52,9 +52,9 @@ static uint32_t slot_of(const struct book *b, const struct book_peer *p)
 	return (uint32_t)(p - b->peers);
 }
 
-void book_init(struct book *b, struct nlc *c, uint64_t *random)
+void book_init(struct book *b, struct nlc *c, struct book_counts *counts, uint64_t *random)
 {
-	*b = (struct book){.c = c, .nb_addresses = BOOK_SLOTS};
+	*b = (struct book){.c = c, .counts = counts, .nb_addresses = BOOK_SLOTS};
 	for (uint32_t i = 0; i < BOOK_SLOTS; i++) {
 		uint32_t j = (uint32_t)(soak_random(random) % (i + 1));
 
@@ -63,13 +63,13 @@ void book_init(struct book *b, struct nlc *c, uint64_t *random)
 	}
 }
 
-static struct ip_addr vpn4(uint32_t i)
+struct ip_addr book_vpn4(uint32_t i)
 {
 	return (struct ip_addr){
 		IP_V4, {10, 77, (uint8_t)(i / 250), (uint8_t)(i % 250 + 2)}};
 }
 
-static struct ip_addr vpn6(uint32_t i)
+struct ip_addr book_vpn6(uint32_t i)
 {
 	struct ip_addr a = {IP_V6, {0xfd, 0x77}};
 
@@ -83,7 +83,8 @@ struct book_peer *book_begin(struct book *b, uint32_t slot)
 	uint32_t i = b->addresses[--b->nb_addresses];
 
 	*p = (struct book_peer){.address = i};
-	p->conf = (struct nlc_peer){.id = book_id(slot), .vpn4 = vpn4(i), .vpn6 = vpn6(i)};
+	p->conf = (struct nlc_peer){.id = book_id(slot), .vpn4 = book_vpn4(i), .vpn6 = book_vpn6(i)};
+	p->mortal = book_slot_is_mortal(slot);
 	return p;
 }
 
@@ -141,7 +142,7 @@ void book_removed(struct book *b, struct book_peer *p, int ret)
 	/* its report is in our socket by now, or will never come: we have just heard of it */
 	book_read(b);
 	if (p->live) {
-		b->met_gone++;
+		b->counts->met_gone++;
 		book_end(b, p);
 	}
 }
@@ -154,7 +155,7 @@ static void on_stranger(struct book *b, uint32_t id, enum nlc_gone why)
 		breach("peer %u is reported gone (reason %d): there never was such a peer", id,
 			(int)why);
 	b->strangers--;
-	b->strange++;
+	b->counts->strange++;
 }
 
 void book_read(struct book *b)
@@ -178,7 +179,7 @@ void book_read(struct book *b)
 		if (!may_have_ended(p))
 			breach("peer %u is reported gone %llu ms too early", id,
 				(unsigned long long)(p->due_ms - now_ms()));
-		b->expired++;
+		b->counts->expired++;
 		book_end(b, p);
 	}
 }
@@ -236,7 +237,7 @@ static void on_dumped(const struct nlc_peer *p, void *arg)
 		breach("a dump shows peer %u twice", p->id);
 	d->seen[slot_of(d->b, own)] = gone ? 2 : 1;
 	if (gone) {
-		d->b->gone_in_dumps++;
+		d->b->counts->gone_in_dumps++;
 		if (!own->live)
 			return; /* until its last counters were shown often enough */
 		if (!may_have_ended(own))
@@ -306,7 +307,7 @@ void book_check(struct book *b)
 	ret = nlc_dump(b->c, on_dumped, &d);
 	if (ret < 0)
 		breach("a dump failed: error %d", -ret);
-	b->dumps++;
+	b->counts->dumps++;
 	for (uint32_t i = 0; i < b->nb_live; i++) {
 		if (d.seen[b->live[i]] == 0)
 			breach("a dump does not show peer %u, which lives",
@@ -340,7 +341,7 @@ void book_settle(struct book *b)
 		d = (struct dump){.b = b};
 		if (nlc_dump(b->c, on_dumped, &d) < 0)
 			breach("a dump failed");
-		b->dumps++;
+		b->counts->dumps++;
 	}
 	for (uint32_t i = 0; i < BOOK_SLOTS; i++) {
 		if (d.seen[i] == 2)

@@ -25,6 +25,11 @@ struct book_peer {
 	uint8_t newest;	   /* key id */
 };
 
+/* What happened, over all books of a run. */
+struct book_counts {
+	uint64_t expired, met_gone, strange, dumps, gone_in_dumps;
+};
+
 struct book {
 	struct nlc *c;
 	struct book_peer peers[BOOK_SLOTS];
@@ -35,17 +40,25 @@ struct book {
 	uint32_t nb_addresses;
 	uint32_t strangers; /* keys given to peers that never were, not reported yet */
 	uint64_t stranger_ms;
-	uint64_t expired, met_gone, strange, dumps, gone_in_dumps;
+	struct book_counts *counts;
 };
 
 uint64_t now_ms(void);
 /* Ends the program: the data plane broke its word. */
 void breach(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-void book_init(struct book *b, struct nlc *c, uint64_t *random);
+void book_init(struct book *b, struct nlc *c, struct book_counts *counts, uint64_t *random);
 
 /* Peer ids low, and some at the far end of what 24 bits hold. */
 uint32_t book_id(uint32_t slot);
+/* Whoever is in these slots falls silent and expires. */
+static inline bool book_slot_is_mortal(uint32_t slot)
+{
+	return slot % 5 == 0;
+}
+/* The i-th VPN addresses, i < BOOK_SLOTS. */
+struct ip_addr book_vpn4(uint32_t i);
+struct ip_addr book_vpn6(uint32_t i);
 /* Ids that no slot has. */
 #define BOOK_STRANGER 0x500000u
 

@@ -21,12 +21,12 @@
 
 #define REMOTES_MAX   8
 #define CHECK_EVERY   100 /* connects between two looks at everything */
-#define MORTAL_OF     5	  /* every fifth peer or so falls silent */
 #define PATIENCE_MS   1500 /* how long it sometimes reads nothing */
 
 struct churn {
 	struct nlc *c;
 	struct book book;
+	struct book_counts counts;
 	uint64_t random;
 	struct udp_addr remotes[REMOTES_MAX];
 	unsigned int nb_remotes;
@@ -99,7 +99,6 @@ static void connect_one(struct churn *u)
 	struct book *b = &u->book;
 	uint32_t slot = below(u, BOOK_SLOTS);
 	struct book_peer *p;
-	bool mortal = below(u, MORTAL_OF) == 0;
 	int ret;
 
 	while (b->peers[slot].live)
@@ -113,8 +112,7 @@ static void connect_one(struct churn *u)
 			-ret);
 	book_begun(b, p);
 	u->connects++;
-	p->mortal = mortal;
-	if (mortal)
+	if (p->mortal)
 		set_peer(u, p, below(u, 2), 1 + below(u, 2));
 	else if (below(u, 8) != 0)
 		set_peer(u, p, below(u, 3), below(u, 2) * 600);
@@ -243,6 +241,24 @@ static void step(struct churn *u)
 		book_read(&u->book);
 }
 
+/*
+ * All keepalives run out in the same second while nobody reads the reports; some of the dead are
+ * removed before they were reported.
+ */
+static void epidemic(struct churn *u)
+{
+	struct book *b = &u->book;
+
+	book_check(b);
+	for (uint32_t i = 0; i < b->nb_live; i++) {
+		b->peers[b->live[i]].mortal = true;
+		set_peer(u, &b->peers[b->live[i]], 0, 1);
+	}
+	poll(NULL, 0, 2 * PATIENCE_MS);
+	for (unsigned int i = 0; i < 20; i++)
+		disconnect_one(u);
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 static void must(int ret, const char *what)
@@ -267,12 +283,12 @@ static void restart(struct churn *u)
 {
 	unsigned int fds = open_fds();
 
-	book_check(&u->book);
+	epidemic(u);
 	while (u->book.nb_live > u->window / 4)
 		disconnect_one(u);
 	must(nlc_unlink(u->c), "the device cannot be removed");
 	start(u);
-	book_init(&u->book, u->c, &u->random);
+	book_init(&u->book, u->c, &u->counts, &u->random);
 	u->restarts++;
 	if (open_fds() != fds)
 		breach("%u descriptors are open after a restart, %u before", open_fds(), fds);
@@ -291,7 +307,6 @@ static void pace(struct churn *u, uint64_t due)
 
 static void run(struct churn *u, uint32_t connects, uint32_t seconds, uint32_t restarts)
 {
-	struct book totals = {0};
 	uint64_t began = now_ms();
 	uint32_t checked = 0;
 
@@ -307,25 +322,22 @@ static void run(struct churn *u, uint32_t connects, uint32_t seconds, uint32_t r
 			checked = last;
 			book_check(&u->book);
 		}
-		if ((u->restarts + 1) * (connects / (restarts + 1)) == last) {
-			totals.expired += u->book.expired;
-			totals.met_gone += u->book.met_gone;
-			totals.strange += u->book.strange;
-			totals.dumps += u->book.dumps;
+		if (u->restarts < restarts &&
+			last >= (u->restarts + 1) * (connects / (restarts + 1)))
 			restart(u);
-		}
 	}
 	book_settle(&u->book);
-	printf("churn: %u connects, %u disconnects, %llu expired (%llu found so when removed), "
-	       "%u rekeys, %u odd requests, %llu keys for nobody, %llu dumps compared, "
-	       "%u restarts, %llu requests\n",
-		u->connects, u->disconnects,
-		(unsigned long long)(totals.expired + u->book.expired + totals.met_gone +
-			u->book.met_gone),
-		(unsigned long long)(totals.met_gone + u->book.met_gone), u->rekeys, u->odd,
-		(unsigned long long)(totals.strange + u->book.strange),
-		(unsigned long long)(totals.dumps + u->book.dumps), u->restarts,
-		(unsigned long long)nlc_requests(u->c));
+}
+
+static void report(const struct churn *u)
+{
+	const struct book_counts *n = &u->counts;
+
+	printf("churn: %u connects, %u disconnects, %llu expired, %u rekeys, %u odd requests, %llu "
+	       "keys for nobody, %llu dumps compared, %u restarts, %llu requests\n",
+		u->connects, u->disconnects, (unsigned long long)(n->expired + n->met_gone),
+		u->rekeys, u->odd, (unsigned long long)n->strange, (unsigned long long)n->dumps,
+		u->restarts, (unsigned long long)nlc_requests(u->c));
 }
 
 static void add_remote(struct churn *u, const char *text)
@@ -417,8 +429,9 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &act, NULL);
 	must(nlc_open(&nlc_ovpn_dco_v2, &u->c), "no such family");
 	start(u);
-	book_init(&u->book, u->c, &u->random);
+	book_init(&u->book, u->c, &u->counts, &u->random);
 	run(u, connects, seconds, restarts);
+	report(u);
 	if (abandon)
 		return 0;
 	while (u->book.nb_live > 0)
