@@ -196,12 +196,15 @@ churn_on()
 	churn_up "$CHURN_PORTION" "$CHURN_SECONDS"
 }
 
+echo_listens() { in_ns srv ss -Hlun 'sport = :7' | grep -q .; }
+
 traffic_up()
 {
 	local n
 
 	spawn srv echo /usr/bin/python3 "$SOAK/traffic.py" echo 7
 	OTHER_PIDS=("$SPAWNED")
+	wait_for 10 echo_listens || fail 'traffic.py echo does not start'
 	for n in "${CLIENTS[@]}"; do
 		spawn "c$n" "traffic$n" /usr/bin/python3 "$SOAK/traffic.py" send "${INSIDE[$n]}" 7 \
 			"$RATE" "$T/c$n.json"
@@ -504,6 +507,9 @@ CHURN_SECONDS=$((seconds < 300 ? (seconds + 1) / 2 : 150))
 CHURN_PORTION=$((connects * CHURN_SECONDS / seconds + connects / 20 + 10))
 TRAFFIC_PIDS=()
 : >"$T/cuts"
+# libxdp, of its own
+echo leak:xsk_umem__create >"$T/lsan"
+export LSAN_OPTIONS=suppressions=$T/lsan
 topology 3
 certificates server c1 c2 c3
 daemon_start
