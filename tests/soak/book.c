@@ -65,8 +65,7 @@ void book_init(struct book *b, struct nlc *c, struct book_counts *counts, uint64
 
 struct ip_addr book_vpn4(uint32_t i)
 {
-	return (struct ip_addr){
-		IP_V4, {10, 77, (uint8_t)(i / 250), (uint8_t)(i % 250 + 2)}};
+	return (struct ip_addr){IP_V4, {10, 77, (uint8_t)(i / 250), (uint8_t)(i % 250 + 2)}};
 }
 
 struct ip_addr book_vpn6(uint32_t i)
@@ -83,7 +82,8 @@ struct book_peer *book_begin(struct book *b, uint32_t slot)
 	uint32_t i = b->addresses[--b->nb_addresses];
 
 	*p = (struct book_peer){.address = i};
-	p->conf = (struct nlc_peer){.id = book_id(slot), .vpn4 = book_vpn4(i), .vpn6 = book_vpn6(i)};
+	p->conf =
+		(struct nlc_peer){.id = book_id(slot), .vpn4 = book_vpn4(i), .vpn6 = book_vpn6(i)};
 	p->mortal = book_slot_is_mortal(slot);
 	return p;
 }
@@ -283,7 +283,8 @@ static void check_neighbours(struct book *b)
 	struct nlc_peer any;
 	int ret;
 
-	/* whoever we know to be gone has no entry once the agent has answered anything after that */
+	/* whoever we know to be gone has no entry once the agent has answered anything after that
+	 */
 	nlc_peer_get(b->c, BOOK_STRANGER, &any);
 	ret = nlc_neighbours(b->c, on_neighbour, &n);
 	if (ret < 0)

@@ -18,11 +18,11 @@ struct book_peer {
 	struct nlc_peer conf;
 	bool live;
 	bool mortal;
-	uint64_t due_ms;   /* mortal: when it may end */
-	uint64_t owed_ms;  /* seen to be gone then, and not reported yet; 0: no */
-	uint32_t address;  /* index of its VPN addresses */
-	bool has[2];	   /* keys in its slots, by enum nlc_slot */
-	uint8_t newest;	   /* key id */
+	uint64_t due_ms;  /* mortal: when it may end */
+	uint64_t owed_ms; /* seen to be gone then, and not reported yet; 0: no */
+	uint32_t address; /* index of its VPN addresses */
+	bool has[2];	  /* keys in its slots, by enum nlc_slot */
+	uint8_t newest;	  /* key id */
 };
 
 /* What happened, over all books of a run. */

@@ -19,9 +19,9 @@
 #include "book.h"
 #include "soak_keys.h"
 
-#define REMOTES_MAX   8
-#define CHECK_EVERY   100 /* connects between two looks at everything */
-#define PATIENCE_MS   1500 /* how long it sometimes reads nothing */
+#define REMOTES_MAX 8
+#define CHECK_EVERY 100	 /* connects between two looks at everything */
+#define PATIENCE_MS 1500 /* how long it sometimes reads nothing */
 
 struct churn {
 	struct nlc *c;
@@ -371,12 +371,12 @@ static void usage(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"remote", required_argument, NULL, 'r'}, {"seed", required_argument, NULL, 's'},
-		{"connects", required_argument, NULL, 'c'},
+	static const struct option options[] = {{"remote", required_argument, NULL, 'r'},
+		{"seed", required_argument, NULL, 's'}, {"connects", required_argument, NULL, 'c'},
 		{"seconds", required_argument, NULL, 't'}, {"window", required_argument, NULL, 'w'},
-		{"restarts", required_argument, NULL, 'n'}, {"device", required_argument, NULL, 'd'},
-		{"port", required_argument, NULL, 'p'}, {"abandon", no_argument, NULL, 'a'}, {0}};
+		{"restarts", required_argument, NULL, 'n'},
+		{"device", required_argument, NULL, 'd'}, {"port", required_argument, NULL, 'p'},
+		{"abandon", no_argument, NULL, 'a'}, {0}};
 	struct churn *u = calloc(1, sizeof(*u));
 	struct sigaction act = {.sa_handler = on_signal};
 	uint32_t connects = 1000, seconds = 0, restarts = 3;

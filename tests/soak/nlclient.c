@@ -242,8 +242,9 @@ static int join(struct nlc *c)
 		ret = resolve(c, c->genl, c->family->name);
 	if (ret == 0 && (c->family_id == 0 || c->group_id == 0))
 		nlc_die("%s has no id or no group", c->family->name);
-	if (ret == 0 && setsockopt(c->genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &c->group_id,
-				sizeof(c->group_id)) < 0)
+	if (ret == 0 &&
+		setsockopt(c->genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &c->group_id,
+			sizeof(c->group_id)) < 0)
 		ret = -errno;
 	return ret;
 }
@@ -450,8 +451,8 @@ int nlc_dump(struct nlc *c, void (*each)(const struct nlc_peer *p, void *arg), v
 	struct reading r = {.each = each, .arg = arg, .dump = true};
 	struct question q;
 
-	c->family->put_peer_get(ask(c, &q, c->family_id, c->family->cmd_peer_get, NLM_F_DUMP),
-		c->ifindex, NULL);
+	c->family->put_peer_get(
+		ask(c, &q, c->family_id, c->family->cmd_peer_get, NLM_F_DUMP), c->ifindex, NULL);
 	return answer(c, c->genl, &q, on_peer, &r);
 }
 
@@ -471,8 +472,7 @@ bool nlc_notification(struct nlc *c, uint32_t *peer_id, enum nlc_gone *why)
 		nlc_die("no notifications any more: %s", strerror((int)-n));
 	/* openvpn takes the last message of a datagram for all of it */
 	if (!mnl_nlmsg_ok(h, (int)n) || h->nlmsg_len != (size_t)n ||
-		h->nlmsg_type != c->family_id ||
-		!c->family->read_gone(h, c->ifindex, peer_id, why))
+		h->nlmsg_type != c->family_id || !c->family->read_gone(h, c->ifindex, peer_id, why))
 		nlc_die("a notification that is not one of a peer that is gone");
 	return true;
 }

@@ -99,6 +99,7 @@ bool nlc_notification(struct nlc *c, uint32_t *peer_id, enum nlc_gone *why);
 
 /* Calls each() for every permanent neighbour entry of the device. */
 int nlc_neighbours(struct nlc *c,
-	void (*each)(const struct ip_addr *a, const uint8_t mac[NLC_MAC_LEN], void *arg), void *arg);
+	void (*each)(const struct ip_addr *a, const uint8_t mac[NLC_MAC_LEN], void *arg),
+	void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Generic netlink family ovpn-dco-v2, the asking side. Numbers are of its own: not src/control's. */
+/* Generic netlink family ovpn-dco-v2, the asking side. Numbers are of its own: not src/control's.
+ */
 #include <netinet/in.h>
 #include <string.h>
 #include <linux/genetlink.h>
@@ -50,8 +51,7 @@ static void put_ip(struct nlmsghdr *h, uint16_t attr, const struct ip_addr *a)
 		mnl_attr_put(h, attr, ip_len(a->family), a->b);
 }
 
-static void put_peer_new(
-	struct nlmsghdr *h, uint32_t ifindex, const struct nlc_peer *p, int socket)
+static void put_peer_new(struct nlmsghdr *h, uint32_t ifindex, const struct nlc_peer *p, int socket)
 {
 	struct nlattr *n = begin(h, ifindex, ATTR_NEW_PEER, PEER_ID, p->id);
 
@@ -85,8 +85,8 @@ static void put_peer_get(struct nlmsghdr *h, uint32_t ifindex, const uint32_t *i
 		mnl_attr_put_u32(h, ATTR_IFINDEX, ifindex);
 }
 
-static void put_direction(
-	struct nlmsghdr *h, uint16_t attr, const uint8_t *key, unsigned int len, const uint8_t *tail)
+static void put_direction(struct nlmsghdr *h, uint16_t attr, const uint8_t *key, unsigned int len,
+	const uint8_t *tail)
 {
 	struct nlattr *n = nlc_nest(h, attr);
 
@@ -205,8 +205,7 @@ static bool read_peer(const struct nlmsghdr *h, uint32_t ifindex, struct nlc_pee
 	return true;
 }
 
-static bool read_gone(
-	const struct nlmsghdr *h, uint32_t ifindex, uint32_t *id, enum nlc_gone *why)
+static bool read_gone(const struct nlmsghdr *h, uint32_t ifindex, uint32_t *id, enum nlc_gone *why)
 {
 	const struct genlmsghdr *g = mnl_nlmsg_get_payload(h);
 	struct attrs t = {.max = DEL_MAX};

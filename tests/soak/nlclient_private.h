@@ -34,8 +34,7 @@ struct nlc_family {
 	void (*put_key_new)(struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum nlc_slot slot,
 		const struct nlc_key *k);
 	void (*put_key_swap)(struct nlmsghdr *h, uint32_t ifindex, uint32_t id);
-	void (*put_key_del)(
-		struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum nlc_slot slot);
+	void (*put_key_del)(struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum nlc_slot slot);
 	/* One message of an answer. False: none of a peer of that device. */
 	bool (*read_peer)(const struct nlmsghdr *h, uint32_t ifindex, struct nlc_peer *p);
 	/* A notification. False: none that a peer is gone. */
