@@ -196,7 +196,7 @@ static void check_late(const struct book *b)
 			breach("peer %u should have expired %llu ms ago: %s", p->conf.id,
 				(unsigned long long)(now - p->due_ms),
 				p->owed_ms != 0 ? "it is gone, but was never reported"
-						: "it lives on");
+						: "nobody reported it");
 		if (p->owed_ms != 0 && now > p->owed_ms + LATE_MS)
 			breach("peer %u is gone, but was never reported", p->conf.id);
 	}
