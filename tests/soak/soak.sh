@@ -531,6 +531,8 @@ certificates server c1 c2 c3
 daemon_start
 warm_up
 level >"$T/level.begin"
+! grep -E '^(sessions .*|instances|peers) [1-9]' "$T/level.begin" ||
+	fail 'nobody is attached, but that is left of the first round'
 rss_begin=$(rss)
 before=$(count 'churn0: peer [0-9]* added' "$T/ovpn-dpdkd.log")
 
