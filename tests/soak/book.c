@@ -142,7 +142,7 @@ void book_removed(struct book *b, struct book_peer *p, int ret)
 	/* its report is in our socket by now, or will never come: we have just heard of it */
 	book_read(b);
 	if (p->live) {
-		b->counts->met_gone++;
+		b->counts->expired++;
 		book_end(b, p);
 	}
 }
@@ -237,7 +237,6 @@ static void on_dumped(const struct nlc_peer *p, void *arg)
 		breach("a dump shows peer %u twice", p->id);
 	d->seen[slot_of(d->b, own)] = gone ? 2 : 1;
 	if (gone) {
-		d->b->counts->gone_in_dumps++;
 		if (!own->live)
 			return; /* until its last counters were shown often enough */
 		if (!may_have_ended(own))

@@ -27,7 +27,7 @@ struct book_peer {
 
 /* What happened, over all books of a run. */
 struct book_counts {
-	uint64_t expired, met_gone, strange, dumps, gone_in_dumps;
+	uint64_t expired, strange, dumps;
 };
 
 struct book {

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <arpa/inet.h>
 
 #include "book.h"
@@ -335,9 +334,9 @@ static void report(const struct churn *u)
 
 	printf("churn: %u connects, %u disconnects, %llu expired, %u rekeys, %u odd requests, %llu "
 	       "keys for nobody, %llu dumps compared, %u restarts, %llu requests\n",
-		u->connects, u->disconnects, (unsigned long long)(n->expired + n->met_gone),
-		u->rekeys, u->odd, (unsigned long long)n->strange, (unsigned long long)n->dumps,
-		u->restarts, (unsigned long long)nlc_requests(u->c));
+		u->connects, u->disconnects, (unsigned long long)n->expired, u->rekeys, u->odd,
+		(unsigned long long)n->strange, (unsigned long long)n->dumps, u->restarts,
+		(unsigned long long)nlc_requests(u->c));
 }
 
 static void add_remote(struct churn *u, const char *text)
@@ -363,8 +362,7 @@ static void usage(void)
 	      "  --window N        peers there at a time, at most 1000 (default 300)\n"
 	      "  --restarts N      of device and sockets on the way (default 3)\n"
 	      "  --device NAME     (default churn0)\n"
-	      "  --port N          UDP port of its own (default 1195)\n"
-	      "  --abandon         at the end leave all as it is, as a crash does\n",
+	      "  --port N          UDP port of its own (default 1195)\n",
 		stderr);
 	exit(2);
 }
@@ -376,11 +374,10 @@ int main(int argc, char **argv)
 		{"seconds", required_argument, NULL, 't'}, {"window", required_argument, NULL, 'w'},
 		{"restarts", required_argument, NULL, 'n'},
 		{"device", required_argument, NULL, 'd'}, {"port", required_argument, NULL, 'p'},
-		{"abandon", no_argument, NULL, 'a'}, {0}};
+		{0}};
 	struct churn *u = calloc(1, sizeof(*u));
 	struct sigaction act = {.sa_handler = on_signal};
 	uint32_t connects = 1000, seconds = 0, restarts = 3;
-	bool abandon = false;
 	int c;
 
 	if (u == NULL)
@@ -415,9 +412,6 @@ int main(int argc, char **argv)
 		case 'p':
 			u->port = (uint16_t)strtoul(optarg, NULL, 10);
 			break;
-		case 'a':
-			abandon = true;
-			break;
 		default:
 			usage();
 		}
@@ -432,8 +426,6 @@ int main(int argc, char **argv)
 	book_init(&u->book, u->c, &u->counts, &u->random);
 	run(u, connects, seconds, restarts);
 	report(u);
-	if (abandon)
-		return 0;
 	while (u->book.nb_live > 0)
 		disconnect_one(u);
 	must(nlc_unlink(u->c), "the device cannot be removed");

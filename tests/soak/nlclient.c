@@ -332,11 +332,6 @@ int nlc_fd(const struct nlc *c)
 	return c->genl;
 }
 
-int nlc_udp_fd(const struct nlc *c)
-{
-	return c->udp;
-}
-
 /* --- the verbs ---------------------------------------------------------------------------- */
 
 unsigned int nlc_key_len(enum nlc_cipher cipher)

@@ -44,7 +44,6 @@ void nlc_free(struct nlc *c);
 
 /* Readable when a notification waits. -1 without a device. */
 int nlc_fd(const struct nlc *c);
-int nlc_udp_fd(const struct nlc *c);
 
 /* --- requests ----------------------------------------------------------------------------- */
 
