@@ -260,7 +260,9 @@ cut_ends()
 	for n; do
 		wait_for $BACK reaches "$n" ||
 			fail "client $n is not back $BACK s after: $why ($(tail -n 1 "$T/c$n.log"))"
-		echo "c$n ${CUT_SINCE[$n]} $(now) $why" >>"$T/cuts"
+		# what waited for a neighbour is sent when newer datagrams are
+		awk -v t="$(now)" -v line="c$n ${CUT_SINCE[$n]}" -v why="$why" \
+			'BEGIN { printf "%s %.3f %s\n", line, t + 0.3, why }' >>"$T/cuts"
 		unset "CUT_SINCE[$n]"
 	done
 }
