@@ -131,7 +131,8 @@ static int parse_args(int argc, char **argv, struct options *o)
 struct eal_args {
 	int n;
 	char *v[EAL_ARGS_MAX + 1];
-	bool devices_chosen; /* -a, -b or --no-pci was given */
+	char *copies[EAL_ARGS_MAX]; /* the same, in their first order */
+	bool devices_chosen;	    /* -a, -b or --no-pci was given */
 };
 
 static void add_arg(struct eal_args *args, const char *arg)
@@ -141,7 +142,9 @@ static void add_arg(struct eal_args *args, const char *arg)
 	if (strcmp(arg, "-a") == 0 || strcmp(arg, "-b") == 0 || strcmp(arg, "--no-pci") == 0 ||
 		strncmp(arg, "--allow", 7) == 0 || strncmp(arg, "--block", 7) == 0)
 		args->devices_chosen = true;
-	args->v[args->n++] = strdup(arg);
+	args->copies[args->n] = strdup(arg);
+	args->v[args->n] = args->copies[args->n];
+	args->n++;
 }
 
 /* "0000:01:00.0" or "01:00.0", with or without ",arguments". */
@@ -174,19 +177,25 @@ static void allow_devices(struct eal_args *args, const struct config *c)
 		add_arg(args, "--no-pci");
 }
 
-static int start_eal(const struct config *c, const struct options *o)
+/* EAL permutes the arguments and may point to them until its end. */
+static void free_args(struct eal_args *args)
 {
-	struct eal_args args = {0};
+	while (args->n > 0)
+		free(args->copies[--args->n]);
+}
+
+static int start_eal(const struct config *c, const struct options *o, struct eal_args *args)
+{
 	int ret;
 
-	add_arg(&args, "ovpn-dpdkd");
+	add_arg(args, "ovpn-dpdkd");
 	for (unsigned int i = 0; i < c->nb_eal; i++)
-		add_arg(&args, c->eal[i]);
+		add_arg(args, c->eal[i]);
 	for (int i = 0; i < o->nb_eal; i++)
-		add_arg(&args, o->eal[i]);
-	allow_devices(&args, c);
+		add_arg(args, o->eal[i]);
+	allow_devices(args, c);
 	rte_log_set_global_level(RTE_LOG_WARNING);
-	ret = rte_eal_init(args.n, args.v);
+	ret = rte_eal_init(args->n, args->v);
 	if (ret < 0) {
 		log_err("EAL does not start: %s (see its messages above, and 'eal:' in %s)",
 			rte_strerror(rte_errno), o->config);
@@ -354,6 +363,7 @@ static void forbid_core_dumps(void)
 int main(int argc, char **argv)
 {
 	struct options o = {.config = CONFIG_PATH};
+	struct eal_args eal = {0};
 	struct config *c;
 	char err[4096];
 	int ret = parse_args(argc, argv, &o);
@@ -375,11 +385,12 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	forbid_core_dumps();
 	allow_descriptors();
-	ret = start_eal(c, &o);
+	ret = start_eal(c, &o, &eal);
 	if (ret == 0) {
 		ret = run(c);
 		rte_eal_cleanup();
 	}
+	free_args(&eal);
 	config_free(c);
 	if (ret < 0)
 		log_err("ended: %s", strerror(-ret));
