@@ -17,25 +17,15 @@ struct run {
 
 /* --- in: classify ----------------------------------------------------------------------- */
 
-/* May one more session be opened now? */
-static bool bucket_take(struct bucket *b, uint64_t now)
-{
-	if (b->cost == 0)
-		return true;
-	b->credit += now - b->filled;
-	b->filled = now;
-	if (b->credit > b->depth)
-		b->credit = b->depth;
-	if (b->credit < b->cost)
-		return false;
-	b->credit -= b->cost;
-	return true;
-}
-
 static void punt_control(struct worker *w, struct rte_mbuf *m, bool opener)
 {
-	if (opener && !bucket_take(&w->openers, w->now)) {
-		drop(w, m, DROP_HANDSHAKE_LIMIT);
+	const struct pkt *p = pkt_of(m);
+	struct udp_addr src, dst;
+	enum drop_reason why;
+
+	classify_addrs(rte_pktmbuf_mtod(m, const uint8_t *), p->family, p->payload, &src, &dst);
+	if (!limit_pass(&w->limit, &w->dp->known, &src, opener, w->now, &why)) {
+		drop(w, m, why);
 		return;
 	}
 	stat_add(&w->stats.control_packets, 1);

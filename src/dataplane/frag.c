@@ -18,8 +18,7 @@ int frag_init(struct frag *f, unsigned int worker, int socket_id)
 {
 	f->table = rte_ip_frag_table_create(FRAG_DATAGRAMS / BUCKET_ENTRIES, BUCKET_ENTRIES,
 		FRAG_DATAGRAMS, rte_get_tsc_hz() / MSEC_PER_SEC * FRAG_TIMEOUT_MS, socket_id);
-	/* never equal between workers within reach: each starts in a part of its own */
-	f->id6 = (uint32_t)rte_rdtsc() + (worker << 24);
+	(void)worker;
 	return f->table == NULL ? -ENOMEM : 0;
 }
 
@@ -195,7 +194,7 @@ void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
 		.l4 = whole + ETH_HDR_LEN + l3,
 		.len = m->data_len - ETH_HDR_LEN - l3,
 		.room = (e->mtu - l3 - extra) & ~7u,
-		.id6 = w->frag.id6++,
+		.id6 = extra != 0 ? ipid_take(&w->dp->ipids[e->ipid], 1) : 0,
 	};
 	struct rte_mbuf *rest[BURST_MAX];
 	unsigned int n = 0;

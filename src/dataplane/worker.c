@@ -15,7 +15,6 @@
 #define LULL_NS	     10000000 /* longest sleep in a lull */
 #define DRAIN_US     10000    /* longest wait for the crypto queue in one iteration */
 #define DRAIN_END_MS 1000     /* longest wait for it at the end */
-#define OPENER_BURST 64	      /* openers that may come at once */
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
@@ -247,7 +246,6 @@ int worker_main(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns: the default would double the shortest nap */
 	nap_init(&w->nap);
-	w->openers.filled = rte_rdtsc();
 	rcu_online(&w->dp->rcu, w->index);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
 		unsigned int n = worker_iteration(w);
@@ -262,17 +260,11 @@ int worker_main(void *arg)
 
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore)
 {
-	uint64_t hz = rte_get_tsc_hz();
 	int ret;
 
 	w->dp = dp;
 	w->index = index;
 	w->lcore = lcore;
-	w->ip_id = (uint16_t)rte_rdtsc();
-	if (dp->handshake_rate > 0) {
-		w->openers.cost = hz * dp->nb_workers / dp->handshake_rate;
-		w->openers.depth = w->openers.credit = w->openers.cost * OPENER_BURST;
-	}
 	ret = waker_init(&w->waker);
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));

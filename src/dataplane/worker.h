@@ -8,6 +8,7 @@
 
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
+#include "dataplane/limit.h"
 #include "dataplane/nap.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
@@ -23,13 +24,6 @@ struct peer_stats;
 struct outbox {
 	uint16_t n;
 	struct rte_mbuf *pkts[BURST_MAX];
-};
-
-/* Token bucket in TSC cycles: no division. */
-struct bucket {
-	uint64_t credit, filled; /* cycles saved up; TSC of the last fill */
-	uint64_t cost,
-		depth; /* cycles a token costs, and the most that is saved; cost 0: no limit */
 };
 
 struct worker {
@@ -49,13 +43,12 @@ struct worker {
 	struct rings rings;
 	struct waker waker;
 	struct nap nap;
-	struct bucket openers;
 	struct frag frag;
-	uint16_t ip_id; /* identification of the next outer IPv4 packet */
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
 
 	struct thread_stats stats;
+	struct limit limit; /* of control packets */
 };
 
 /* The packet ends here. */

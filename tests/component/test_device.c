@@ -341,26 +341,69 @@ static void a_full_exception_ring_drops_control_packets(void **state)
 }
 
 /* Hard resets beyond the rate end in the worker; other control packets and data pass. */
-static void openers_beyond_the_rate_are_dropped(void **state)
+/* So many control packets with this first byte from `from`, each from an address of its own or not.
+ */
+static unsigned int reach_openvpn(
+	struct bench *b, uint8_t opcode, const char *from, unsigned int n, bool many)
 {
-	struct bench *b = *state;
-	uint8_t payload[20] = {0};
+	struct udp_addr a = udp_of(from, 50000);
+	uint8_t payload[20] = {(uint8_t)(opcode << 3)};
+	unsigned int reached = 0;
 	struct dp_event ev;
-	unsigned int openers = 0, others = 0;
 
-	for (unsigned int i = 0; i < 300; i++) {
-		payload[0] = (uint8_t)((i % 3 == 0 ? 7 : i % 3 == 1 ? 10 : 4) << 3);
-		site_payload(&b->s, b->remote, payload, sizeof(payload));
+	for (unsigned int i = 0; i < n; i++) {
+		a.ip.b[2] = many ? (uint8_t)i : a.ip.b[2];
+		site_payload(&b->s, a, payload, sizeof(payload));
 	}
 	world_settle(b->s.world);
 	while (dp_event_next(b->s.world->dp, &ev)) {
-		openers += ev.data[0] >> 3 != 4;
-		others += ev.data[0] >> 3 == 4;
+		assert_int_equal(ev.data[0] >> 3, opcode);
+		reached++;
 	}
-	assert_int_equal(others, 100);
-	assert_true(openers >= 64 && openers <= 66); /* one a second may be added */
-	world_drops(b->s.world, DROP_HANDSHAKE_LIMIT, 200 - openers);
+	return reached;
+}
+
+static void openers_beyond_the_rate_are_dropped(void **state)
+{
+	struct bench *b = *state;
+	unsigned int n = reach_openvpn(b, 7, "203.0.113.1", 200, false);
+
+	assert_true(n >= 64 && n <= 66); /* one a second may be added */
+	world_drops(b->s.world, DROP_SOURCE_LIMIT, 200 - n);
+	n = reach_openvpn(b, 10, "203.9.0.1", 200, true);
+	assert_true(n <= 2); /* the bucket of all is as empty */
+	world_drops(b->s.world, DROP_HANDSHAKE_LIMIT, 200 - n);
 	expect_works(b);
+}
+
+static void strangers_are_limited_and_peers_are_not(void **state)
+{
+	static const uint8_t opcodes[] = {3, 4, 5, 8, 11};
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(opcodes); i++)
+		n += reach_openvpn(b, opcodes[i], "203.0.113.1", 40, true);
+	assert_true(n >= 64 && n <= 66);
+	world_drops(wd, DROP_STRANGER_LIMIT, 200 - n);
+}
+
+static void control_packets_of_peers_pass_until_the_peer_is_gone(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	unsigned int n;
+
+	reach_openvpn(b, 4, "203.0.113.1", 200, true); /* nothing is left for strangers */
+	world_drops(wd, DROP_STRANGER_LIMIT, 136);
+	assert_int_equal(reach_openvpn(b, 4, "198.51.100.7", 256, false), 256);
+	n = reach_openvpn(b, 4, "198.51.100.7", 256, false);
+	world_drops(wd, DROP_SESSION_LIMIT, 256 - n);
+	assert_true(n < 200);
+	assert_int_equal(dp_peer_del(wd->dp, b->s.iid, PEER, DP_GONE_EXPIRED), 0);
+	assert_true(reach_openvpn(b, 4, "198.51.100.7", 10, false) <= 2);
+	world_reclaim(wd);
 }
 
 static void host_io_without_buffers_counts_and_recovers(void **state)
@@ -438,6 +481,8 @@ int main(int argc, char **argv)
 		TEST(frames_wait_in_the_kernel_while_workers_are_full, setup_many_mbufs),
 		TEST(a_full_exception_ring_drops_control_packets, setup),
 		TEST(openers_beyond_the_rate_are_dropped, setup_handshake_limit),
+		TEST(strangers_are_limited_and_peers_are_not, setup_handshake_limit),
+		TEST(control_packets_of_peers_pass_until_the_peer_is_gone, setup_handshake_limit),
 		TEST(host_io_without_buffers_counts_and_recovers, setup),
 		TEST(each_peer_belongs_to_one_worker, setup_two_workers),
 	};
