@@ -32,13 +32,6 @@ static void punt_control(struct worker *w, struct rte_mbuf *m, bool opener)
 	worker_send_exception(w, m);
 }
 
-static void punt_host(struct worker *w, struct rte_mbuf *m)
-{
-	pkt_of(m)->iid = 0;
-	stat_add(&w->stats.host_packets, 1);
-	worker_send_host(w, m);
-}
-
 /*
  * Writes what classify() found into the packet; of a fragment, what it found in the whole datagram,
  * which then takes the packet's place. True: a data packet to look up.
@@ -53,7 +46,8 @@ static bool sort_out(
 	classify(locals, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, port_ip_checked(m), &c);
 	if (c.verdict == VERDICT_FRAGMENT) {
 		stat_add(&w->stats.fragments_received, 1);
-		*pm = m = frag_reassemble(w, m);
+		pkt_of(m)->port = port;
+		*pm = m = frag_reassemble(w, locals, m);
 		return m != NULL && sort_out(w, locals, port, pm);
 	}
 	p = pkt_of(m);
@@ -76,7 +70,7 @@ static bool sort_out(
 		drop(w, m, c.reason);
 		return false;
 	default:
-		punt_host(w, m);
+		worker_send_mirror(w, m);
 		return false;
 	}
 }

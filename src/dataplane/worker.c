@@ -70,6 +70,13 @@ void worker_send_host(struct worker *w, struct rte_mbuf *m)
 		flush_host(w);
 }
 
+void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
+{
+	pkt_of(m)->iid = 0;
+	stat_add(&w->stats.host_packets, 1);
+	worker_send_host(w, m);
+}
+
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
 {
 	w->exception.pkts[w->exception.n++] = m;
@@ -269,7 +276,7 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
-		ret = frag_init(&w->frag, index, (int)rte_lcore_to_socket_id(lcore));
+		ret = frag_init(&w->frag, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
 		ret = aead_queue_new(dp->aead, index, &w->aead);
 	return ret;

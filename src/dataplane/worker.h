@@ -74,6 +74,7 @@ int worker_main(void *arg);
 /* Each consumes the packet; a full outbox is flushed on the way. */
 void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m);
 void worker_send_host(struct worker *w, struct rte_mbuf *m);	  /* pkt: iid, port */
+void worker_send_mirror(struct worker *w, struct rte_mbuf *m);	  /* the kernel's; pkt: port */
 void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
 
 #endif
