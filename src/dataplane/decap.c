@@ -238,7 +238,8 @@ static bool source_is_peers(const struct pkt *p, enum ip_family family, const ui
 	if (family == IP_V6 && peer->has_vpn6 && memcmp(src, peer->vpn6, 16) == 0)
 		return true;
 	fib = atomic_load_explicit(&p->inst->fib, memory_order_acquire);
-	return fib != NULL && fib_lookup(fib, family, src) == peer->id;
+	return fib != NULL && !inner_source_is_martian(src, family) &&
+		fib_lookup(fib, family, src) == peer->id;
 }
 
 /* Gives the inner packet the Ethernet header of the peer's neighbour and sends it to the device. */
