@@ -199,6 +199,29 @@ static void a_burst_of_interleaved_peers_is_delivered_in_order(void **state)
 	world_no_drops(world_of(b));
 }
 
+/* While one key takes over from the other, packets of both come mixed; of a third none is known. */
+static void a_burst_of_two_keys_of_a_peer_is_delivered(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct key_material second = reference_key(AEAD_AES_256_GCM, 3, 80), third = b->m;
+	uint8_t inner[100];
+
+	third.key_id = 4;
+	assert_int_equal(dp_key_new(wd->dp, b->s.iid, PEER, KEYSLOT_SECONDARY, &second), 0);
+	inner_from("10.8.0.2", inner, sizeof(inner));
+	for (uint32_t i = 1; i <= 30; i++) {
+		const struct key_material *m = i % 3 == 0 ? &b->m : i % 3 == 1 ? &second : &third;
+
+		site_data(&b->s, b->remote, m, PEER, i, inner, sizeof(inner));
+	}
+	world_settle(wd);
+	for (int i = 0; i < 20; i++)
+		expect_delivered(b, inner, sizeof(inner));
+	expect_nothing(b);
+	world_drops(wd, DROP_UNKNOWN_KEY, 10);
+}
+
 /* --- replay ----------------------------------------------------------------------------- */
 
 static void replayed_and_old_and_zero_ids_are_dropped(void **state)
@@ -798,6 +821,7 @@ int main(int argc, char **argv)
 		TEST(bytes_behind_the_ip_packet_are_not_delivered),
 		TEST(keepalives_are_swallowed_and_count_as_a_sign_of_life),
 		TEST(a_burst_of_interleaved_peers_is_delivered_in_order),
+		TEST(a_burst_of_two_keys_of_a_peer_is_delivered),
 		TEST(replayed_and_old_and_zero_ids_are_dropped),
 		TEST(a_packet_twice_in_one_burst_is_delivered_once),
 		TEST(replayed_forgeries_are_not_decrypted),

@@ -57,7 +57,8 @@ static int setup_handshake_limit(void **state)
 
 static int setup_two_workers(void **state)
 {
-	static const struct world_conf conf = {.nb_ports = 1, .nb_workers = 2};
+	static const struct world_conf conf = {
+		.nb_ports = 1, .nb_workers = 2, .handshake_rate = 100};
 
 	return setup_with(state, &conf);
 }
@@ -401,9 +402,22 @@ static void control_packets_of_peers_pass_until_the_peer_is_gone(void **state)
 	n = reach_openvpn(b, 4, "198.51.100.7", 256, false);
 	world_drops(wd, DROP_SESSION_LIMIT, 256 - n);
 	assert_true(n < 200);
-	assert_int_equal(dp_peer_del(wd->dp, b->s.iid, PEER, DP_GONE_EXPIRED), 0);
-	assert_true(reach_openvpn(b, 4, "198.51.100.7", 10, false) <= 2);
+	site_peer(&b->s, PEER + 1, udp_of("198.51.100.8", 50000), NULL, NULL, NULL);
+	assert_int_equal(reach_openvpn(b, 4, "198.51.100.8", 10, false), 10);
+	assert_int_equal(dp_peer_del(wd->dp, b->s.iid, PEER + 1, DP_GONE_EXPIRED), 0);
+	assert_true(reach_openvpn(b, 4, "198.51.100.8", 10, false) <= 2);
 	world_reclaim(wd);
+}
+
+/* Two workers, one receive queue: who receives nothing needs no share of the handshakes. */
+static void workers_that_receive_share_the_handshakes(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+
+	assert_int_equal(wd->dp->workers[0]->nb_rx, 1);
+	assert_int_equal(wd->dp->workers[1]->nb_rx, 0);
+	assert_int_equal(wd->dp->workers[0]->limit.all.cost, dp_tsc_hz() / 100);
 }
 
 static void host_io_without_buffers_counts_and_recovers(void **state)
@@ -481,6 +495,7 @@ int main(int argc, char **argv)
 		TEST(frames_wait_in_the_kernel_while_workers_are_full, setup_many_mbufs),
 		TEST(a_full_exception_ring_drops_control_packets, setup),
 		TEST(openers_beyond_the_rate_are_dropped, setup_handshake_limit),
+		TEST(workers_that_receive_share_the_handshakes, setup_two_workers),
 		TEST(strangers_are_limited_and_peers_are_not, setup_handshake_limit),
 		TEST(control_packets_of_peers_pass_until_the_peer_is_gone, setup_handshake_limit),
 		TEST(host_io_without_buffers_counts_and_recovers, setup),

@@ -225,7 +225,7 @@ static void ids_never_repeat_within_reach(void **state)
 			site_peer_mac(&s, id, mac[id]);
 		}
 		for (int i = 0; i < 4000; i++) {
-			size_t len = site_frame(frame, mac[i % 4], inner, 1500);
+			size_t len = site_frame(frame, mac[i / 5 % 4], inner, 1500);
 
 			world_write(s.device, frame, len);
 			if (i % 20 != 19)
@@ -416,7 +416,7 @@ static void a_flood_of_first_pieces_holds_nothing_for_ever(void **state)
 
 	(void)state;
 	pair_up(&p, 0, 1500);
-	for (uint32_t i = 0; i < 350 * 5; i++) {
+	for (uint32_t i = 0; i < 900 * 5; i++) {
 		struct flow f = site_flow_in(&p.b, p.a.local);
 		size_t len = frame_udp(frame, &f, payload, sizeof(payload));
 
@@ -425,15 +425,17 @@ static void a_flood_of_first_pieces_holds_nothing_for_ever(void **state)
 		be16_store(frame + 24, 0);
 		be16_store(frame + 24, frame_checksum(0, frame + 14, 20));
 		assert_true(world_arrive(p.wd, 1, frame, len));
-		if (i % 50 == 0)
-			world_settle(p.wd);
+		if (i % 50 != 0)
+			continue;
+		world_settle(p.wd);
+		assert_true(p.wd->w->frag.held <= FRAG_HELD_MAX);
 	}
 	world_settle(p.wd);
 	let_expire(p.wd);
 	dp_pool_info(p.wd->dp, 1, &info);
 	assert_int_equal(info.in_use, 0);
 	dp_drops(p.wd->dp, drops);
-	assert_int_equal(drops[DROP_FRAGMENT], 350 * 5);
+	assert_int_equal(drops[DROP_FRAGMENT], 900 * 5);
 	pair_free(&p);
 }
 
@@ -710,6 +712,47 @@ static void two_ends_of_a_datagram_are_a_conflict(void **state)
 	}
 }
 
+/* Together as many bytes as the datagram has, but not the same ones. */
+static void pieces_behind_the_end_are_a_conflict(void **state)
+{
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		struct control c;
+		size_t all;
+
+		control_up(&c, outer, 3000, 1195);
+		all = c.len;
+		piece_arrives(&c, 2000, 792, 7);
+		c.len = all - c.end + 1000;
+		piece_arrives(&c, 992, 8, 7);
+		c.len = all;
+		world_drops(c.p.wd, DROP_FRAGMENT, 2);
+		piece_arrives(&c, 0, 200, 7);
+		world_drops(c.p.wd, DROP_FRAGMENT, 1);
+		expect_control(&c, false);
+		pair_free(&c.p);
+	}
+}
+
+/* Even if what they have in common is the same. */
+static void pieces_that_overlap_in_part_are_a_conflict(void **state)
+{
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		struct control c;
+
+		control_up(&c, outer, 2000, 1195);
+		memset(c.frame + c.len - c.end + 8, 0, c.end - 8);
+		piece_arrives(&c, 800, 800, 7);
+		piece_arrives(&c, 400, 800, 7);
+		piece_arrives(&c, 0, 400, 7);
+		piece_arrives(&c, 1600, c.end - 1600, 7);
+		world_drops(c.p.wd, DROP_FRAGMENT, 4);
+		expect_control(&c, false);
+		pair_free(&c.p);
+	}
+}
+
 static void a_datagram_has_so_many_pieces_and_no_more(void **state)
 {
 	(void)state;
@@ -846,6 +889,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(equal_pieces_may_come_twice),
 		cmocka_unit_test(pieces_in_conflict_never_pass),
 		cmocka_unit_test(two_ends_of_a_datagram_are_a_conflict),
+		cmocka_unit_test(pieces_behind_the_end_are_a_conflict),
+		cmocka_unit_test(pieces_that_overlap_in_part_are_a_conflict),
 		cmocka_unit_test(a_datagram_has_so_many_pieces_and_no_more),
 		cmocka_unit_test(pieces_for_others_are_the_kernels_as_they_came),
 		cmocka_unit_test(a_datagram_in_one_fragment_is_whole),
