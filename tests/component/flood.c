@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a flood does to a tunnel: a real worker on a lcore of its own, and a generator on the main
- * lcore, which offers packets of a tunnel at half of what the worker can carry, and a flood beside
- * them.
+ * What a flood does to a tunnel: a generator offers packets of a tunnel at half of what a worker
+ * can carry, and a flood beside them.
  *
- *   generator -- in ring (2048) --> worker -- host ring --> generator counts what is delivered
+ *   generator -- in ring (1024) --> worker -- host ring --> generator counts what is delivered
  *                                     |
  *                                     +-- exception ring --> generator, as the agent
  *
- * By hand: flood [--seconds N] [--size BYTES] [--rate PACKETS/S], on a machine that does nothing
- * else; prints a table. As a test (flood --check): short; counts must be conserved, each flood be
+ * By hand: flood [--seconds N] [--size BYTES] [--rate PACKETS/S]; prints a table. The generator
+ * turns the worker by hand, and the CPU time that the worker takes is the clock by which packets
+ * arrive: so it is as if the worker had a CPU of its own and packets came at exactly these rates,
+ * also on a machine with few CPUs and other work. With --lcore the worker is on a lcore and the
+ * clock is the real one: for a machine with two CPUs that do nothing else.
+ *
+ * As a test (flood --check [MODE]), on a lcore and short: counts must be conserved, each flood be
  * counted under its own reasons and no other, and openvpn be given no more than the limit.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -26,8 +31,12 @@
 #define SET	       16384 /* packets of a key; then comes the other key, and this one is new again */
 #define HANDSHAKE_RATE 1000
 #define BURST	       32
+#define QUEUE	       1024 /* descriptors of the port: what the ring may hold */
+#define NAP_US	       10
 #define MANY	       65536 /* sources */
 #define SLICES	       10    /* of a measurement: their median counts */
+
+#define MOST -1.0
 
 enum flood { FLOOD_NONE, FLOOD_OPENERS, FLOOD_FORGED, FLOOD_UNKNOWN };
 
@@ -64,20 +73,21 @@ struct bench {
 	size_t flood_len;
 	uint32_t seed, flood_id;
 	uint64_t ticked;
+	bool lcore; /* the worker has one, and the clock is the real one */
 };
 
 struct counts {
 	uint64_t sent[2], missed[2]; /* tunnel, flood: into the ring; no room in it */
 	uint64_t delivered, control;
 	uint64_t drops[NB_DROPS];
-	uint64_t busy; /* the worker's cycles */
-	double seconds;
+	uint64_t busy;		      /* the worker's cycles */
+	double seconds, real_seconds; /* by the clock of the packets; of the TSC */
 };
 
 struct load {
 	enum flood flood;
 	unsigned int sources;
-	double tunnel_pps, flood_pps; /* tunnel_pps 0: as many as there is room for */
+	double tunnel_pps, flood_pps; /* MOST: as many as there is room for */
 	double seconds;
 };
 
@@ -180,7 +190,7 @@ static void offer(struct bench *b, const struct load *l, struct counts *c, bool 
 	for (uint64_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
-		if (rte_ring_full(b->wd->in[0])) {
+		if (rte_ring_count(b->wd->in[0]) >= QUEUE) {
 			c->missed[flood] += n - i; /* as a port without free descriptors */
 			return;
 		}
@@ -225,35 +235,111 @@ static uint64_t due(double pps, uint64_t cycles, uint64_t done)
 	return target > done ? RTE_MIN(target - done, (uint64_t)BURST) : 0;
 }
 
-static struct counts run(struct bench *b, const struct load *l)
+/* Of this thread; cycles of the TSC. */
+static uint64_t cpu_time(void)
 {
-	uint64_t length = (uint64_t)(l->seconds * (double)rte_get_tsc_hz()), begin, t;
-	struct counts c = {0};
-	uint64_t before[NB_DROPS], busy = stat_read(&b->wd->w->stats.busy_cycles);
+	struct timespec t;
 
-	make_flood(b, l);
-	dp_drops(b->wd->dp, before);
-	begin = rte_rdtsc();
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)((double)t.tv_sec * 1e9 + (double)t.tv_nsec) *
+		(rte_get_tsc_hz() / 1000000) / 1000;
+}
+
+/* What asking for the time takes. */
+static uint64_t cpu_time_cost(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 100; i++) {
+		uint64_t t = cpu_time();
+
+		least = RTE_MIN(least, cpu_time() - t);
+	}
+	return least;
+}
+
+static uint64_t due_now(const struct bench *b, double pps, uint64_t t, uint64_t done)
+{
+	return pps == MOST ? QUEUE - RTE_MIN(rte_ring_count(b->wd->in[0]), QUEUE)
+			   : due(pps, t, done);
+}
+
+static void offer_due(struct bench *b, const struct load *l, struct counts *c, uint64_t t)
+{
+	uint64_t n, k;
+
+	/* by turns, so that neither finds the queue full more often than the other */
+	do {
+		n = due_now(b, l->tunnel_pps, t, c->sent[0] + c->missed[0]);
+		offer(b, l, c, false, n);
+		k = l->flood == FLOOD_NONE ? 0
+					   : due_now(b, l->flood_pps, t, c->sent[1] + c->missed[1]);
+		offer(b, l, c, true, k);
+	} while (n + k > 0 && l->tunnel_pps != MOST && l->flood_pps != MOST);
+}
+
+/*
+ * The worker by hand: time passes while it works, and while it naps for a little when there is
+ * little to do, as it does by default. Without naps the bursts would be tiny, and asking for the
+ * time would be most of the work.
+ */
+static void run_by_hand(struct bench *b, const struct load *l, struct counts *c, uint64_t length)
+{
+	uint64_t t = 0, asking = cpu_time_cost();
+	bool napped = false;
+
+	while (t < length) {
+		uint64_t before;
+
+		offer_due(b, l, c, t);
+		if (rte_ring_count(b->wd->in[0]) < BURST && !napped) {
+			t += rte_get_tsc_hz() / 1000000 * NAP_US;
+			napped = true;
+			continue;
+		}
+		napped = false;
+		before = cpu_time() + asking;
+		worker_iteration(b->wd->w);
+		before = RTE_MAX(cpu_time(), before) - before;
+		c->busy += before;
+		t += before;
+		collect(b, c);
+	}
+	for (int quiet = 0; quiet < 10; quiet++) {
+		if (worker_iteration(b->wd->w) + collect(b, c) > 0 || aead_inflight(b->wd->w->aead))
+			quiet = 0;
+	}
+}
+
+static void run_on_lcore(struct bench *b, const struct load *l, struct counts *c, uint64_t length)
+{
+	uint64_t begin = rte_rdtsc(), t, busy = stat_read(&b->wd->w->stats.busy_cycles);
+
 	while ((t = rte_rdtsc() - begin) < length) {
-		uint64_t room = rte_ring_free_count(b->wd->in[0]);
-
-		offer(b, l, &c, false,
-			l->tunnel_pps == 0 ? RTE_MIN(room, (uint64_t)BURST)
-					   : due(l->tunnel_pps, t, c.sent[0] + c.missed[0]));
-		if (l->flood != FLOOD_NONE)
-			offer(b, l, &c, true, due(l->flood_pps, t, c.sent[1] + c.missed[1]));
-		collect(b, &c);
+		offer_due(b, l, c, t);
+		collect(b, c);
 	}
 	/* until nothing came for 50 ms */
 	for (t = rte_rdtsc(); rte_rdtsc() - t < rte_get_tsc_hz() / 20;) {
-		if (collect(b, &c) > 0 || !rte_ring_empty(b->wd->in[0]))
+		if (collect(b, c) > 0 || !rte_ring_empty(b->wd->in[0]))
 			t = rte_rdtsc();
 	}
+	c->busy = stat_read(&b->wd->w->stats.busy_cycles) - busy;
+}
+
+static struct counts run(struct bench *b, const struct load *l)
+{
+	uint64_t length = (uint64_t)(l->seconds * (double)rte_get_tsc_hz());
+	uint64_t before[NB_DROPS], began = rte_rdtsc();
+	struct counts c = {.seconds = l->seconds};
+
+	make_flood(b, l);
+	dp_drops(b->wd->dp, before);
+	(b->lcore ? run_on_lcore : run_by_hand)(b, l, &c, length);
+	c.real_seconds = (double)(rte_rdtsc() - began) / (double)rte_get_tsc_hz();
 	dp_drops(b->wd->dp, c.drops);
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		c.drops[i] -= before[i];
-	c.busy = stat_read(&b->wd->w->stats.busy_cycles) - busy;
-	c.seconds = (double)length / (double)rte_get_tsc_hz();
 	return c;
 }
 
@@ -285,7 +371,7 @@ static void expect_conserved(const struct load *l, const struct counts *c)
 	assert_true(c->sent[0] >= c->delivered && c->sent[1] >= c->control + own);
 	if (l->flood == FLOOD_OPENERS)
 		assert_true((double)c->control <=
-			HANDSHAKE_RATE / (l->sources == 1 ? LIMIT_SHARE : 1) * (c->seconds + 0.5) +
+			HANDSHAKE_RATE / (l->sources == 1 ? LIMIT_SHARE : 1) * c->real_seconds +
 				LIMIT_BURST + 1);
 	else
 		assert_int_equal(c->control, 0);
@@ -300,83 +386,78 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Median of slices: the worker's cycles a packet, fully loaded. */
-static double cycles_per_packet(struct bench *b, double seconds)
+/* The worker's cycles a packet of one kind, when nothing else comes and its queue is full. */
+static double cycles_per_packet(struct bench *b, struct load l)
 {
 	double slices[SLICES];
-
-	for (int i = 0; i < SLICES; i++) {
-		const struct load l = {.sources = 1, .seconds = seconds / SLICES};
-		struct counts c = run(b, &l);
-
-		expect_conserved(&l, &c);
-		slices[i] = (double)c.busy / (double)RTE_MAX(c.delivered, (uint64_t)1);
-	}
-	qsort(slices, SLICES, sizeof(slices[0]), by_value);
-	return slices[SLICES / 2];
-}
-
-struct result {
-	double flood_pps;    /* that were offered in time */
-	double loss;	     /* median of slices, % of the tunnel's packets */
-	double flood_cycles; /* median */
-	double control;	     /* a second, mean */
-};
-
-static struct result measure(struct bench *b, struct load l, double tunnel_cycles)
-{
-	double loss[SLICES], cost[SLICES];
-	struct result r = {0};
 
 	l.seconds /= SLICES;
 	for (int i = 0; i < SLICES; i++) {
 		struct counts c = run(b, &l);
 
 		expect_conserved(&l, &c);
-		loss[i] = 100.0 *
-			(1 -
-				(double)c.delivered /
-					(double)RTE_MAX(c.sent[0] + c.missed[0], (uint64_t)1));
-		cost[i] = ((double)c.busy - tunnel_cycles * (double)c.delivered) /
-			(double)RTE_MAX(c.sent[1], (uint64_t)1);
+		slices[i] = (double)c.busy / (double)RTE_MAX(c.sent[0] + c.sent[1], (uint64_t)1);
+	}
+	qsort(slices, SLICES, sizeof(slices[0]), by_value);
+	return slices[SLICES / 2];
+}
+
+struct result {
+	double flood_pps; /* that found room */
+	double loss;	  /* % of the tunnel's packets: median of slices */
+	double busy;	  /* % of the time that the worker works, the same */
+	double control;	  /* to openvpn, a second */
+};
+
+static struct result measure(struct bench *b, struct load l)
+{
+	struct result r = {0};
+	double loss[SLICES], busy[SLICES];
+
+	l.seconds /= SLICES;
+	for (int i = 0; i < SLICES; i++) {
+		struct counts c = run(b, &l);
+		uint64_t offered = RTE_MAX(c.sent[0] + c.missed[0], (uint64_t)1);
+
+		expect_conserved(&l, &c);
+		loss[i] = 100.0 * (1 - (double)c.delivered / (double)offered);
+		busy[i] = 100.0 * (double)c.busy / c.seconds / (double)rte_get_tsc_hz();
 		r.flood_pps += (double)c.sent[1] / c.seconds / SLICES;
-		r.control += (double)c.control / c.seconds / SLICES;
+		r.control += (double)c.control / c.real_seconds / SLICES;
 	}
 	qsort(loss, SLICES, sizeof(loss[0]), by_value);
-	qsort(cost, SLICES, sizeof(cost[0]), by_value);
 	r.loss = loss[SLICES / 2];
-	r.flood_cycles = cost[SLICES / 2];
+	qsort(busy, SLICES, sizeof(busy[0]), by_value);
+	r.busy = busy[SLICES / 2];
 	return r;
 }
 
 static void measure_all(struct bench *b, double seconds, size_t size, double flood_pps)
 {
-	double hz = (double)rte_get_tsc_hz(), full = cycles_per_packet(b, seconds);
-	double half = hz / full / 2;
-	struct load l = {.sources = 1, .tunnel_pps = half, .seconds = seconds};
-	struct result quiet = measure(b, l, 0);
-	double tunnel_cycles;
+	struct load l = {.sources = 1, .seconds = seconds, .tunnel_pps = MOST};
+	double hz = (double)rte_get_tsc_hz(), full = cycles_per_packet(b, l), half = hz / full / 2;
+	struct result r;
 
-	/* at half load bursts are smaller, so a packet costs more */
-	{
-		struct counts c = run(b, &l);
-
-		tunnel_cycles = (double)c.busy / (double)RTE_MAX(c.delivered, (uint64_t)1);
-	}
-	printf("TSC %.2f GHz; tunnel packets of %zu bytes: %.0f cycles each at full load, %.0f at "
-	       "half, %.0f/s are half load\n\n",
-		hz / 1e9, size, full, tunnel_cycles, half);
-	printf("| flood | sources | offered/s | cycles each | to openvpn/s | loss of the tunnel, %% |\n"
-	       "|---|---|---|---|---|---|\n");
-	printf("| none | - | - | - | - | %.3f |\n", quiet.loss);
+	l.tunnel_pps = half;
+	printf("TSC %.2f GHz; tunnel packets of %zu bytes take %.0f cycles; half load is %.0f/s\n\n",
+		hz / 1e9, size, full, half);
+	printf("| flood | sources | cycles each | offered/s | to openvpn/s | worker busy, %% | loss of the tunnel, %% |\n"
+	       "|---|---|---|---|---|---|---|\n");
+	r = measure(b, l);
+	printf("| none | - | - | - | - | %.0f | %.3f |\n", r.busy, r.loss);
 	for (l.flood = FLOOD_OPENERS; l.flood <= FLOOD_UNKNOWN; l.flood++) {
 		for (l.sources = 1; l.sources <= MANY; l.sources += MANY - 1) {
-			struct result r;
+			double cycles;
 
+			l.tunnel_pps = 0;
+			l.flood_pps = MOST;
+			cycles = cycles_per_packet(b, l);
+			l.tunnel_pps = half;
 			l.flood_pps = flood_pps;
-			r = measure(b, l, tunnel_cycles);
-			printf("| %s | %u | %.0f | %.0f | %.0f | %.3f |\n", flood_names[l.flood],
-				l.sources, r.flood_pps, r.flood_cycles, r.control, r.loss);
+			r = measure(b, l);
+			printf("| %s | %u | %.0f | %.0f | %.0f | %.0f | %.3f |\n",
+				flood_names[l.flood], l.sources, cycles, r.flood_pps, r.control,
+				r.busy, r.loss);
 		}
 	}
 }
@@ -396,7 +477,7 @@ static void check_all(struct bench *b)
 	}
 }
 
-static void set_up(struct bench *b, size_t size)
+static void set_up(struct bench *b, size_t size, bool lcore)
 {
 	static const struct world_conf conf = {
 		.nb_ports = 1,
@@ -405,7 +486,7 @@ static void set_up(struct bench *b, size_t size)
 		.idle_poll = true,
 	};
 
-	*b = (struct bench){.remote = udp_of("198.51.100.7", 50000), .seed = 4711};
+	*b = (struct bench){.remote = udp_of("198.51.100.7", 50000), .seed = 4711, .lcore = lcore};
 	b->wd = world_new(&conf);
 	site_new(&b->s, b->wd, 0, DP_MODE_MP, "192.0.2.1", 1194);
 	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, NULL);
@@ -413,7 +494,8 @@ static void set_up(struct bench *b, size_t size)
 		make_set(b, &b->sets[k], k, size);
 		renew(b, &b->sets[k]);
 	}
-	assert_int_equal(rte_eal_remote_launch(worker_main, b->wd->w, b->wd->w->lcore), 0);
+	if (b->lcore)
+		assert_int_equal(rte_eal_remote_launch(worker_main, b->wd->w, b->wd->w->lcore), 0);
 }
 
 static void tear_down(struct bench *b)
@@ -428,11 +510,13 @@ static void tear_down(struct bench *b)
 
 static void usage(void)
 {
-	fputs("usage: flood [--seconds N] [--size BYTES] [--rate PACKETS/S] | flood --check [MODE]\n"
+	fputs("usage: flood [--seconds N] [--size BYTES] [--rate PACKETS/S] [--lcore]\n"
+	      "       flood --check [MODE]\n"
 	      "\n"
-	      "  --seconds N       of each measurement (default 5)\n"
+	      "  --seconds N       of each measurement (default 1)\n"
 	      "  --size BYTES      of the tunnel's inner packets, 20 to 1400 (default 1400)\n"
 	      "  --rate PACKETS/S  of the flood (default 1000000)\n"
+	      "  --lcore           a worker on a lcore and the real clock\n"
 	      "  --check           the short test; MODE: cpu, queue or scheduler\n",
 		stderr);
 	exit(2);
@@ -445,11 +529,12 @@ int main(int argc, char **argv)
 		{"size", required_argument, NULL, 'b'},
 		{"rate", required_argument, NULL, 'r'},
 		{"check", no_argument, NULL, 'c'},
+		{"lcore", no_argument, NULL, 'l'},
 		{0},
 	};
-	double seconds = 5, rate = 1e6;
+	double seconds = 1, rate = 1e6;
 	static struct bench b;
-	bool check = false;
+	bool check = false, lcore = false;
 	long size = 1400;
 	char *mode[2] = {argv[0], NULL};
 	int o, ret;
@@ -468,6 +553,9 @@ int main(int argc, char **argv)
 		case 'c':
 			check = true;
 			break;
+		case 'l':
+			lcore = true;
+			break;
 		default:
 			usage();
 		}
@@ -478,7 +566,7 @@ int main(int argc, char **argv)
 	ret = world_begin(mode[1] != NULL ? 2 : 1, mode);
 	if (ret != 0)
 		return ret;
-	set_up(&b, (size_t)size);
+	set_up(&b, (size_t)size, check || lcore);
 	if (check)
 		check_all(&b);
 	else
