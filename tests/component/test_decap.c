@@ -528,7 +528,9 @@ static void every_small_inner_packet_has_one_end(void **state)
 	uint32_t seed = 99;
 
 	for (size_t len = 0; len <= 64; len++) {
-		for (unsigned int first = 0; first < 256; first += 1 + first % 3) {
+		/* each waits for the device: fewer of them where that is another thread */
+		for (unsigned int first = 0; first < 256;
+			first += world_async() ? 19 : 1 + first % 3) {
 			uint8_t inner[64], frame[FRAME_MAX];
 			bool v4 = first >> 4 == 4, v6 = first >> 4 == 6;
 			size_t claim;

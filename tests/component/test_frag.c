@@ -289,10 +289,13 @@ static void inner_packets_of_all_sizes_cross(void **state)
 	(void)state;
 	for (int outer = 0; outer < 2; outer++) {
 		for (size_t i = 0; i < ARRAY_LEN(mtus); i++) {
+			/* each waits for the device: fewer where that is another thread */
+			size_t step = world_async() ? 998 : 89;
 			struct pair p;
 
 			pair_up_in(&p, outer, mtus[i], &conf);
-			for (size_t len = 20; len <= 9000; len += len < 9000 - 89 ? 89 : 1) {
+			for (size_t len = 20; len != 9000 + step;
+				len = len < 9000 && len + step > 9000 ? 9000 : len + step) {
 				inner_of(inner, len);
 				leave_a(&p, inner, len);
 				world_carry(p.wd, 0, 1);
@@ -449,7 +452,10 @@ static void a_flood_of_lone_pieces_does_not_stop_the_others(void **state)
 	pair_up(&p, 0, 1500);
 	for (uint32_t i = 0; i < FRAG_HELD_MAX + 500; i++) {
 		struct flow f = site_flow_in(&p.b, p.a.local);
-		size_t len = frame_udp(frame, &f, payload, sizeof(payload));
+		size_t len;
+
+		f.src.ip.b[3] ^= 1; /* another's: ids of the same sender may be equal by chance */
+		len = frame_udp(frame, &f, payload, sizeof(payload));
 
 		be16_store(frame + 18, (uint16_t)i);
 		be16_store(frame + 20, 0x2000);
