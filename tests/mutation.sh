@@ -149,6 +149,7 @@ done
 
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
+export RUNTIME_DIRECTORY=$T # of DPDK: what fails does not tidy up
 trap 'exit 130' INT TERM
 mkdir "$T/tree"
 (cd "$ROOT" && tar -c --exclude="./build*" --exclude=./.git .) | tar -x -C "$T/tree" || exit 1

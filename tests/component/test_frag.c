@@ -209,7 +209,7 @@ static void ids_never_repeat_within_reach(void **state)
 		static uint32_t ids[20000];
 		static uint8_t low[1 << 16];
 		uint8_t inner[FRAME_MAX], frame[FRAME_MAX], mac[4][MAC_LEN];
-		unsigned int n = 0, used = 0;
+		unsigned int n = 0, used = 0, begins = 0;
 		struct world *wd = world_new(&conf);
 		struct site s;
 
@@ -239,11 +239,14 @@ static void ids_never_repeat_within_reach(void **state)
 			}
 		}
 		assert_int_equal(n, 4000);
-		/* a counter of their own, from wherever it began: no gap, no repetition */
+		/* one counter for all of them: no repetition and no gap, wherever it began */
 		for (unsigned int i = 0; i < n; i++) {
 			assert_int_equal(low[ids[i] & 0xffff], 0);
 			low[ids[i] & 0xffff] = 1;
 		}
+		for (unsigned int i = 0; i < sizeof(low); i++)
+			begins += low[i] != 0 && low[(i + sizeof(low) - 1) % sizeof(low)] == 0;
+		assert_int_equal(begins, 1);
 		for (unsigned int k = 0; k < 2; k++)
 			used += wd->dp->workers[k]->stats.encap_packets > 0;
 		assert_int_equal(used, 2);
