@@ -36,36 +36,19 @@ static void drop_received(struct worker *w, struct pkt *p, struct peer *peer, en
 
 /* --- in: classify ----------------------------------------------------------------------- */
 
-/* May one more session be opened now? */
-static bool bucket_take(struct bucket *b, uint64_t now)
-{
-	if (b->cost == 0)
-		return true;
-	b->credit += now - b->filled;
-	b->filled = now;
-	if (b->credit > b->depth)
-		b->credit = b->depth;
-	if (b->credit < b->cost)
-		return false;
-	b->credit -= b->cost;
-	return true;
-}
-
 static void punt_control(struct worker *w, struct rte_mbuf *m, bool opener)
 {
-	if (opener && !bucket_take(&w->openers, w->now)) {
-		drop(w, m, DROP_HANDSHAKE_LIMIT);
+	const struct pkt *p = pkt_of(m);
+	struct udp_addr src, dst;
+	enum drop_reason why;
+
+	classify_addrs(rte_pktmbuf_mtod(m, const uint8_t *), p->family, p->payload, &src, &dst);
+	if (!limit_pass(&w->limit, &w->dp->known, &src, opener, w->now, &why)) {
+		drop(w, m, why);
 		return;
 	}
 	stat_add(&w->stats.control_packets, 1);
 	worker_send_exception(w, m);
-}
-
-static void punt_host(struct worker *w, struct rte_mbuf *m)
-{
-	pkt_of(m)->iid = 0;
-	stat_add(&w->stats.host_packets, 1);
-	worker_send_host(w, m, NULL);
 }
 
 /*
@@ -82,7 +65,8 @@ static bool sort_out(
 	classify(locals, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, port_ip_checked(m), &c);
 	if (c.verdict == VERDICT_FRAGMENT) {
 		stat_add(&w->stats.fragments_received, 1);
-		*pm = m = frag_reassemble(w, m);
+		pkt_of(m)->port = port;
+		*pm = m = frag_reassemble(w, locals, m);
 		return m != NULL && sort_out(w, locals, port, pm);
 	}
 	p = pkt_of(m);
@@ -105,7 +89,7 @@ static bool sort_out(
 		drop(w, m, c.reason);
 		return false;
 	default:
-		punt_host(w, m);
+		worker_send_mirror(w, m);
 		return false;
 	}
 }
@@ -273,7 +257,8 @@ static bool source_is_peers(const struct pkt *p, enum ip_family family, const ui
 	if (family == IP_V6 && peer->has_vpn6 && memcmp(src, peer->vpn6, 16) == 0)
 		return true;
 	fib = atomic_load_explicit(&p->inst->fib, memory_order_acquire);
-	return fib != NULL && fib_lookup(fib, family, src) == peer->id;
+	return fib != NULL && !inner_source_is_martian(src, family) &&
+		fib_lookup(fib, family, src) == peer->id;
 }
 
 /* Gives the inner packet the Ethernet header of the peer's neighbour and sends it to the device. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -54,6 +55,28 @@ static int deal_queues(struct dp *dp)
 		}
 	}
 	return 0;
+}
+
+/* Shares the handshakes openvpn is given among the workers that receive. */
+static void deal_handshakes(struct dp *dp)
+{
+	unsigned int receiving = 0;
+
+	for (unsigned int i = 0; i < dp->nb_workers; i++)
+		receiving += dp->workers[i]->nb_rx > 0;
+	for (unsigned int i = 0; i < dp->nb_workers; i++)
+		limit_init(&dp->workers[i]->limit, &dp->secret,
+			(double)dp->handshake_rate / receiving, rte_get_tsc_hz());
+}
+
+/* What strangers must not guess. */
+static int make_secrets(struct dp *dp)
+{
+	if (getentropy(&dp->secret, sizeof(dp->secret)) < 0)
+		return -errno;
+	for (uint64_t i = 0; i < IPID_COUNTERS; i++)
+		atomic_init(&dp->ipids[i].next, (uint32_t)source_words(&dp->secret, i, ~i));
+	return known_init(&dp->known, dp->max_peers);
 }
 
 static int make_workers(struct dp *dp)
@@ -107,8 +130,11 @@ static int make_parts(struct dp *dp, const struct dp_conf *conf)
 			&dp->hostio, dp, dp->nb_workers, s.host_mbufs, (uint16_t)s.host_room);
 	if (ret == 0)
 		ret = deal_queues(dp);
+	if (ret == 0)
+		ret = make_secrets(dp);
 	if (ret < 0)
 		return ret;
+	deal_handshakes(dp);
 	dp->ping_pool = pool_new("pings", s.ping_mbufs, 32, s.ping_room, SOCKET_ID_ANY);
 	dp->frag_pool = pool_new("datagrams", s.frag_mbufs, 64, s.frag_room, SOCKET_ID_ANY);
 	if (dp->ping_pool == NULL || dp->frag_pool == NULL)
@@ -219,6 +245,7 @@ void dp_free(struct dp *dp)
 	hostio_fini(&dp->hostio); /* its buffers stood in the ports' queues */
 	rte_mempool_free(dp->ping_pool);
 	rte_mempool_free(dp->frag_pool);
+	known_fini(&dp->known);
 	waker_fini(&dp->agent);
 	rte_free(dp);
 }

@@ -186,14 +186,13 @@ static void count(struct worker *w, const struct pkt *p, uint16_t link_len)
 	__atomic_store_n(&ps->last_tx, w->now, __ATOMIC_RELAXED);
 }
 
-static void finish_pkt(struct worker *w, struct pkt *p)
+static void finish_pkt(struct worker *w, const struct endpoint *e, struct pkt *p, uint16_t ip_id)
 {
-	const struct endpoint *e = p->endpoint;
 	struct rte_mbuf *m = pkt_mbuf(p);
 	uint16_t len = m->data_len;
 	uint8_t *hdr = (uint8_t *)rte_pktmbuf_prepend(m, e->hdr_len);
 
-	endpoint_write(e, hdr, len, w->ip_id++);
+	endpoint_write(e, hdr, len, ip_id);
 	if (e->family == IP_V6)
 		endpoint_checksum6(e, hdr, len);
 	count(w, p, len);
@@ -203,13 +202,27 @@ static void finish_pkt(struct worker *w, struct pkt *p)
 		worker_send_port(w, (uint8_t)e->port, m, p->peer);
 }
 
-void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
+/* All to the same place. An IPv6 packet needs no id but in pieces. */
+static void run_finish(struct worker *w, const struct endpoint *e, struct pkt **pkts, uint16_t n)
 {
+	uint32_t id = e->family == IP_V4 ? ipid_take(&w->dp->ipids[e->ipid], n) : 0;
+
 	for (uint16_t i = 0; i < n; i++) {
 		if (pkts[i]->job.status == AEAD_OK)
-			finish_pkt(w, pkts[i]);
+			finish_pkt(w, e, pkts[i], (uint16_t)(id + i));
 		else
 			drop_of(w, pkts[i]->peer, pkt_mbuf(pkts[i]), DROP_CRYPTO_ERROR);
+	}
+}
+
+void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
+{
+	for (uint16_t i = 0, same; i < n; i += same) {
+		const struct endpoint *e = pkts[i]->endpoint;
+
+		for (same = 1; i + same < n && pkts[i + same]->endpoint == e;)
+			same++;
+		run_finish(w, e, pkts + i, same);
 	}
 	stat_add(&w->stats.encap_packets, n);
 }

@@ -155,7 +155,7 @@ static void need_of(const struct dp_conf *conf, size_t agent_peer, struct need *
 		.peer_eal = (uint64_t)SESSIONS_IN_REKEY * aead_session_bytes(conf->aead),
 		.peer_machine = peer_bytes(conf->nb_workers) +
 			2 * aligned_bytes(key_size(conf->replay_window)) +
-			sizeof(struct peertab_entry) + agent_peer,
+			sizeof(struct peertab_entry) + 2 * KNOWN_SLOTS_PER_PEER + agent_peer,
 		.spare = DP_SESSIONS_SPARE * (uint64_t)aead_session_bytes(conf->aead),
 	};
 	for (unsigned int i = 0; i < conf->nb_ports; i++)
@@ -291,7 +291,7 @@ static uint64_t tables_now(struct dp *dp)
 			pages += atomic_load_explicit(&inst->peers.page[k], memory_order_relaxed) !=
 				NULL;
 	}
-	return table_bytes(instances, pages);
+	return table_bytes(instances, pages) + known_bytes(dp->max_peers);
 }
 
 static uint64_t eal_of_others(struct dp *dp)
@@ -333,7 +333,8 @@ static void memory_of_other(struct dp *dp, unsigned int which, struct dp_memory 
 		break;
 	case OF_TABLES:
 		m->now = tables_now(dp);
-		m->max = RTE_MAX(m->now, table_bytes(1, pages_of(dp->max_peers)));
+		m->max = RTE_MAX(m->now,
+			table_bytes(1, pages_of(dp->max_peers)) + known_bytes(dp->max_peers));
 		break;
 	case OF_GONE:
 		m->now = m->max =

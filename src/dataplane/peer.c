@@ -114,6 +114,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
+	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -163,6 +164,7 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	p->since = rte_rdtsc();
 	tombstone_drop(dp, inst, e);
 	TAILQ_INSERT_TAIL(&inst->peer_list, p, link);
+	known_add(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */
 	atomic_store_explicit(&e->peer, p, memory_order_release);
@@ -217,6 +219,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 		endpoint_build(e, &p->remote, &p->local, port->mac, path->dst_mac,
 			(uint16_t)path->port,
 			path->mtu == 0 ? port->mtu : RTE_MIN(path->mtu, port->mtu));
+		e->ipid = ipid_index(&dp->secret, &p->remote.ip);
 	}
 	atomic_store_explicit(&p->float_pending, false, memory_order_relaxed);
 	/* pairs with the acquire in encap.c */

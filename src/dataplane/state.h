@@ -5,6 +5,8 @@
 
 #include "dataplane/fib.h"
 #include "dataplane/hostio.h"
+#include "dataplane/ipid.h"
+#include "dataplane/known.h"
 #include "dataplane/peer.h"
 #include "dataplane/peertab.h"
 #include "dataplane/rcu.h"
@@ -46,8 +48,11 @@ struct dp {
 	struct hostio hostio;
 	struct waker agent; /* dp_event_fd() */
 	struct rcu rcu;	    /* readers: workers, then host I/O */
+	struct source_secret secret;
+	struct known known; /* where live peers are */
 	atomic_bool stop;
 	bool idle_poll, running;
+	struct ipid ipids[IPID_COUNTERS];
 
 	/* agent only */
 	struct aead *aead;

@@ -29,6 +29,9 @@
 	X(DATA_V1, "data-v1", "P_DATA_V1: never used with offload")                                \
 	X(DATA_SHORT, "data-short", "P_DATA_V2 shorter than its header and tag")                   \
 	X(HANDSHAKE_LIMIT, "handshake-limit", "more session openers than handshake-rate allows")   \
+	X(SOURCE_LIMIT, "source-limit", "one network sent more handshakes than its share")         \
+	X(SESSION_LIMIT, "session-limit", "one address and port sent more than a handshake needs") \
+	X(STRANGER_LIMIT, "stranger-limit", "too many control packets of no session we know")      \
 	X(CONTROL_FULL, "control-full", "exception ring full: the agent does not keep up")         \
 	X(UNKNOWN_PEER, "unknown-peer", "P_DATA_V2 with a peer id that does not exist")            \
 	X(BAD_OFFLOAD, "bad-offload", "frame from a device contradicts its offload header")        \

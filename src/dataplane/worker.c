@@ -15,7 +15,6 @@
 #define LULL_NS	     10000000 /* longest sleep in a lull */
 #define DRAIN_US     10000    /* longest wait for the crypto queue in one iteration */
 #define DRAIN_END_MS 1000     /* longest wait for it at the end */
-#define OPENER_BURST 64	      /* openers that may come at once */
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
@@ -73,6 +72,13 @@ void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
 	put(&w->host, m, peer);
 	if (w->host.n == BURST_MAX)
 		flush_host(w);
+}
+
+void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
+{
+	pkt_of(m)->iid = 0;
+	stat_add(&w->stats.host_packets, 1);
+	worker_send_host(w, m, NULL);
 }
 
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
@@ -251,7 +257,6 @@ int worker_main(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns: the default would double the shortest nap */
 	nap_init(&w->nap);
-	w->openers.filled = rte_rdtsc();
 	rcu_online(&w->dp->rcu, w->index);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
 		unsigned int n = worker_iteration(w);
@@ -266,22 +271,16 @@ int worker_main(void *arg)
 
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore)
 {
-	uint64_t hz = rte_get_tsc_hz();
 	int ret;
 
 	w->dp = dp;
 	w->index = index;
 	w->lcore = lcore;
-	w->ip_id = (uint16_t)rte_rdtsc();
-	if (dp->handshake_rate > 0) {
-		w->openers.cost = hz * dp->nb_workers / dp->handshake_rate;
-		w->openers.depth = w->openers.credit = w->openers.cost * OPENER_BURST;
-	}
 	ret = waker_init(&w->waker);
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
-		ret = frag_init(&w->frag, index, (int)rte_lcore_to_socket_id(lcore));
+		ret = frag_init(&w->frag, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
 		ret = aead_queue_new(dp->aead, index, &w->aead);
 	return ret;

@@ -8,6 +8,7 @@
 
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
+#include "dataplane/limit.h"
 #include "dataplane/nap.h"
 #include "dataplane/peer.h"
 #include "dataplane/pkt.h"
@@ -24,13 +25,6 @@ struct outbox {
 	uint16_t n;
 	struct rte_mbuf *pkts[BURST_MAX];
 	struct peer *peers[BURST_MAX]; /* whose they are; NULL: nobody's */
-};
-
-/* Token bucket in TSC cycles: no division. */
-struct bucket {
-	uint64_t credit, filled; /* cycles saved up; TSC of the last fill */
-	uint64_t cost,
-		depth; /* cycles a token costs, and the most that is saved; cost 0: no limit */
 };
 
 struct worker {
@@ -50,13 +44,12 @@ struct worker {
 	struct rings rings;
 	struct waker waker;
 	struct nap nap;
-	struct bucket openers;
 	struct frag frag;
-	uint16_t ip_id; /* identification of the next outer IPv4 packet */
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
 
 	struct thread_stats stats;
+	struct limit limit; /* of control packets */
 };
 
 /* The packet ends here. */
@@ -99,6 +92,7 @@ int worker_main(void *arg);
  */
 void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer);
 void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer); /* pkt: iid, port */
+void worker_send_mirror(struct worker *w, struct rte_mbuf *m);	  /* the kernel's; pkt: port */
 void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
 
 #endif

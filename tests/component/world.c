@@ -75,6 +75,7 @@ struct world *world_new(const struct world_conf *conf)
 		snprintf(names[i][0], sizeof(names[i][0]), "p%u", i);
 		snprintf(names[i][1], sizeof(names[i][1]), "net_ring_test%u", i);
 		ports[i].name = names[i][0];
+		ports[i].mtu = c.mtu;
 		ports[i].devargs = wd->rings ? names[i][1] : c.devargs;
 	}
 	dc = (struct dp_conf){
@@ -86,6 +87,7 @@ struct world *world_new(const struct world_conf *conf)
 		.replay_window = c.replay_window == 0 ? 8192 : c.replay_window,
 		.handshake_rate = c.handshake_rate,
 		.mbufs = c.mbufs == 0 ? 4095 : c.mbufs,
+		.idle_poll = c.idle_poll,
 	};
 	assert_int_equal(dp_new(&dc, &wd->dp), 0);
 	wd->w = wd->dp->workers[0];
