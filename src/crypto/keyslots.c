@@ -19,10 +19,24 @@ static inline unsigned int cell(const struct keyslots *ks, enum keyslot slot)
 	return ks->primary ^ (unsigned int)slot;
 }
 
-/* Pairs with the loads in keyslots_find() and keyslots_tx_key(). */
+struct key *keyslots_get(const struct keyslots *ks, enum keyslot slot)
+{
+	return atomic_load_explicit(&ks->slot[cell(ks, slot)], memory_order_relaxed);
+}
+
+/*
+ * Pairs with the loads in keyslots_find() and keyslots_tx_key(). What was in the slot is left
+ * before it loses its label: a worker that does not find it under one finds it there.
+ */
 static struct key *publish(struct keyslots *ks, enum keyslot slot, struct key *k)
 {
-	return atomic_exchange_explicit(&ks->slot[cell(ks, slot)], k, memory_order_acq_rel);
+	struct key *displaced = keyslots_get(ks, slot);
+	struct key *forgotten = NULL;
+
+	if (displaced != NULL)
+		forgotten = atomic_exchange_explicit(&ks->left, displaced, memory_order_acq_rel);
+	atomic_store_explicit(&ks->slot[cell(ks, slot)], k, memory_order_release);
+	return forgotten;
 }
 
 struct key *keyslots_install(struct keyslots *ks, enum keyslot slot, struct key *k)
@@ -47,9 +61,14 @@ struct key *keyslots_remove(struct keyslots *ks, enum keyslot slot)
 	return publish(ks, slot, NULL);
 }
 
-struct key *keyslots_get(const struct keyslots *ks, enum keyslot slot)
+struct key *keyslots_forget(struct keyslots *ks)
 {
-	return atomic_load_explicit(&ks->slot[cell(ks, slot)], memory_order_relaxed);
+	return atomic_exchange_explicit(&ks->left, NULL, memory_order_acq_rel);
+}
+
+bool keyslots_has_left(const struct keyslots *ks)
+{
+	return atomic_load_explicit(&ks->left, memory_order_relaxed) != NULL;
 }
 
 static inline struct key *newer(struct key *a, struct key *b)
@@ -68,8 +87,11 @@ struct key *keyslots_find(const struct keyslots *ks, uint8_t key_id)
 {
 	struct key *a = atomic_load_explicit(&ks->slot[0], memory_order_acquire);
 	struct key *b = atomic_load_explicit(&ks->slot[1], memory_order_acquire);
+	struct key *k = newer(if_id(a, key_id), if_id(b, key_id));
 
-	return newer(if_id(a, key_id), if_id(b, key_id));
+	if (k == NULL) /* after the cells: who is no longer there is here already */
+		k = if_id(atomic_load_explicit(&ks->left, memory_order_acquire), key_id);
+	return k;
 }
 
 static inline struct key *if_confirmed(struct key *k)

@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "crypto/key.h"
+#include "dataplane/grace.h"
 #include "dataplane/inner.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
@@ -47,6 +48,7 @@ void peer_free(void *arg)
 	}
 	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
 		key_free(p->dp->aead, keyslots_remove(&p->keys, i));
+	key_free(p->dp->aead, keyslots_forget(&p->keys));
 	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
 	free(p);
 }
@@ -105,6 +107,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
+	grace_cancel(dp, p);
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -217,33 +220,6 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 
 /* --- keys ------------------------------------------------------------------------------- */
 
-struct dead_key {
-	struct aead *aead;
-	struct key *key;
-};
-
-static void dead_key_free(void *arg)
-{
-	struct dead_key *d = arg;
-
-	key_free(d->aead, d->key);
-	free(d);
-}
-
-/* A key that no slot holds any more: freed when no worker and no job can hold it either. */
-static void retire(struct dp *dp, struct key *key)
-{
-	struct dead_key *d;
-
-	if (key == NULL)
-		return;
-	d = malloc(sizeof(*d));
-	if (d == NULL)
-		return; /* leaking a key is safe, freeing it early is not */
-	*d = (struct dead_key){dp->aead, key};
-	rcu_defer(&dp->rcu, dead_key_free, d);
-}
-
 static uint64_t now_ms(void)
 {
 	return rte_rdtsc() / (rte_get_tsc_hz() / MSEC_PER_SEC);
@@ -264,12 +240,14 @@ int dp_key_new(
 	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	if (ret == -ENOMEM) {
 		/* sessions of displaced keys may be back by now */
+		grace_end_all(dp);
 		rcu_reclaim(&dp->rcu);
 		ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	}
 	if (ret < 0)
 		return ret;
-	retire(dp, keyslots_install(&p->keys, slot, key));
+	key_retire(dp, keyslots_install(&p->keys, slot, key));
+	grace_begin(dp, p);
 	return 0;
 }
 
@@ -291,7 +269,8 @@ int dp_key_del(struct dp *dp, uint32_t iid, uint32_t id, enum keyslot slot)
 
 	if (p == NULL)
 		return -ENOENT;
-	retire(dp, keyslots_remove(&p->keys, slot));
+	key_retire(dp, keyslots_remove(&p->keys, slot));
+	grace_begin(dp, p);
 	return 0;
 }
 

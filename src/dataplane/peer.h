@@ -41,6 +41,8 @@ struct peer {
 	uint64_t since;		    /* TSC from which silence counts */
 	struct tombstone *tomb;	    /* where its last counters go; NULL: nobody wants them */
 	struct dp *dp;
+	TAILQ_ENTRY(peer) grace;
+	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
 
 	/* written by their workers */
 	unsigned int nb_stats;

@@ -52,6 +52,8 @@ struct dp {
 	/* agent only */
 	struct aead *aead;
 	uint32_t max_peers, nb_peers, replay_window;
+	struct peer_list graces; /* by grace_since; see grace.h */
+	unsigned int nb_graces;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */
