@@ -94,6 +94,12 @@ struct key *keyslots_find(const struct keyslots *ks, uint8_t key_id)
 	return k;
 }
 
+struct key *keyslots_newest(const struct keyslots *ks)
+{
+	return newer(atomic_load_explicit(&ks->slot[0], memory_order_acquire),
+		atomic_load_explicit(&ks->slot[1], memory_order_acquire));
+}
+
 static inline struct key *if_confirmed(struct key *k)
 {
 	return k != NULL && atomic_load_explicit(&k->confirmed, memory_order_relaxed) ? k : NULL;

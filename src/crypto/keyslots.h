@@ -57,6 +57,8 @@ struct key *keyslots_find(const struct keyslots *ks, uint8_t key_id);
 /* Is there one that is left? Agent. */
 bool keyslots_has_left(const struct keyslots *ks);
 
+/* The newest key with a label, or NULL. Worker. */
+struct key *keyslots_newest(const struct keyslots *ks);
 /* The key that encrypts now, or NULL. Worker. */
 struct key *keyslots_tx_key(const struct keyslots *ks);
 /* A packet of k was authenticated. Writes only the first time. Worker. */

@@ -6,6 +6,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "dataplane/early.h"
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
 #include "dataplane/nap.h"
@@ -51,6 +52,7 @@ struct worker {
 	struct nap nap;
 	struct bucket openers;
 	struct frag frag;
+	struct early early;
 	uint16_t ip_id; /* identification of the next outer IPv4 packet */
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
