@@ -41,7 +41,8 @@ static struct key *publish(struct keyslots *ks, enum keyslot slot, struct key *k
 
 struct key *keyslots_install(struct keyslots *ks, enum keyslot slot, struct key *k)
 {
-	k->generation = ++ks->generations;
+	/* the release that publishes k orders it for who sees k */
+	k->generation = atomic_fetch_add_explicit(&ks->generations, 1, memory_order_relaxed) + 1;
 	if (slot == KEYSLOT_PRIMARY)
 		keyslots_confirm(k);
 	return publish(ks, slot, k);
@@ -107,14 +108,21 @@ static inline struct key *if_confirmed(struct key *k)
 
 /*
  * Both cells are read before either flag: who sees the old key gone also sees the flag of the new
- * one, which was set before, and so never finds nothing to send with.
+ * one, which was set before, and so never finds nothing to send with. Who was interrupted between
+ * the two while a key came looks again: else, after two of them, it would go back to an old one.
  */
 struct key *keyslots_tx_key(const struct keyslots *ks)
 {
-	struct key *a = atomic_load_explicit(&ks->slot[0], memory_order_acquire);
-	struct key *b = atomic_load_explicit(&ks->slot[1], memory_order_acquire);
+	struct key *a, *b, *k;
+	uint32_t before;
 
-	return newer(if_confirmed(a), if_confirmed(b));
+	do {
+		before = atomic_load_explicit(&ks->generations, memory_order_acquire);
+		a = atomic_load_explicit(&ks->slot[0], memory_order_acquire);
+		b = atomic_load_explicit(&ks->slot[1], memory_order_acquire);
+		k = newer(if_confirmed(a), if_confirmed(b));
+	} while (before != atomic_load_explicit(&ks->generations, memory_order_acquire));
+	return k;
 }
 
 void keyslots_confirm(struct key *k)

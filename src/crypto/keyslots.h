@@ -32,7 +32,7 @@ struct keyslots {
 	_Atomic(struct key *) slot[2]; /* cells: a key stays in its cell when labels change */
 	_Atomic(struct key *) left;    /* without a label: decrypts only */
 	uint32_t primary;	       /* the cell labelled primary, 0 or 1; agent only */
-	uint32_t generations;	       /* given out so far; agent only */
+	_Atomic(uint32_t) generations; /* given out so far */
 };
 
 /*
