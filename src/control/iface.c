@@ -378,6 +378,11 @@ static void note_unknown(struct iface *in, uint32_t id)
 	in->nb_unknown++;
 }
 
+static const char *slot_name(enum keyslot slot)
+{
+	return slot == KEYSLOT_PRIMARY ? "primary" : "secondary";
+}
+
 /*
  * openvpn exits, with all its peers, when NEW_KEY fails. So it does not: the peer ends instead, and
  * openvpn hears of that in its own time. A peer that has ended already is on its way there.
@@ -392,7 +397,7 @@ static void new_key(struct iface *in, const struct dco_request *q)
 		ret = dp_key_new(in->dp, in->iid, q->peer_id, k->slot, &k->material);
 	if (ret == 0) {
 		log_debug("%s: peer %u: key %u installed in %s slot", iface_name(in), q->peer_id,
-			k->material.key_id, k->slot == KEYSLOT_PRIMARY ? "primary" : "secondary");
+			k->material.key_id, slot_name(k->slot));
 		return;
 	}
 	if (dp_peer_get(in->dp, in->iid, q->peer_id, &info) < 0) {
@@ -420,8 +425,11 @@ int iface_do(struct iface *in, const struct dco_request *q, const struct udp_add
 		new_key(in, q);
 		return 0;
 	case DCO_SWAP_KEYS:
+		log_debug("%s: peer %u: key labels exchanged", iface_name(in), q->peer_id);
 		return dp_key_swap(in->dp, in->iid, q->peer_id);
 	case DCO_DEL_KEY:
+		log_debug("%s: peer %u: key in %s slot removed", iface_name(in), q->peer_id,
+			slot_name(q->slot));
 		return dp_key_del(in->dp, in->iid, q->peer_id, q->slot);
 	case DCO_GET_PEER:
 	case DCO_DUMP_PEERS:

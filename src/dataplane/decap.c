@@ -3,6 +3,7 @@
 
 #include "crypto/key.h"
 #include "dataplane/classify.h"
+#include "dataplane/early.h"
 #include "dataplane/inner.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
@@ -115,6 +116,8 @@ static bool look_up(struct worker *w, struct run *run, struct pkt *p)
 		return false;
 	}
 	p->key = keyslots_find(&p->peer->keys, d.key_id);
+	if ((p->key == NULL || w->early.n != 0) && early_take(w, p, d.key_id))
+		return false;
 	if (p->key == NULL) {
 		drop_received(w, p, p->peer, DROP_UNKNOWN_KEY);
 		return false;

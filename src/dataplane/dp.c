@@ -156,6 +156,7 @@ int dp_new(const struct dp_conf *conf, struct dp **out)
 	if (dp == NULL)
 		return -ENOMEM;
 	dp->aead = conf->aead;
+	TAILQ_INIT(&dp->graces);
 	dp->max_peers = conf->max_peers;
 	dp->replay_window = conf->replay_window;
 	dp->handshake_rate = conf->handshake_rate;

@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "crypto/key.h"
+#include "dataplane/grace.h"
 #include "dataplane/inner.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
@@ -37,6 +38,12 @@ struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers)
 	return p;
 }
 
+static void free_key(struct dp *dp, struct key *k)
+{
+	dp->nb_keys -= k != NULL;
+	key_free(dp->aead, k);
+}
+
 void peer_free(void *arg)
 {
 	struct peer *p = arg;
@@ -46,12 +53,9 @@ void peer_free(void *arg)
 		peer_drops_copy(&p->tomb->drops, &p->drops);
 		p->tomb->peer = NULL;
 	}
-	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++) {
-		struct key *k = keyslots_remove(&p->keys, i);
-
-		p->dp->nb_keys -= k != NULL;
-		key_free(p->dp->aead, k);
-	}
+	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
+		free_key(p->dp, keyslots_remove(&p->keys, i));
+	free_key(p->dp, keyslots_forget(&p->keys));
 	p->dp->nb_zeros -= p->zero != NULL;
 	p->dp->nb_peer_objects--;
 	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
@@ -115,6 +119,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
+	grace_cancel(dp, p);
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -231,34 +236,6 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 
 /* --- keys ------------------------------------------------------------------------------- */
 
-struct dead_key {
-	struct dp *dp;
-	struct key *key;
-};
-
-static void dead_key_free(void *arg)
-{
-	struct dead_key *d = arg;
-
-	key_free(d->dp->aead, d->key);
-	d->dp->nb_keys--;
-	free(d);
-}
-
-/* A key that no slot holds any more: freed when no worker and no job can hold it either. */
-static void retire(struct dp *dp, struct key *key)
-{
-	struct dead_key *d;
-
-	if (key == NULL)
-		return;
-	d = malloc(sizeof(*d));
-	if (d == NULL)
-		return; /* leaking a key is safe, freeing it early is not */
-	*d = (struct dead_key){dp, key};
-	rcu_defer(&dp->rcu, dead_key_free, d);
-}
-
 struct dead_session {
 	struct aead *aead;
 	struct aead_session *session;
@@ -316,13 +293,15 @@ int dp_key_new(
 	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	if (ret == -ENOMEM) {
 		/* sessions of displaced keys may be back by now */
+		grace_end_all(dp);
 		rcu_reclaim(&dp->rcu);
 		ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	}
 	if (ret < 0)
 		return ret;
 	dp->nb_keys++;
-	retire(dp, keyslots_install(&p->keys, slot, key));
+	key_retire(dp, keyslots_install(&p->keys, slot, key));
+	grace_begin(dp, p);
 	spend_older(dp, p);
 	return 0;
 }
@@ -346,7 +325,8 @@ int dp_key_del(struct dp *dp, uint32_t iid, uint32_t id, enum keyslot slot)
 
 	if (p == NULL)
 		return -ENOENT;
-	retire(dp, keyslots_remove(&p->keys, slot));
+	key_retire(dp, keyslots_remove(&p->keys, slot));
+	grace_begin(dp, p);
 	return 0;
 }
 

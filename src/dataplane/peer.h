@@ -50,6 +50,8 @@ struct peer {
 	struct tombstone *tomb;	    /* where its last counters go; NULL: nobody wants them */
 	struct dp *dp;
 	struct peer_zero *zero; /* NULL: the operator has not cleared its counters */
+	TAILQ_ENTRY(peer) grace;
+	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
 
 	unsigned int nb_stats;
 

@@ -58,6 +58,8 @@ struct dp {
 	struct aead *aead;
 	uint32_t max_peers, nb_peers, replay_window;
 	uint32_t nb_peer_objects, nb_keys, nb_tombstones, nb_zeros; /* allocated, see dp_memory() */
+	struct peer_list graces; /* by grace_since; see grace.h */
+	unsigned int nb_graces;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */

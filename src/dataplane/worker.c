@@ -191,6 +191,7 @@ unsigned int worker_iteration(struct worker *w)
 	unsigned int n;
 
 	w->now = rte_rdtsc();
+	early_turn(w);
 	n = rx_ports(w);
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
@@ -262,7 +263,7 @@ int worker_main(void *arg)
 		unsigned int n = worker_iteration(w);
 
 		nap_moved(&w->nap, n);
-		if (n == 0 && !w->dp->idle_poll && aead_inflight(w->aead) == 0)
+		if (n == 0 && !w->dp->idle_poll && aead_inflight(w->aead) == 0 && w->early.n == 0)
 			worker_sleep(w);
 	}
 	rcu_offline(&w->dp->rcu, w->index);
@@ -306,6 +307,7 @@ void worker_fini(struct worker *w)
 		drain_crypto(w);
 	if (w->aead != NULL)
 		aead_queue_free(w->aead);
+	early_fini(&w->early);
 	frag_fini(&w->frag);
 	rings_free(&w->rings);
 	waker_fini(&w->waker);

@@ -6,6 +6,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "dataplane/early.h"
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
 #include "dataplane/limit.h"
@@ -45,6 +46,7 @@ struct worker {
 	struct waker waker;
 	struct nap nap;
 	struct frag frag;
+	struct early early;
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
 
