@@ -27,7 +27,7 @@ usage()
 }
 
 EVENTS=(cut long_cut cut_all client_restart client_killed client_usr1 server_usr1 server_hup
-	server_killed server_restart churn_killed bulk hostile routes calm calm)
+	server_killed server_restart daemon_restart churn_killed bulk hostile routes calm calm)
 
 NAME=soak
 seconds=90 connects='' seed=1 only=()
@@ -364,6 +364,22 @@ server_again()
 event_server_killed() { server_again KILL; }
 event_server_restart() { server_again TERM; }
 
+# The server attaches again by itself; churn, which does not, ends before and begins anew.
+event_daemon_restart()
+{
+	local signals=(KILL TERM)
+
+	pick 2
+	end_with KILL "$CHURN_PID"
+	cut_begins "${CLIENTS[@]}"
+	end_with "${signals[$PICKED]}" "$DAEMON_PID"
+	cat "$T/ovpn-dpdkd.log" >>"$T/ovpn-dpdkd.all.log"
+	sleep 1
+	daemon_start
+	cut_ends "the daemon's SIG${signals[$PICKED]}" "${CLIENTS[@]}"
+	churn_up "$CHURN_PORTION" "$CHURN_SECONDS"
+}
+
 event_churn_killed()
 {
 	end_with KILL "$CHURN_PID"
@@ -498,8 +514,8 @@ summary()
 		what+=" $event ${HAPPENED[$event]:-0},"
 	done < <(printf '%s\n' "${EVENTS[@]}" | sort -u)
 	cat "$T"/c?.log >>"$T/clients.all.log"
-	say "soak: $(count 'churn0: peer [0-9]* added' "$T/ovpn-dpdkd.log") connects of churn," \
-		"$(count 'ovpn0: peer [0-9]* added' "$T/ovpn-dpdkd.log") of real clients," \
+	say "soak: $(count 'churn0: peer [0-9]* added' "$T"/ovpn-dpdkd*.log) connects of churn," \
+		"$(count 'ovpn0: peer [0-9]* added' "$T"/ovpn-dpdkd*.log) of real clients," \
 		"$(rekeys) rekeys of these;${what%,}"
 }
 
@@ -545,7 +561,7 @@ happen
 traffic_down
 kill -TERM "$CHURN_PID"
 churn_ended
-made=$(($(count 'churn0: peer [0-9]* added' "$T/ovpn-dpdkd.log") - before))
+made=$(($(count 'churn0: peer [0-9]* added' "$T"/ovpn-dpdkd*.log) - before))
 all_down
 summary
 tail -n 1 "$T/churn.all.log"
