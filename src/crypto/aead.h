@@ -34,6 +34,7 @@ enum aead_alg {
 	AEAD_AES_256_GCM,
 	AEAD_CHACHA20_POLY1305,
 	AEAD_NB_ALGS,
+	AEAD_NULL = AEAD_NB_ALGS, /* no cipher, no authentication: see aead_conf */
 };
 
 enum aead_dir { AEAD_ENCRYPT, AEAD_DECRYPT };
@@ -75,6 +76,11 @@ struct aead_conf {
 	unsigned int nb_queues;	  /* one a worker */
 	unsigned int nb_sessions; /* two a key */
 	int socket_id;		  /* NUMA node, -1: any */
+	/*
+	 * Sessions are AEAD_NULL, and no others: for benchmarks of what surrounds the cipher. The
+	 * daemon never sets it, so no peer can be given such a key.
+	 */
+	bool null;
 };
 
 /*

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One worker under test, on its own lcore: batch after batch, phase A and phase B in turn, until it
+ * is told to stop. What it counted is read when it has stopped.
+ */
+#ifndef LANE_H
+#define LANE_H
+
+#include <stdatomic.h>
+
+#include "bench/source.h"
+#include "crypto/aead_bare.h"
+
+#define SAMPLES_MAX 65536 /* batches whose cost is remembered */
+
+/* Cycles per packet of each batch. */
+struct samples {
+	uint32_t n;
+	float v[SAMPLES_MAX];
+};
+
+enum lane_fault {
+	LANE_OK,
+	LANE_LOST,	/* packets vanished without a reason */
+	LANE_DIFFERENT, /* loop: a packet came back with other bytes, or twice, or never */
+	LANE_BARE,	/* the bare device failed */
+};
+
+struct lane {
+	struct rig *rig;
+	struct worker *w;
+	unsigned int index;
+	struct source source;
+	struct aead_bare *bare;
+	struct rte_mbuf *slot[BENCH_BATCH]; /* the mbufs between two phases */
+	uint16_t bare_len[BENCH_BATCH];
+	uint32_t bare_session[BENCH_BATCH];
+	atomic_bool stop;
+
+	/* of the run, the lcore's until it has stopped */
+	enum lane_fault fault;
+	uint64_t packets, bytes, worker_cycles, source_cycles; /* phase B */
+	uint64_t offered, received, taken;		       /* over ports: see traffic.c */
+	uint64_t dropped;
+	uint64_t drops[NB_DROPS]; /* by reason */
+	double cpu_s, wall_s;	  /* of the whole run */
+	struct samples ours, device;
+};
+
+void samples_add(struct samples *s, uint64_t cycles, unsigned int packets);
+
+int lane_new(struct rig *r, unsigned int index, struct lane **out);
+void lane_free(struct lane *l);
+/* Forgets what was counted; size: of inner packets, 0: imix. Main thread, while it is stopped. */
+void lane_reset(struct lane *l, uint16_t size);
+/* The lcore's function over rings; arg: struct lane. */
+int lane_main(void *arg);
+/* What every lcore's function does before, right after and at the end of its work. */
+void lane_begin(struct lane *l);
+void lane_stop_clock(struct lane *l);
+void lane_end(struct lane *l);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inner packets of a lane: of which peer the next one is, how long, and what is in it. What is in
+ * it follows from its number, so that the far end can tell whether a byte differs.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include "bench/rig.h"
+
+struct source {
+	const struct rig *rig;
+	uint16_t size;	 /* 0: imix */
+	uint32_t *order; /* peer ids of this lane, drawn beforehand */
+	uint32_t mask, next;
+	uint64_t number; /* of the next packet */
+};
+
+/* Which peers: those whose packets belong to that worker. -ENOMEM; -EINVAL: it has none. */
+int source_init(struct source *s, const struct rig *r, unsigned int lane);
+void source_fini(struct source *s);
+
+/* The peer and the length of packet number n. */
+uint32_t source_peer(const struct source *s, uint64_t n);
+uint16_t source_len(const struct source *s, uint64_t n);
+
+/* Makes m the frame of the instance's device with packet n in it, as host I/O would. */
+void source_fill(const struct source *s, uint64_t n, struct rte_mbuf *m);
+/* Is m the frame for the instance's device with packet n in it, byte for byte? */
+bool source_check(const struct source *s, uint64_t n, const struct rte_mbuf *m);
+/* The same for a packet that came over a wire: which one it is, its first bytes say. */
+bool source_recognize(const struct source *s, const struct rte_mbuf *m);
+
+#endif
