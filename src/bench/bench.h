@@ -41,18 +41,24 @@ struct bench_pair {
 	uint8_t mac[2][6];
 };
 
+/* Lengths of inner packets: lo to hi bytes in turn; 0 and 0: imix. */
+struct bench_size {
+	uint16_t lo, hi;
+};
+
 struct bench_conf {
 	enum bench_mode mode;
 	enum bench_pattern pattern;
 	uint32_t peers;
 	unsigned int nb_sizes;
-	uint16_t sizes[BENCH_SIZES_MAX]; /* of inner packets, bytes; 0: imix */
+	struct bench_size sizes[BENCH_SIZES_MAX];
 	enum aead_alg alg;
 	const char *device; /* cryptodev or devargs; NULL: what suits the cipher */
 	enum aead_mode crypto_mode;
 	uint16_t burst;
 	unsigned int lcores;	      /* workers */
 	double seconds;		      /* for each size */
+	uint64_t packets;	      /* for each size and lane, at least; 0: the time counts */
 	double stats_period;	      /* 0: only the end */
 	uint8_t outer, inner;	      /* enum ip_family */
 	bool json, interactive, bare; /* bare: measure the device beside */
@@ -67,6 +73,9 @@ struct bench_conf {
 int bench_options(int argc, char **argv, struct bench_conf *conf);
 /* Reads a --static-peers file; -1: told what is wrong, by line. */
 int bench_pair_read(const char *path, struct bench_pair *pair);
+/* "64", "imix" or "20-9000". False: none of them, or not within what one packet can have. */
+bool bench_size_read(const char *text, struct bench_size *size);
+const char *bench_size_name(struct bench_size size, char out[16]);
 const char *bench_mode_name(enum bench_mode mode);
 const char *bench_pattern_name(enum bench_pattern pattern);
 

@@ -52,9 +52,12 @@ static int start_eal(int *argc, char ***argv)
 static void wait_seconds(const struct session *s)
 {
 	const struct bench_conf *c = &s->rig->conf;
-	double step = c->stats_period > 0 ? RTE_MIN(c->stats_period, c->seconds) : c->seconds;
+	double seconds = c->packets == 0 ? c->seconds : 1e9; /* until all had theirs */
+	double step = c->stats_period > 0 ? RTE_MIN(c->stats_period, seconds)
+		: c->packets == 0	  ? seconds
+					  : 0.01;
 
-	for (double left = c->seconds; left > 0 && !interrupted; left -= step) {
+	for (double left = seconds; left > 0 && !interrupted && !session_done(s); left -= step) {
 		const double now = RTE_MIN(step, left);
 		const struct timespec t = {(time_t)now, (long)((now - (double)(time_t)now) * 1e9)};
 

@@ -109,9 +109,6 @@ static void count(struct lane *l, const struct pass *took, unsigned int n)
 	l->worker_cycles += took->worker;
 	l->source_cycles += took->source;
 	l->packets += n;
-	for (unsigned int i = 0; i < BENCH_BATCH && l->source.size == 0; i++)
-		l->bytes += source_len(&l->source, l->source.number + i);
-	l->bytes += (uint64_t)n * l->source.size;
 	samples_add(&l->ours, took->worker, BENCH_BATCH);
 }
 
@@ -197,6 +194,16 @@ void lane_end(struct lane *l)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]) - l->drops[i];
 }
 
+void lane_look(struct lane *l)
+{
+	uint64_t wanted = l->rig->conf.packets;
+
+	if (wanted == 0 || l->source.number < wanted)
+		return;
+	atomic_store(&l->done, true);
+	atomic_store(&l->stop, true);
+}
+
 int lane_main(void *arg)
 {
 	struct lane *l = arg;
@@ -208,6 +215,7 @@ int lane_main(void *arg)
 		if (l->rig->conf.bare)
 			run_bare(l);
 		l->source.number += BENCH_BATCH;
+		lane_look(l);
 	}
 	lane_stop_clock(l);
 	lane_end(l);
@@ -248,15 +256,17 @@ void lane_free(struct lane *l)
 	free(l);
 }
 
-void lane_reset(struct lane *l, uint16_t size)
+void lane_reset(struct lane *l, struct bench_size size)
 {
 	l->source.size = size;
 	l->fault = LANE_OK;
-	l->packets = l->bytes = l->worker_cycles = l->source_cycles = l->dropped = 0;
+	l->packets = l->worker_cycles = l->source_cycles = l->dropped = 0;
 	l->offered = l->received = l->taken = 0;
 	l->cpu_s = l->wall_s = 0;
 	l->ours.n = l->device.n = 0;
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]);
+	l->source.number = 0;
+	atomic_store(&l->done, false);
 	atomic_store(&l->stop, false);
 }

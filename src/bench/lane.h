@@ -35,12 +35,12 @@ struct lane {
 	struct rte_mbuf *slot[BENCH_BATCH]; /* the mbufs between two phases */
 	uint16_t bare_len[BENCH_BATCH];
 	uint32_t bare_session[BENCH_BATCH];
-	atomic_bool stop;
+	atomic_bool stop, done; /* done: has had --packets */
 
 	/* of the run, the lcore's until it has stopped */
 	enum lane_fault fault;
-	uint64_t packets, bytes, worker_cycles, source_cycles; /* phase B */
-	uint64_t offered, received, taken;		       /* over ports: see traffic.c */
+	uint64_t packets, worker_cycles, source_cycles; /* phase B */
+	uint64_t offered, received, taken;		/* over ports: see traffic.c */
 	uint64_t dropped;
 	uint64_t drops[NB_DROPS]; /* by reason */
 	double cpu_s, wall_s;	  /* of the whole run */
@@ -51,12 +51,14 @@ void samples_add(struct samples *s, uint64_t cycles, unsigned int packets);
 
 int lane_new(struct rig *r, unsigned int index, struct lane **out);
 void lane_free(struct lane *l);
-/* Forgets what was counted; size: of inner packets, 0: imix. Main thread, while it is stopped. */
-void lane_reset(struct lane *l, uint16_t size);
+/* Forgets what was counted. Main thread, while it is stopped. */
+void lane_reset(struct lane *l, struct bench_size size);
 /* The lcore's function over rings; arg: struct lane. */
 int lane_main(void *arg);
 /* What every lcore's function does before, right after and at the end of its work. */
 void lane_begin(struct lane *l);
+/* Stops itself when it has had --packets. */
+void lane_look(struct lane *l);
 void lane_stop_clock(struct lane *l);
 void lane_end(struct lane *l);
 

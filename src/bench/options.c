@@ -34,7 +34,8 @@ static void usage(FILE *to)
 		"\n"
 		"  --mode MODE         encap (default), decap, loop: encap, decap, compare the bytes;\n"
 		"                      crypto: the bare device alone\n"
-		"  --size LIST         inner packet sizes, or imix, e.g. 64,imix (default 64,512,1420)\n"
+		"  --size LIST         inner packet sizes, ranges of them, or imix, e.g. 64,20-9000,imix\n"
+		"                      (default 64,512,1420)\n"
 		"  --peers N           how many (default 1)\n"
 		"  --pattern PATTERN   whose packet comes next: rr (default), random, zipf\n"
 		"  --cipher NAME       AES-256-GCM (default), AES-192-GCM, AES-128-GCM,\n"
@@ -45,6 +46,7 @@ static void usage(FILE *to)
 		"  --burst N           packets handed over at a time, 1 to 512 (default 32)\n"
 		"  --lcores N          workers, each on a lcore of its own (default 1)\n"
 		"  --seconds S         for each size (default 3)\n"
+		"  --packets N         so many for each size and lcore, however long it takes\n"
 		"  --outer 4|6         outer IP version (default 4)\n"
 		"  --inner 4|6         inner IP version (default 4)\n"
 		"  --port DEVARGS      over this port (may be given again) instead of an own source and\n"
@@ -96,6 +98,34 @@ static int number(const char *option, const char *value, long min, long max)
 	return (int)n;
 }
 
+bool bench_size_read(const char *text, struct bench_size *size)
+{
+	unsigned int lo, hi;
+	int end = 0;
+
+	*size = (struct bench_size){0};
+	if (strcmp(text, "imix") == 0)
+		return true;
+	if (sscanf(text, "%5u-%5u%n", &lo, &hi, &end) != 2 || text[end] != '\0') {
+		if (sscanf(text, "%5u%n", &lo, &end) != 1 || text[end] != '\0')
+			return false;
+		hi = lo;
+	}
+	*size = (struct bench_size){(uint16_t)lo, (uint16_t)hi};
+	return lo >= 1 && lo <= hi && hi <= BENCH_SIZE_MAX;
+}
+
+const char *bench_size_name(struct bench_size size, char out[16])
+{
+	if (size.lo == 0)
+		strcpy(out, "imix");
+	else if (size.lo == size.hi)
+		snprintf(out, 16, "%u", size.lo);
+	else
+		snprintf(out, 16, "%u-%u", size.lo, size.hi);
+	return out;
+}
+
 static int read_sizes(struct bench_conf *c, const char *value)
 {
 	char text[256], *save = NULL;
@@ -105,13 +135,12 @@ static int read_sizes(struct bench_conf *c, const char *value)
 	strcpy(text, value);
 	c->nb_sizes = 0;
 	for (char *s = strtok_r(text, ",", &save); s != NULL; s = strtok_r(NULL, ",", &save)) {
-		int n = strcmp(s, "imix") == 0 ? 0 : number("size", s, 20, BENCH_SIZE_MAX);
-
-		if (n < 0)
-			return -1;
 		if (c->nb_sizes == BENCH_SIZES_MAX)
 			return bad("--size: at most %d sizes", BENCH_SIZES_MAX);
-		c->sizes[c->nb_sizes++] = (uint16_t)n;
+		if (!bench_size_read(s, &c->sizes[c->nb_sizes++]))
+			return bad(
+				"--size %s: it is a number from 1 to %d, a range as 20-9000, or imix",
+				s, BENCH_SIZE_MAX);
 	}
 	return c->nb_sizes > 0 ? 0 : bad("--size: at least one size");
 }
@@ -150,6 +179,7 @@ static const struct option longs[] = {
 	{"crypto-mode", required_argument, NULL, 'y'},
 	{"burst", required_argument, NULL, 'b'},
 	{"lcores", required_argument, NULL, 'l'},
+	{"packets", required_argument, NULL, 'k'},
 	{"seconds", required_argument, NULL, 'S'},
 	{"outer", required_argument, NULL, 'o'},
 	{"inner", required_argument, NULL, 'n'},
@@ -210,6 +240,10 @@ static int read_option(int opt, const char *name, const char *value, struct benc
 		return ret;
 	case 'l':
 		return set_int(number(name, value, 1, 128), &c->lcores);
+	case 'k':
+		ret = set_int(number(name, value, 1, 1000000000), &n);
+		c->packets = n;
+		return ret;
 	case 'S':
 		return read_seconds(name, value, &c->seconds);
 	case 'o':
@@ -256,10 +290,6 @@ static int take_pair(struct bench_conf *c)
 
 static int check(struct bench_conf *c)
 {
-	for (unsigned int i = 0; i < c->nb_sizes; i++) {
-		if (c->inner == IP_V6 && c->sizes[i] != 0 && c->sizes[i] < 40)
-			return bad("--size %u: an IPv6 packet has at least 40 bytes", c->sizes[i]);
-	}
 	if (c->mode == BENCH_CRYPTO && !c->bare)
 		return bad("--mode crypto is the bare device: --no-device leaves nothing");
 	if (c->mode == BENCH_CRYPTO && c->nb_ports > 0)
@@ -276,7 +306,7 @@ int bench_options(int argc, char **argv, struct bench_conf *c)
 	*c = (struct bench_conf){
 		.peers = 1,
 		.nb_sizes = 3,
-		.sizes = {64, 512, 1420},
+		.sizes = {{64, 64}, {512, 512}, {1420, 1420}},
 		.alg = AEAD_AES_256_GCM,
 		.burst = 32,
 		.lcores = 1,

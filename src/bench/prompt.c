@@ -11,7 +11,7 @@ struct prompt {
 	struct bench_conf conf;
 	struct session session;
 	bool made, quit;
-	uint16_t size;
+	struct bench_size size;
 };
 
 /* Peers, keys and lanes are made at the first start, and again when their number has changed. */
@@ -55,10 +55,13 @@ static void stop(struct prompt *p)
 
 static void show(struct prompt *p, const char *what)
 {
+	char size[16];
+
 	if (what == NULL || strcmp(what, "stats") != 0)
 		printf("show stats\n");
 	else if (!p->made || !p->session.running)
-		printf("nothing runs: size %u, %u peers\n", p->size, p->conf.peers);
+		printf("nothing runs: size %s, %u peers\n", bench_size_name(p->size, size),
+			p->conf.peers);
 	else
 		report_progress(p->session.rig, p->session.lanes);
 }
@@ -66,17 +69,15 @@ static void show(struct prompt *p, const char *what)
 static void set(struct prompt *p, const char *what, const char *value)
 {
 	unsigned long n = value != NULL ? strtoul(value, NULL, 10) : 0;
-	unsigned int min = p->conf.inner == IP_V4 ? 20 : 40;
+	struct bench_size size;
 
 	if (p->made && p->session.running) {
 		printf("stop first\n");
 	} else if (what != NULL && strcmp(what, "size") == 0) {
-		if (value != NULL && strcmp(value, "imix") == 0)
-			p->size = 0;
-		else if (n >= min && n <= BENCH_SIZE_MAX)
-			p->size = (uint16_t)n;
+		if (value != NULL && bench_size_read(value, &size))
+			p->size = size;
 		else
-			printf("set size %u..%u, or imix\n", min, BENCH_SIZE_MAX);
+			printf("set size 1..%u, a range as 20-9000, or imix\n", BENCH_SIZE_MAX);
 		p->conf.nb_sizes = 1;
 		p->conf.sizes[0] = p->size;
 		unmake(p);

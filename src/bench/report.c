@@ -132,7 +132,7 @@ void report_begin(const struct rig *r)
 		dev.cpu ? "CPU crypto" : "enqueue/dequeue", c->peers, c->peers == 1 ? "" : "s",
 		bench_pattern_name(c->pattern), c->outer, c->inner, c->burst, r->nb_lanes,
 		r->nb_lanes == 1 ? "" : "s", c->seconds);
-	printf("%6s %8s %8s %10s %10s %10s %8s %8s %7s %6s\n", "size", "Mpps", "Gbit/s", "cyc/pkt",
+	printf("%7s %8s %8s %10s %10s %10s %8s %8s %7s %6s\n", "size", "Mpps", "Gbit/s", "cyc/pkt",
 		"(min", "max)", "device", "ratio", "source", "on-CPU");
 }
 
@@ -157,7 +157,10 @@ static void print_json(const struct rig *r, const struct result *res)
 {
 	static bool next;
 	const struct bench_conf *c = &r->conf;
-	json_t *size = res->size != 0 ? json_integer(res->size) : json_string("imix");
+	char name[16];
+	json_t *size = res->size.lo != 0 && res->size.lo == res->size.hi
+		? json_integer(res->size.lo)
+		: json_string(bench_size_name(res->size, name));
 	json_t *o = json_pack("{s:s, s:o, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, "
 			      "s:I, s:o, s:o, s:o}",
 		"mode", bench_mode_name(c->mode), "size", size, "peers", (int)c->peers, "pattern",
@@ -176,15 +179,14 @@ static void print_json(const struct rig *r, const struct result *res)
 
 void report_result(const struct rig *r, const struct result *res)
 {
-	char size[8];
+	char size[16];
 
 	if (r->conf.json) {
 		print_json(r, res);
 		return;
 	}
-	snprintf(size, sizeof(size), res->size != 0 ? "%u" : "imix", res->size);
-	printf("%6s %8.3f %8.2f %10.1f %10.1f %10.1f ", size, res->mpps, res->gbps,
-		res->ours.median, res->ours.min, res->ours.max);
+	printf("%7s %8.3f %8.2f %10.1f %10.1f %10.1f ", bench_size_name(res->size, size), res->mpps,
+		res->gbps, res->ours.median, res->ours.min, res->ours.max);
 	if (res->device.median > 0)
 		printf("%8.1f %8.2f ", res->device.median, res->ratio);
 	else

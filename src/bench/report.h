@@ -10,7 +10,7 @@ struct spread {
 };
 
 struct result {
-	uint16_t size; /* 0: imix */
+	struct bench_size size;
 	double mean_size;
 	struct spread ours, device; /* cycles per packet */
 	double ratio;		    /* of the medians */

@@ -72,7 +72,7 @@ static uint16_t largest(const struct bench_conf *conf)
 	uint16_t max = 1500 - OUTER_MAX; /* at least what Ethernet carries */
 
 	for (unsigned int i = 0; i < conf->nb_sizes; i++)
-		max = RTE_MAX(max, conf->sizes[i]);
+		max = RTE_MAX(max, conf->sizes[i].lo == 0 ? 1420 : conf->sizes[i].hi);
 	return max;
 }
 

@@ -48,7 +48,7 @@ void session_free(struct session *s)
 	*s = (struct session){0};
 }
 
-int session_start(struct session *s, uint16_t size)
+int session_start(struct session *s, struct bench_size size)
 {
 	bool wire = s->rig->conf.nb_ports > 0;
 	lcore_function_t *body = wire ? traffic_main : lane_main;
@@ -66,8 +66,18 @@ int session_start(struct session *s, uint16_t size)
 	return 0;
 }
 
+bool session_done(const struct session *s)
+{
+	for (unsigned int i = 0; i < s->rig->nb_lanes; i++) {
+		if (!atomic_load(&s->lanes[i]->done) && s->lanes[i]->fault == LANE_OK)
+			return false;
+	}
+	return true;
+}
+
 int session_stop(struct session *s, struct result *res)
 {
+	char size[16];
 	const char *why;
 
 	for (unsigned int i = 0; i < s->rig->nb_lanes; i++)
@@ -77,6 +87,6 @@ int session_stop(struct session *s, struct result *res)
 	s->running = false;
 	why = report_sum(s->rig, s->lanes, res);
 	if (why != NULL)
-		log_err("size %u: %s", s->lanes[0]->source.size, why);
+		log_err("size %s: %s", bench_size_name(s->lanes[0]->source.size, size), why);
 	return why == NULL ? 0 : -1;
 }

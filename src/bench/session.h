@@ -16,9 +16,10 @@ int session_new(struct session *s, const struct bench_conf *conf);
 /* Stops it if need be. */
 void session_free(struct session *s);
 
-/* size: of inner packets, 0: imix. */
-int session_start(struct session *s, uint16_t size);
+int session_start(struct session *s, struct bench_size size);
 /* Waits for the lanes; sums up. -1 after log_err(): there is no result. */
+/* The lanes have done all the packets that were asked for. */
+bool session_done(const struct session *s);
 int session_stop(struct session *s, struct result *res);
 
 #endif

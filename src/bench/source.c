@@ -73,18 +73,20 @@ uint16_t source_len(const struct source *s, uint64_t n)
 	/* IMIX: seven small, four of the middle, one large */
 	static const uint16_t imix[12] = {64, 576, 64, 64, 576, 64, 1420, 64, 576, 64, 576, 64};
 
-	return s->size != 0 ? s->size : imix[n % ARRAY_LEN(imix)];
+	if (s->size.lo == 0)
+		return imix[n % ARRAY_LEN(imix)];
+	return s->size.lo + (uint16_t)(n % (s->size.hi - s->size.lo + 1u));
 }
 
 /* --- what is in it ---------------------------------------------------------------------- */
 
-/* Writes the IP header of packet n; its length. */
-static uint16_t write_ip(const struct source *s, uint64_t n, uint8_t *ip, uint16_t len)
+/* The IP header of packet n, of which a shorter packet has the beginning; how much. */
+static uint16_t write_ip(const struct source *s, uint64_t n, uint8_t ip[IP6_HDR_LEN], uint16_t len)
 {
 	const struct dp_peer_conf *peer = &s->rig->peers[source_peer(s, n)];
 
+	memset(ip, 0, IP6_HDR_LEN);
 	if (s->rig->conf.inner == IP_V4) {
-		memset(ip, 0, IP4_HDR_LEN);
 		ip[0] = 0x45;
 		be16_store(ip + 2, len);
 		be16_store(ip + 4, (uint16_t)n);
@@ -92,16 +94,15 @@ static uint16_t write_ip(const struct source *s, uint64_t n, uint8_t *ip, uint16
 		ip[9] = 253; /* RFC 3692: experiments */
 		memcpy(ip + 12, peer->vpn4.b, 4);
 		memcpy(ip + 16, peer->vpn4.b, 4);
-		return IP4_HDR_LEN;
+		return RTE_MIN(len, IP4_HDR_LEN);
 	}
-	memset(ip, 0, IP6_HDR_LEN);
 	be32_store(ip, 6u << 28 | (uint32_t)(n & 0xfffff));
 	be16_store(ip + 4, len - IP6_HDR_LEN);
 	ip[6] = 253;
 	ip[7] = 64;
 	memcpy(ip + 8, peer->vpn6.b, 16);
 	memcpy(ip + 24, peer->vpn6.b, 16);
-	return IP6_HDR_LEN;
+	return RTE_MIN(len, IP6_HDR_LEN);
 }
 
 #define FACTOR	0x9e3779b97f4a7c15ull
@@ -117,8 +118,8 @@ void source_fill(const struct source *s, uint64_t n, struct rte_mbuf *m)
 {
 	uint16_t len = source_len(s, n);
 	struct pkt *p = pkt_of(m);
+	uint8_t header[IP6_HDR_LEN], *eth, *ip;
 	uint16_t at;
-	uint8_t *eth, *ip;
 
 	m->data_off = RIG_HEADROOM;
 	m->data_len = ETH_HDR_LEN + len;
@@ -131,7 +132,8 @@ void source_fill(const struct source *s, uint64_t n, struct rte_mbuf *m)
 	memcpy(eth + MAC_LEN, s->rig->device_mac, MAC_LEN);
 	be16_store(eth + 2 * MAC_LEN, s->rig->conf.inner == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
 	ip = eth + ETH_HDR_LEN;
-	at = write_ip(s, n, ip, len);
+	at = write_ip(s, n, header, len);
+	memcpy(ip, header, at);
 	for (uint16_t i = 0; at < len; i++, at += 8) {
 		uint64_t w = word(n, i);
 

@@ -10,7 +10,7 @@
 
 struct source {
 	const struct rig *rig;
-	uint16_t size;	 /* 0: imix */
+	struct bench_size size;
 	uint32_t *order; /* peer ids of this lane, drawn beforehand */
 	uint32_t mask, next;
 	uint64_t number; /* of the next packet */

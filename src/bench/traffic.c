@@ -65,6 +65,7 @@ static void turn(struct lane *l, struct tally *t)
 	l->source_cycles += end - start;
 	if (worker_iteration(l->w) > 0)
 		t->cycles += rte_rdtsc() - end;
+	lane_look(l);
 	take(l);
 	before = l->w->stats.encap_packets + l->w->stats.decap_packets - before;
 	t->packets += before;
