@@ -184,9 +184,17 @@ void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16
 	const struct locals *locals = atomic_load_explicit(&w->dp->locals, memory_order_acquire);
 	struct run run = {.n = 0};
 
+	for (uint16_t i = 0; i < RTE_MIN(n, 8); i++)
+		pkt_prefetch(pkts[i]);
 	for (uint16_t i = 0; i < n; i++) {
 		struct pkt *p;
 
+		if (i + 8 < n)
+			pkt_prefetch(pkts[i + 8]);
+		if (i + 4 < n) {
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], char *));
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], char *) + 64);
+		}
 		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0) {
 			drop(w, pkts[i], DROP_SEGMENTED);
 			continue;

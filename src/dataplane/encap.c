@@ -158,9 +158,15 @@ void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct run run = {.n = 0};
 
+	for (uint16_t i = 0; i < RTE_MIN(n, 8); i++)
+		pkt_prefetch(pkts[i]);
 	for (uint16_t i = 0; i < n; i++) {
 		struct pkt *p = pkt_of(pkts[i]);
 
+		if (i + 8 < n)
+			pkt_prefetch(pkts[i + 8]);
+		if (i + 4 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], char *));
 		if (!sort_out(w, p))
 			continue;
 		if (run.n > 0 && p->peer != run.peer)

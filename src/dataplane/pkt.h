@@ -7,6 +7,7 @@
 #define PKT_H
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "crypto/aead.h"
 #include "dataplane/classify.h"
@@ -65,6 +66,16 @@ static inline struct pkt *pkt_of_job(struct aead_job *j)
 static inline struct rte_mbuf *pkt_mbuf(struct pkt *p)
 {
 	return (struct rte_mbuf *)p - 1;
+}
+
+/* Fetches what the first look at a packet needs, but its data. */
+static inline void pkt_prefetch(const struct rte_mbuf *m)
+{
+	const char *p = (const char *)m;
+
+	rte_prefetch0(p);
+	rte_prefetch0(p + sizeof(*m));
+	rte_prefetch0(p + sizeof(*m) + offsetof(struct pkt, job));
 }
 
 /*
