@@ -279,13 +279,13 @@ void aead_queue_free(struct aead_queue *q)
 	free(q);
 }
 
-uint16_t aead_submit(
-	struct aead_queue *q, struct aead_session *s, struct aead_job **jobs, uint16_t n)
+uint16_t aead_submit(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs,
+	const struct aead_nonce *nonces, uint16_t n)
 {
 	assert(n <= AEAD_BURST_MAX);
 	if (s->cpu)
-		return aead_cpu_submit(q, s, jobs, n);
-	return aead_lane_submit(&q->lanes[s->device->index], s, jobs, n);
+		return aead_cpu_submit(q, s, jobs, nonces, n);
+	return aead_lane_submit(&q->lanes[s->device->index], s, jobs, nonces, n);
 }
 
 uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)

@@ -150,17 +150,18 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 	run->n = kept;
 }
 
-static void prepare_job(struct pkt *p, uint64_t tail)
+static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 {
 	uint8_t *data = rte_pktmbuf_mtod_offset(pkt_mbuf(p), uint8_t *, p->payload);
 	uint64_t head;
 
 	memcpy(&head, data, sizeof(head));
-	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail);
+	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail, nonce);
 }
 
 static void run_submit(struct worker *w, struct run *run)
 {
+	struct aead_nonce nonces[BURST_MAX];
 	struct aead_job *jobs[BURST_MAX];
 	uint16_t taken;
 	uint64_t tail;
@@ -170,10 +171,10 @@ static void run_submit(struct worker *w, struct run *run)
 	replay_filter(w, run, false);
 	memcpy(&tail, run->key->decrypt_tail, sizeof(tail));
 	for (uint16_t i = 0; i < run->n; i++) {
-		prepare_job(run->pkts[i], tail);
+		prepare_job(run->pkts[i], tail, &nonces[i]);
 		jobs[i] = &run->pkts[i]->job;
 	}
-	taken = aead_submit(w->aead, run->key->decrypt, jobs, run->n);
+	taken = aead_submit(w->aead, run->key->decrypt, jobs, nonces, run->n);
 	for (uint16_t i = taken; i < run->n; i++)
 		drop_pkt(w, run->pkts[i], DROP_CRYPTO_FULL);
 	run->n = 0;

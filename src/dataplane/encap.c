@@ -103,7 +103,8 @@ static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop
 }
 
 /* Puts the data header in front and describes the job. */
-static void prepare_job(struct pkt *p, const struct key *key, uint64_t tail, uint64_t pktid)
+static void prepare_job(struct pkt *p, const struct key *key, uint64_t tail, uint64_t pktid,
+	struct aead_nonce *nonce)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
 	uint64_t head = wire_data_head(key->id, p->peer->id, (uint32_t)pktid);
@@ -111,12 +112,13 @@ static void prepare_job(struct pkt *p, const struct key *key, uint64_t tail, uin
 	uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(m, WIRE_DATA_HDR_LEN);
 
 	memcpy(data, &head, sizeof(head));
-	pkt_describe_job(p, AEAD_ENCRYPT, data, len, head, tail);
+	pkt_describe_job(p, AEAD_ENCRYPT, data, len, head, tail, nonce);
 }
 
 static void run_encrypt(
 	struct worker *w, struct run *run, struct key *key, const struct endpoint *e)
 {
+	struct aead_nonce nonces[BURST_MAX];
 	struct aead_job *jobs[BURST_MAX];
 	uint64_t first = 0, tail;
 	uint16_t taken = pktid_reserve(&key->tx, run->n, &first);
@@ -128,10 +130,10 @@ static void run_encrypt(
 
 		p->key = key;
 		p->endpoint = e;
-		prepare_job(p, key, tail, first + i);
+		prepare_job(p, key, tail, first + i, &nonces[i]);
 		jobs[i] = &p->job;
 	}
-	taken = aead_submit(w->aead, key->encrypt, jobs, run->n);
+	taken = aead_submit(w->aead, key->encrypt, jobs, nonces, run->n);
 	run_drop(w, run, taken, DROP_CRYPTO_FULL);
 }
 
