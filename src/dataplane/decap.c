@@ -234,14 +234,15 @@ static bool authenticated(struct worker *w, struct pkt *p)
 static void propose_float(struct worker *w, struct pkt *p)
 {
 	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
-	struct event ev = {.iid = p->iid, .peer_id = p->peer->id, .tid = p->tid, .port = p->port};
+	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
+	struct event ev;
 
-	classify_addrs(rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *), p->family, p->payload,
-		&ev.remote, &ev.local);
-	if (e == NULL || udp_addr_equal(&e->remote, &ev.remote))
+	if (e == NULL || endpoint_is_source(e, frame, p->family, p->payload))
 		return;
 	if (atomic_load_explicit(&p->peer->float_pending, memory_order_relaxed))
 		return;
+	ev = (struct event){.iid = p->iid, .peer_id = p->peer->id, .tid = p->tid, .port = p->port};
+	classify_addrs(frame, p->family, p->payload, &ev.remote, &ev.local);
 	if (rte_ring_sp_enqueue_elem(w->rings.event, &ev, sizeof(ev)) != 0)
 		return; /* the next packet proposes again */
 	atomic_store_explicit(&p->peer->float_pending, true, memory_order_relaxed);

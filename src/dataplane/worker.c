@@ -19,7 +19,7 @@
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
-static void flush_port(struct worker *w, uint8_t port)
+void worker_flush_port(struct worker *w, uint8_t port)
 {
 	struct outbox *o = &w->port[port];
 	uint16_t sent = port_tx(&w->dp->ports[port], (uint16_t)w->index, o->pkts, o->n);
@@ -45,7 +45,7 @@ static bool flush_ring(
 	return sent > 0;
 }
 
-static void flush_host(struct worker *w)
+void worker_flush_host(struct worker *w)
 {
 	w->wake_host |= flush_ring(w, &w->host, w->rings.host_out, DROP_HOST_FULL);
 }
@@ -53,22 +53,6 @@ static void flush_host(struct worker *w)
 static void flush_exception(struct worker *w)
 {
 	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
-}
-
-void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m)
-{
-	struct outbox *o = &w->port[port];
-
-	o->pkts[o->n++] = m;
-	if (o->n == BURST_MAX)
-		flush_port(w, port);
-}
-
-void worker_send_host(struct worker *w, struct rte_mbuf *m)
-{
-	w->host.pkts[w->host.n++] = m;
-	if (w->host.n == BURST_MAX)
-		flush_host(w);
 }
 
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
@@ -83,9 +67,9 @@ static void flush(struct worker *w)
 {
 	for (unsigned int i = 0; i < w->dp->nb_ports; i++) {
 		if (w->port[i].n > 0)
-			flush_port(w, (uint8_t)i);
+			worker_flush_port(w, (uint8_t)i);
 	}
-	flush_host(w);
+	worker_flush_host(w);
 	flush_exception(w);
 	if (w->wake_host)
 		waker_wake(&w->dp->hostio.waker);

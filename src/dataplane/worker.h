@@ -79,8 +79,25 @@ unsigned int worker_iteration(struct worker *w);
 int worker_main(void *arg);
 
 /* Each consumes the packet; a full outbox is flushed on the way. */
-void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m);
-void worker_send_host(struct worker *w, struct rte_mbuf *m);	  /* pkt: iid, port */
+void worker_flush_port(struct worker *w, uint8_t port);
+void worker_flush_host(struct worker *w);
 void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
+
+static inline void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m)
+{
+	struct outbox *o = &w->port[port];
+
+	o->pkts[o->n++] = m;
+	if (o->n == BURST_MAX)
+		worker_flush_port(w, port);
+}
+
+/* pkt: iid, port */
+static inline void worker_send_host(struct worker *w, struct rte_mbuf *m)
+{
+	w->host.pkts[w->host.n++] = m;
+	if (w->host.n == BURST_MAX)
+		worker_flush_host(w);
+}
 
 #endif
