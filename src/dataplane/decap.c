@@ -69,8 +69,9 @@ static bool sort_out(
 	p = pkt_of(m);
 	p->port = port;
 	p->family = c.family;
-	p->payload = c.payload;
-	p->len = c.len;
+	p->payload = (uint16_t)c.payload;
+	p->len = (uint16_t)c.len;
+	p->job.text = rte_pktmbuf_mtod_offset(m, uint8_t *, c.payload) + WIRE_DATA_HDR_LEN;
 	if (c.local != NULL) {
 		p->inst = c.local->owner;
 		p->iid = p->inst->iid;
@@ -96,8 +97,7 @@ static bool sort_out(
 /* Finds peer and key; the run's own if they are the same again. */
 static bool look_up(struct worker *w, struct run *run, struct pkt *p)
 {
-	struct wire_data d =
-		wire_data_read(rte_pktmbuf_mtod_offset(pkt_mbuf(p), const uint8_t *, p->payload));
+	struct wire_data d = wire_data_read(p->job.text - WIRE_DATA_HDR_LEN);
 
 	p->pktid = d.pktid;
 	if (run->n > 0 && run->pkts[run->n - 1]->inst == p->inst && run->peer->id == d.peer_id &&
@@ -152,7 +152,7 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 
 static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 {
-	uint8_t *data = rte_pktmbuf_mtod_offset(pkt_mbuf(p), uint8_t *, p->payload);
+	uint8_t *data = p->job.text - WIRE_DATA_HDR_LEN;
 	uint64_t head;
 
 	memcpy(&head, data, sizeof(head));
@@ -272,11 +272,12 @@ static void deliver(
 	struct worker *w, struct pkt *p, enum ip_family family, const struct hostdev *dev)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
-	uint8_t *eth;
+	uint8_t *eth = p->job.text - ETH_HDR_LEN;
 
-	rte_pktmbuf_adj(m, (uint16_t)(p->payload + WIRE_DATA_HDR_LEN - ETH_HDR_LEN));
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - ETH_HDR_LEN - p->job.len));
-	eth = rte_pktmbuf_mtod(m, uint8_t *);
+	/* one segment: rte_pktmbuf_trim() would look for the last one in another cache line */
+	m->data_off += p->payload + WIRE_DATA_HDR_LEN - ETH_HDR_LEN;
+	m->data_len = ETH_HDR_LEN + p->job.len;
+	m->pkt_len = m->data_len;
 	memcpy(eth, dev->mac, MAC_LEN);
 	inner_mac_write(eth + MAC_LEN, p->peer->generation, p->peer->id);
 	be16_store(eth + 2 * MAC_LEN, family == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);

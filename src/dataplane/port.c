@@ -225,11 +225,6 @@ uint16_t port_tx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, u
 	return rte_eth_tx_burst(p->ethdev, queue, pkts, n);
 }
 
-bool port_ip_checked(const struct rte_mbuf *m)
-{
-	return (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-}
-
 void port_info(const struct port *p, struct dp_port_info *info)
 {
 	struct rte_eth_dev_info dev;

@@ -46,7 +46,10 @@ uint16_t port_rx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, u
 /* Worker. Returns how many the device took: pkts[0..k); the rest stays the caller's. */
 uint16_t port_tx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
 /* Worker. Has the NIC found the IPv4 header checksum of this packet good? */
-bool port_ip_checked(const struct rte_mbuf *m);
+static inline bool port_ip_checked(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
 
 /* Agent. Name, driver, link and counters; drops of ours are not in it. */
 void port_info(const struct port *p, struct dp_port_info *info);
