@@ -333,6 +333,9 @@ static void run_finish(struct worker *w, struct run *run)
 	for (uint16_t i = 0; i < n; i++) {
 		uint16_t len;
 
+		if (i + 2 < n)
+			pkt_prefetch_again(run->pkts[i + 2], 0);
+
 		link_bytes += run->pkts[i]->len;
 		len = finish_pkt(w, run->pkts[i], dev);
 		vpn_bytes += len;

@@ -214,6 +214,8 @@ static void finish_pkt(struct worker *w, struct pkt *p)
 void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
+		if (i + 2 < n)
+			pkt_prefetch_again(pkts[i + 2], -(WIRE_DATA_HDR_LEN + ENDPOINT_HDR_MAX));
 		if (pkts[i]->job.status == AEAD_OK)
 			finish_pkt(w, pkts[i]);
 		else
