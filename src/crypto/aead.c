@@ -197,21 +197,15 @@ int aead_session_on(struct aead_device *d, enum aead_alg alg, enum aead_dir dir,
 	struct aead_session **out)
 {
 	struct rte_crypto_sym_xform xform = xform_of(alg, dir, key);
-	struct aead_session *s;
+	void *s;
 
 	/* Looked at here, because cryptodev would write an error line for each. */
 	if (d->sessions == d->sessions_max)
 		return -ENOMEM;
-	s = malloc(sizeof(*s));
+	s = rte_cryptodev_sym_session_create(d->id, &xform, d->pool);
 	if (s == NULL)
-		return -ENOMEM;
-	s->handle = rte_cryptodev_sym_session_create(d->id, &xform, d->pool);
-	if (s->handle == NULL) {
-		free(s);
 		return rte_errno != 0 ? -rte_errno : -ENOMEM;
-	}
-	s->device = d;
-	s->cpu = d->cpu;
+	rte_cryptodev_sym_session_opaque_data_set(s, (uintptr_t)d);
 	d->sessions++;
 	*out = s;
 	return 0;
@@ -236,18 +230,18 @@ int aead_session_new(struct aead *a, enum aead_alg alg, enum aead_dir dir, const
  */
 void aead_session_free(struct aead *a, struct aead_session *s)
 {
+	struct aead_device *d;
 	int ret;
 
 	(void)a;
 	if (s == NULL)
 		return;
-	ret = rte_cryptodev_sym_session_free(s->device->id, s->handle);
+	d = aead_session_device(s);
+	ret = rte_cryptodev_sym_session_free(d->id, s);
 	if (ret < 0)
-		log_err("crypto device %s: a session cannot be freed: %s", s->device->name,
-			strerror(-ret));
+		log_err("crypto device %s: a session cannot be freed: %s", d->name, strerror(-ret));
 	else
-		s->device->sessions--;
-	free(s);
+		d->sessions--;
 }
 
 /* --- queues ----------------------------------------------------------------------------- */
@@ -282,10 +276,12 @@ void aead_queue_free(struct aead_queue *q)
 uint16_t aead_submit(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs,
 	const struct aead_nonce *nonces, uint16_t n)
 {
+	const struct aead_device *d = aead_session_device(s);
+
 	assert(n <= AEAD_BURST_MAX);
-	if (s->cpu)
-		return aead_cpu_submit(q, s, jobs, nonces, n);
-	return aead_lane_submit(&q->lanes[s->device->index], s, jobs, nonces, n);
+	if (d->cpu)
+		return aead_cpu_submit(q, d, s, jobs, nonces, n);
+	return aead_lane_submit(&q->lanes[d->index], s, jobs, nonces, n);
 }
 
 uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)
@@ -301,6 +297,15 @@ uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)
 			got += aead_lane_poll(l, jobs + got, n - got);
 	}
 	return got;
+}
+
+unsigned int aead_session_lines(const struct aead *a)
+{
+	unsigned int size = 0;
+
+	for (unsigned int i = 0; i < a->nb_devices; i++)
+		size = RTE_MAX(size, a->devices[i].session_size);
+	return (size + CACHE_LINE - 1) / CACHE_LINE;
 }
 
 uint32_t aead_inflight(const struct aead_queue *q)

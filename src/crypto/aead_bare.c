@@ -12,8 +12,7 @@
 
 #include "crypto/aead_private.h"
 
-#define BURST_MAX     512
-#define SESSION_LINES 20 /* at most so much of a session is fetched ahead */
+#define BURST_MAX 512
 
 /* Behind every crypto op. */
 struct op_tail {
@@ -64,9 +63,7 @@ int aead_bare_new(struct aead *a, unsigned int i, enum aead_alg alg, uint32_t nb
 	b->dev = a->devices[0].id;
 	b->qp = (uint16_t)i;
 	b->nb_sessions = nb_sessions;
-	b->lines =
-		(rte_cryptodev_sym_get_private_session_size(b->dev) + CACHE_LINE - 1) / CACHE_LINE;
-	b->lines = RTE_MIN(b->lines + 1, (unsigned int)SESSION_LINES);
+	b->lines = aead_session_lines(a);
 	snprintf(name, sizeof(name), "bare_ops_%u", i);
 	b->ops = rte_crypto_op_pool_create(name, RTE_CRYPTO_OP_TYPE_SYMMETRIC, 4 * BURST_MAX - 1,
 		BURST_MAX / 2, sizeof(struct op_tail), SOCKET_ID_ANY);
@@ -95,7 +92,7 @@ void aead_bare_free(struct aead *a, struct aead_bare *b)
 
 static inline void prefetch_session(const struct aead_bare *b, const struct aead_session *s)
 {
-	const char *p = s->handle;
+	const char *p = (const char *)s;
 
 	for (unsigned int i = 0; i < b->lines; i++)
 		rte_prefetch0(p + i * CACHE_LINE);
@@ -112,7 +109,7 @@ static inline void populate(const struct aead_bare *b, enum aead_dir dir,
 
 	op->sess_type = RTE_CRYPTO_OP_WITH_SESSION;
 	op->status = RTE_CRYPTO_OP_STATUS_NOT_PROCESSED;
-	sym->session = b->sessions[dir][batch->session[i]]->handle;
+	sym->session = b->sessions[dir][batch->session[i]];
 	sym->m_src = m;
 	sym->m_dst = NULL;
 	sym->aead.data.offset = batch->off;

@@ -29,8 +29,8 @@ static enum aead_status status_of(int32_t err)
 	return err == 0 ? AEAD_OK : err == EBADMSG ? AEAD_AUTH_FAILED : AEAD_DEVICE_ERROR;
 }
 
-uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_session *s, struct aead_job **jobs,
-	const struct aead_nonce *nonces, uint16_t n)
+uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_device *d, struct aead_session *s,
+	struct aead_job **jobs, const struct aead_nonce *nonces, uint16_t n)
 {
 	const union rte_crypto_sym_ofs whole = {.raw = 0};
 	uint32_t room = AEAD_DONE_SIZE - (q->done_tail - q->done_head);
@@ -48,7 +48,7 @@ uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_session *s, str
 		c->aad[i].va = aead_job_aad(j);
 	}
 	c->vec.num = n;
-	rte_cryptodev_sym_cpu_crypto_process(s->device->id, s->handle, whole, &c->vec);
+	rte_cryptodev_sym_cpu_crypto_process(d->id, s, whole, &c->vec);
 	for (uint16_t i = 0; i < n; i++) {
 		jobs[i]->status = (uint8_t)status_of(c->status[i]);
 		q->done[q->done_tail++ % AEAD_DONE_SIZE] = jobs[i];

@@ -215,6 +215,7 @@ static int new_pool(struct aead_device *d, int socket_id)
 			d->sessions_max * d->objects, size);
 		return -ENOMEM;
 	}
+	d->session_size = d->pool->elt_size;
 	rte_mempool_mem_iter(d->pool, keep_from_dumps, d->name);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <rte_crypto_sym.h>
+#include <rte_cryptodev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_spinlock.h>
@@ -49,9 +50,10 @@ struct aead_device {
 
 	/* main and agent thread only */
 	bool configured, started;
-	uint64_t features; /* RTE_CRYPTODEV_FF_* */
-	uint32_t algs;	   /* bit i: enum aead_alg i */
-	uint32_t objects;  /* pool objects behind one session */
+	uint64_t features;     /* RTE_CRYPTODEV_FF_* */
+	uint32_t algs;	       /* bit i: enum aead_alg i */
+	uint32_t objects;      /* pool objects behind one session */
+	uint32_t session_size; /* bytes of one */
 	uint32_t sessions, sessions_max;
 	struct rte_mempool *pool;
 	char name[AEAD_NAME_LEN];
@@ -69,11 +71,12 @@ struct aead {
 	unsigned int nb_vdevs;
 };
 
-struct aead_session {
-	void *handle; /* cryptodev's */
-	struct aead_device *device;
-	bool cpu;
-};
+/* struct aead_session is cryptodev's own session, whose opaque word is the device. */
+static inline struct aead_device *aead_session_device(const struct aead_session *s)
+{
+	return (struct aead_device *)(uintptr_t)rte_cryptodev_sym_session_opaque_data_get(
+		(void *)(uintptr_t)s);
+}
 
 /* The jobs of one queue inside one asynchronous device, in the order of submission. */
 struct aead_lane {
@@ -128,12 +131,12 @@ enum rte_crypto_aead_algorithm aead_cryptodev_alg(enum aead_alg alg);
 
 /* aead_cpu.c */
 void aead_cpu_init(struct aead_cpu *c);
-uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_session *s, struct aead_job **jobs,
-	const struct aead_nonce *nonces, uint16_t n);
+uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_device *d, struct aead_session *s,
+	struct aead_job **jobs, const struct aead_nonce *nonces, uint16_t n);
 
 /* aead_queue.c */
 #define AEAD_IV_OFFSET 96 /* of the nonce's copy behind the crypto op */
-uint16_t aead_lane_submit(struct aead_lane *l, const struct aead_session *s, struct aead_job **jobs,
+uint16_t aead_lane_submit(struct aead_lane *l, struct aead_session *s, struct aead_job **jobs,
 	const struct aead_nonce *nonces, uint16_t n);
 uint16_t aead_lane_poll(struct aead_lane *l, struct aead_job **jobs, uint16_t n);
 

@@ -111,7 +111,7 @@ static uint16_t enqueue(struct aead_lane *l, struct rte_crypto_op **ops, uint16_
 	return k;
 }
 
-uint16_t aead_lane_submit(struct aead_lane *l, const struct aead_session *s, struct aead_job **jobs,
+uint16_t aead_lane_submit(struct aead_lane *l, struct aead_session *s, struct aead_job **jobs,
 	const struct aead_nonce *nonces, uint16_t n)
 {
 	struct rte_crypto_op *ops[AEAD_BURST_MAX];
@@ -122,7 +122,7 @@ uint16_t aead_lane_submit(struct aead_lane *l, const struct aead_session *s, str
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++)
-		ops[i] = prepare(jobs[i], &nonces[i], s->handle);
+		ops[i] = prepare(jobs[i], &nonces[i], s);
 	n = enqueue(l, ops, n);
 	for (uint16_t i = 0; i < n; i++)
 		l->jobs[l->tail++ % AEAD_LANE_SIZE] = jobs[i];

@@ -94,29 +94,99 @@ static bool sort_out(
 
 /* --- in: peer, key, replay, AEAD -------------------------------------------------------- */
 
-/* Finds peer and key; the run's own if they are the same again. */
-static bool look_up(struct worker *w, struct run *run, struct pkt *p)
-{
-	struct wire_data d = wire_data_read(p->job.text - WIRE_DATA_HDR_LEN);
+/* The data packets of one burst, and whom they name: key id and peer id as the wire has them. */
+struct burst {
+	uint16_t n;
+	bool mixed; /* of more than one key */
+	struct pkt *pkts[BURST_MAX];
+	uint32_t who[BURST_MAX];
+};
 
-	p->pktid = d.pktid;
-	if (run->n > 0 && run->pkts[run->n - 1]->inst == p->inst && run->peer->id == d.peer_id &&
-		run->key->id == d.key_id) {
-		p->peer = run->peer;
-		p->key = run->key;
-		return true;
+static inline uint32_t peer_id_of(uint32_t who)
+{
+	return who & WIRE_PEER_UNDEF;
+}
+
+static inline uint8_t key_id_of(uint32_t who)
+{
+	return who >> 24 & 7;
+}
+
+static void burst_add(struct burst *b, struct pkt *p)
+{
+	const uint8_t *head = p->job.text - WIRE_DATA_HDR_LEN;
+	uint16_t i = b->n++;
+
+	p->pktid = be32_load(head + 4);
+	b->pkts[i] = p;
+	b->who[i] = be32_load(head);
+	if (b->who[i] == b->who[0] && p->inst == b->pkts[0]->inst)
+		return;
+	b->mixed = true;
+	peertab_prefetch(&p->inst->peers, peer_id_of(b->who[i]));
+}
+
+/* Drops packet i for a reason, or keeps it as the k-th. */
+static inline uint16_t keep(struct worker *w, struct burst *b, uint16_t i, uint16_t k,
+	const void *found, enum drop_reason why)
+{
+	if (found == NULL) {
+		drop_pkt(w, b->pkts[i], why);
+		return k;
 	}
-	p->peer = peertab_find(&p->inst->peers, d.peer_id);
-	if (p->peer == NULL) {
-		drop_pkt(w, p, DROP_UNKNOWN_PEER);
-		return false;
+	b->pkts[k] = b->pkts[i];
+	b->who[k] = b->who[i];
+	return k + 1;
+}
+
+/*
+ * Peers and keys of packets of many. Each step is done for all packets before the next, so that
+ * what a step touches is on its way while the others are served.
+ */
+static void look_up_many(struct worker *w, struct burst *b)
+{
+	uint16_t n = b->n;
+
+	b->n = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->peer = peertab_find(&p->inst->peers, peer_id_of(b->who[i]));
+		if (p->peer != NULL)
+			rte_prefetch0(p->peer);
+		b->n = keep(w, b, i, b->n, p->peer, DROP_UNKNOWN_PEER);
 	}
-	p->key = keyslots_find(&p->peer->keys, d.key_id);
-	if (p->key == NULL) {
-		drop_pkt(w, p, DROP_UNKNOWN_KEY);
-		return false;
+	for (uint16_t i = 0; i < b->n; i++)
+		peer_prefetch(b->pkts[i]->peer, w->index);
+	n = b->n;
+	b->n = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->key = keyslots_find(&p->peer->keys, key_id_of(b->who[i]));
+		if (p->key != NULL)
+			key_prefetch_rx(p->key, p->pktid);
+		b->n = keep(w, b, i, b->n, p->key, DROP_UNKNOWN_KEY);
 	}
-	return true;
+}
+
+/* The same for packets that all name the same key. */
+static void look_up_one(struct worker *w, struct burst *b)
+{
+	const struct peertab *peers = &b->pkts[0]->inst->peers;
+	struct peer *peer = peertab_find(peers, peer_id_of(b->who[0]));
+	struct key *key = peer == NULL ? NULL : keyslots_find(&peer->keys, key_id_of(b->who[0]));
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->peer = peer;
+		p->key = key;
+		if (key == NULL)
+			drop_pkt(w, p, peer == NULL ? DROP_UNKNOWN_PEER : DROP_UNKNOWN_KEY);
+	}
+	if (key == NULL)
+		b->n = 0;
 }
 
 static enum drop_reason replay_reason(enum replay_verdict v)
@@ -180,31 +250,45 @@ static void run_submit(struct worker *w, struct run *run)
 	run->n = 0;
 }
 
-void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n)
+/* The data packets of a burst, the others being sent on their way. */
+static void classify_burst(
+	struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n, struct burst *b)
 {
 	const struct locals *locals = atomic_load_explicit(&w->dp->locals, memory_order_acquire);
-	struct run run = {.n = 0};
 
-	for (uint16_t i = 0; i < RTE_MIN(n, 8); i++)
+	for (uint16_t i = 0; i < RTE_MIN(n, PKT_AHEAD); i++)
 		pkt_prefetch(pkts[i]);
 	for (uint16_t i = 0; i < n; i++) {
-		struct pkt *p;
-
-		if (i + 8 < n)
-			pkt_prefetch(pkts[i + 8]);
-		if (i + 4 < n) {
-			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], char *));
-			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], char *) + 64);
-		}
-		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0) {
+		if (i + PKT_AHEAD < n)
+			pkt_prefetch(pkts[i + PKT_AHEAD]);
+		if (i + PKT_AHEAD / 2 < n)
+			pkt_prefetch_data(pkts[i + PKT_AHEAD / 2]);
+		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0)
 			drop(w, pkts[i], DROP_SEGMENTED);
-			continue;
-		}
-		if (!sort_out(w, locals, port, &pkts[i]))
-			continue;
-		p = pkt_of(pkts[i]);
-		if (!look_up(w, &run, p))
-			continue;
+		else if (sort_out(w, locals, port, &pkts[i]))
+			burst_add(b, pkt_of(pkts[i]));
+	}
+}
+
+void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct burst b; /* not cleared: it is large */
+	struct run run = {.n = 0};
+
+	b.n = 0;
+	b.mixed = false;
+	classify_burst(w, port, pkts, n, &b);
+	if (b.n == 0)
+		return;
+	if (b.mixed)
+		look_up_many(w, &b);
+	else
+		look_up_one(w, &b);
+	for (uint16_t i = 0; i < b.n; i++) {
+		struct pkt *p = b.pkts[i];
+
+		if (b.mixed && i + SESSIONS_AHEAD < b.n)
+			worker_prefetch_session(w, b.pkts[i + SESSIONS_AHEAD]->key->decrypt);
 		if (run.n > 0 && p->key != run.key)
 			run_submit(w, &run);
 		run.peer = p->peer;

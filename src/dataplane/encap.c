@@ -17,38 +17,50 @@ struct run {
 
 /* --- in: which peer --------------------------------------------------------------------- */
 
-/* The kernel chose the peer: its neighbour entry's MAC is the frame's destination. */
-static bool peer_of_mac(struct worker *w, struct pkt *p, const uint8_t *mac)
-{
-	uint16_t generation;
+/* Whom a packet is for: the peer's id and, if it came by the peer's MAC, the generation. */
+struct who {
 	uint32_t id;
+	uint16_t generation;
+	bool by_mac;
+};
 
+/* The packets of one burst that are to be encrypted. */
+struct burst {
+	uint16_t n;
+	bool mixed; /* for more than one peer */
+	struct pkt *pkts[BURST_MAX];
+	struct who who[BURST_MAX];
+};
+
+/* The kernel chose the peer: its neighbour entry's MAC is the frame's destination. */
+static bool who_by_mac(struct worker *w, struct pkt *p, const uint8_t *mac, struct who *who)
+{
 	if (mac[0] & 1) {
 		drop_pkt(w, p, DROP_INNER_MULTICAST);
 		return false;
 	}
-	if (!inner_mac_read(mac, &generation, &id)) {
+	if (!inner_mac_read(mac, &who->generation, &who->id)) {
 		drop_pkt(w, p, DROP_NO_ROUTE);
 		return false;
 	}
-	p->peer = peertab_find(&p->inst->peers, id);
-	if (p->peer != NULL && p->peer->generation == generation)
-		return true;
-	drop_pkt(w, p, DROP_STALE_PEER);
-	return false;
+	who->by_mac = true;
+	return true;
 }
 
 /* Whatever leaves through a P2P device is for its one peer. */
-static bool only_peer(struct worker *w, struct pkt *p)
+static bool who_is_only(struct worker *w, struct pkt *p, struct who *who)
 {
-	p->peer = atomic_load_explicit(&p->inst->only, memory_order_acquire);
-	if (p->peer != NULL)
-		return true;
-	drop_pkt(w, p, DROP_STALE_PEER);
-	return false;
+	const struct peer *only = atomic_load_explicit(&p->inst->only, memory_order_acquire);
+
+	if (only == NULL) {
+		drop_pkt(w, p, DROP_STALE_PEER);
+		return false;
+	}
+	*who = (struct who){.id = only->id};
+	return true;
 }
 
-static bool peer_of_frame(struct worker *w, struct pkt *p)
+static bool who_of_frame(struct worker *w, struct pkt *p, struct who *who)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
 	const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -63,23 +75,14 @@ static bool peer_of_frame(struct worker *w, struct pkt *p)
 		drop_pkt(w, p, DROP_INNER_NOT_IP);
 		return false;
 	}
-	if (!(p->inst->mode == DP_MODE_P2P ? only_peer(w, p) : peer_of_mac(w, p, eth)))
+	if (!(p->inst->mode == DP_MODE_P2P ? who_is_only(w, p, who) : who_by_mac(w, p, eth, who)))
 		return false;
 	rte_pktmbuf_adj(m, ETH_HDR_LEN);
 	return true;
 }
 
-static bool peer_of_ping(struct worker *w, struct pkt *p)
-{
-	p->peer = peertab_find(&p->inst->peers, p->peer_id);
-	if (p->peer != NULL)
-		return true;
-	drop_pkt(w, p, DROP_STALE_PEER);
-	return false;
-}
-
-/* True: p->peer is set and the packet is an inner packet or a ping, nothing in front of it. */
-static bool sort_out(struct worker *w, struct pkt *p)
+/* True: *who is set and the packet is an inner packet or a ping, nothing in front of it. */
+static bool sort_out(struct worker *w, struct pkt *p, struct who *who)
 {
 	if (p->kind == PKT_FRAME) {
 		worker_send_port(w, p->port, pkt_mbuf(p));
@@ -90,7 +93,75 @@ static bool sort_out(struct worker *w, struct pkt *p)
 		drop_pkt(w, p, DROP_STALE_INSTANCE);
 		return false;
 	}
-	return p->kind == PKT_INNER ? peer_of_frame(w, p) : peer_of_ping(w, p);
+	if (p->kind == PKT_INNER)
+		return who_of_frame(w, p, who);
+	*who = (struct who){.id = p->peer_id};
+	return true;
+}
+
+static inline bool who_equal(const struct who *a, const struct who *b)
+{
+	return a->id == b->id && a->generation == b->generation && a->by_mac == b->by_mac;
+}
+
+static void burst_add(struct burst *b, struct pkt *p)
+{
+	uint16_t i = b->n++;
+
+	b->pkts[i] = p;
+	if (who_equal(&b->who[i], &b->who[0]) && p->inst == b->pkts[0]->inst)
+		return;
+	b->mixed = true;
+	peertab_prefetch(&p->inst->peers, b->who[i].id);
+}
+
+static inline bool is_current(const struct peer *peer, const struct who *who)
+{
+	return peer != NULL && (!who->by_mac || peer->generation == who->generation);
+}
+
+/*
+ * Peers of packets for many. Each step is done for all packets before the next, so that what a step
+ * touches is on its way while the others are served.
+ */
+static void look_up_many(struct worker *w, struct burst *b)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->peer = peertab_find(&p->inst->peers, b->who[i].id);
+		rte_prefetch0(p->peer);
+	}
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		if (is_current(p->peer, &b->who[i])) {
+			peer_prefetch(p->peer, w->index);
+			b->pkts[kept++] = p;
+		} else {
+			drop_pkt(w, p, DROP_STALE_PEER);
+		}
+	}
+	b->n = kept;
+	for (uint16_t i = 0; i < b->n; i++)
+		key_prefetch_tx(keyslots_tx_key(&b->pkts[i]->peer->keys));
+}
+
+/* The same for packets that are all for the same peer. */
+static void look_up_one(struct worker *w, struct burst *b)
+{
+	struct peer *peer = peertab_find(&b->pkts[0]->inst->peers, b->who[0].id);
+	bool current = is_current(peer, &b->who[0]);
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		b->pkts[i]->peer = peer;
+		if (!current)
+			drop_pkt(w, b->pkts[i], DROP_STALE_PEER);
+	}
+	if (!current)
+		b->n = 0;
 }
 
 /* --- in: key, ids, AEAD ----------------------------------------------------------------- */
@@ -156,21 +227,50 @@ static void run_submit(struct worker *w, struct run *run)
 	run->n = 0;
 }
 
-void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
+static void prefetch_session_of(const struct worker *w, const struct pkt *p)
 {
-	struct run run = {.n = 0};
+	const struct key *key = keyslots_tx_key(&p->peer->keys);
 
-	for (uint16_t i = 0; i < RTE_MIN(n, 8); i++)
+	if (key != NULL)
+		worker_prefetch_session(w, key->encrypt);
+}
+
+/* The packets of a burst that are to be encrypted, the others being sent on their way. */
+static void sort_out_burst(struct worker *w, struct rte_mbuf **pkts, uint16_t n, struct burst *b)
+{
+	for (uint16_t i = 0; i < RTE_MIN(n, PKT_AHEAD); i++)
 		pkt_prefetch(pkts[i]);
 	for (uint16_t i = 0; i < n; i++) {
 		struct pkt *p = pkt_of(pkts[i]);
 
-		if (i + 8 < n)
-			pkt_prefetch(pkts[i + 8]);
-		if (i + 4 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], char *));
-		if (!sort_out(w, p))
-			continue;
+		if (i + PKT_AHEAD < n)
+			pkt_prefetch(pkts[i + PKT_AHEAD]);
+		if (i + PKT_AHEAD / 2 < n)
+			pkt_prefetch_data(pkts[i + PKT_AHEAD / 2]);
+		if (sort_out(w, p, &b->who[b->n]))
+			burst_add(b, p);
+	}
+}
+
+void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct burst b; /* not cleared: it is large */
+	struct run run = {.n = 0};
+
+	b.n = 0;
+	b.mixed = false;
+	sort_out_burst(w, pkts, n, &b);
+	if (b.n == 0)
+		return;
+	if (b.mixed)
+		look_up_many(w, &b);
+	else
+		look_up_one(w, &b);
+	for (uint16_t i = 0; i < b.n; i++) {
+		struct pkt *p = b.pkts[i];
+
+		if (b.mixed && i + SESSIONS_AHEAD < b.n)
+			prefetch_session_of(w, b.pkts[i + SESSIONS_AHEAD]);
 		if (run.n > 0 && p->peer != run.peer)
 			run_submit(w, &run);
 		run.peer = p->peer;

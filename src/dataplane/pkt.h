@@ -71,6 +71,9 @@ static inline struct rte_mbuf *pkt_mbuf(struct pkt *p)
 	return (struct rte_mbuf *)p - 1;
 }
 
+/* How many packets ahead of the one that is worked on. */
+#define PKT_AHEAD 8
+
 /* Fetches what the first look at a packet needs, but its data. */
 static inline void pkt_prefetch(const struct rte_mbuf *m)
 {
@@ -78,6 +81,15 @@ static inline void pkt_prefetch(const struct rte_mbuf *m)
 
 	rte_prefetch0(p);
 	rte_prefetch0(p + sizeof(*m));
+}
+
+/* Its data, once the mbuf itself is there. */
+static inline void pkt_prefetch_data(const struct rte_mbuf *m)
+{
+	const char *data = rte_pktmbuf_mtod(m, const char *);
+
+	rte_prefetch0(data);
+	rte_prefetch0(data + CACHE_LINE);
 }
 
 /* The same after the AEAD, which has worked its way through the cache since; at: from the text. */

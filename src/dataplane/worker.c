@@ -253,6 +253,8 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	w->index = index;
 	w->lcore = lcore;
 	w->ip_id = (uint16_t)rte_rdtsc();
+	w->nb_peers = &dp->nb_peers;
+	w->session_lines = aead_session_lines(dp->aead);
 	if (dp->handshake_rate > 0) {
 		w->openers.cost = hz * dp->nb_workers / dp->handshake_rate;
 		w->openers.depth = w->openers.credit = w->openers.cost * OPENER_BURST;
