@@ -7,12 +7,12 @@
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
-/* Packets of one burst in a row with the same peer and key: lookups and locks are paid per run. */
+/* Packets of one burst in a row with the same key: locks and counts are paid per run. */
 struct run {
 	uint16_t n;
 	struct peer *peer;
 	struct key *key;
-	struct pkt *pkts[BURST_MAX];
+	struct pkt **pkts;
 };
 
 /* --- in: classify ----------------------------------------------------------------------- */
@@ -229,25 +229,22 @@ static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail, nonce);
 }
 
-static void run_submit(struct worker *w, struct run *run)
+static void run_submit(struct worker *w, struct run run)
 {
 	struct aead_nonce nonces[BURST_MAX];
 	struct aead_job *jobs[BURST_MAX];
 	uint16_t taken;
 	uint64_t tail;
 
-	if (run->n == 0)
-		return;
-	replay_filter(w, run, false);
-	memcpy(&tail, run->key->decrypt_tail, sizeof(tail));
-	for (uint16_t i = 0; i < run->n; i++) {
-		prepare_job(run->pkts[i], tail, &nonces[i]);
-		jobs[i] = &run->pkts[i]->job;
+	replay_filter(w, &run, false);
+	memcpy(&tail, run.key->decrypt_tail, sizeof(tail));
+	for (uint16_t i = 0; i < run.n; i++) {
+		prepare_job(run.pkts[i], tail, &nonces[i]);
+		jobs[i] = &run.pkts[i]->job;
 	}
-	taken = aead_submit(w->aead, run->key->decrypt, jobs, nonces, run->n);
-	for (uint16_t i = taken; i < run->n; i++)
-		drop_pkt(w, run->pkts[i], DROP_CRYPTO_FULL);
-	run->n = 0;
+	taken = aead_submit(w->aead, run.key->decrypt, jobs, nonces, run.n);
+	for (uint16_t i = taken; i < run.n; i++)
+		drop_pkt(w, run.pkts[i], DROP_CRYPTO_FULL);
 }
 
 /* The data packets of a burst, the others being sent on their way. */
@@ -270,10 +267,20 @@ static void classify_burst(
 	}
 }
 
+/* The run that begins with the first of n packets. */
+static struct run run_of(struct pkt **pkts, uint16_t n)
+{
+	struct run run = {.n = 1, .peer = pkts[0]->peer, .key = pkts[0]->key, .pkts = pkts};
+
+	while (run.n < n && pkts[run.n]->key == run.key)
+		run.n++;
+	return run;
+}
+
 void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct burst b; /* not cleared: it is large */
-	struct run run = {.n = 0};
+	struct run run;
 
 	b.n = 0;
 	b.mixed = false;
@@ -284,18 +291,12 @@ void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16
 		look_up_many(w, &b);
 	else
 		look_up_one(w, &b);
-	for (uint16_t i = 0; i < b.n; i++) {
-		struct pkt *p = b.pkts[i];
-
+	for (uint16_t i = 0; i < b.n; i += run.n) {
 		if (b.mixed && i + SESSIONS_AHEAD < b.n)
 			worker_prefetch_session(w, b.pkts[i + SESSIONS_AHEAD]->key->decrypt);
-		if (run.n > 0 && p->key != run.key)
-			run_submit(w, &run);
-		run.peer = p->peer;
-		run.key = p->key;
-		run.pkts[run.n++] = p;
+		run = run_of(&b.pkts[i], b.n - i);
+		run_submit(w, run);
 	}
-	run_submit(w, &run);
 }
 
 /* --- out: authenticated? ---------------------------------------------------------------- */
@@ -397,57 +398,47 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 	return len;
 }
 
-static void run_finish(struct worker *w, struct run *run)
+static void run_finish(struct worker *w, struct run run)
 {
 	uint64_t link_bytes = 0, vpn_packets = 0, vpn_bytes = 0;
-	struct peer_stats *ps;
+	struct peer_stats *ps = &run.peer->stats[w->index];
 	const struct hostdev *dev;
-	uint16_t n;
 
-	if (run->n == 0)
+	replay_filter(w, &run, true);
+	if (run.n == 0)
 		return;
-	replay_filter(w, run, true);
-	n = run->n;
-	run->n = 0;
-	if (n == 0)
-		return;
-	keyslots_confirm(run->key);
-	propose_float(w, run->pkts[n - 1]);
-	dev = atomic_load_explicit(&run->pkts[0]->inst->device, memory_order_acquire);
-	for (uint16_t i = 0; i < n; i++) {
+	keyslots_confirm(run.key);
+	propose_float(w, run.pkts[run.n - 1]);
+	dev = atomic_load_explicit(&run.pkts[0]->inst->device, memory_order_acquire);
+	for (uint16_t i = 0; i < run.n; i++) {
 		uint16_t len;
 
-		if (i + 2 < n)
-			pkt_prefetch_again(run->pkts[i + 2], 0);
-
-		link_bytes += run->pkts[i]->len;
-		len = finish_pkt(w, run->pkts[i], dev);
+		if (i + 2 < run.n)
+			pkt_prefetch_again(run.pkts[i + 2], 0);
+		link_bytes += run.pkts[i]->len;
+		len = finish_pkt(w, run.pkts[i], dev);
 		vpn_bytes += len;
 		vpn_packets += len != 0;
 	}
-	ps = &run->peer->stats[w->index];
-	stat_add(&ps->link_rx_packets, n);
+	stat_add(&ps->link_rx_packets, run.n);
 	stat_add(&ps->link_rx_bytes, link_bytes);
 	stat_add(&ps->vpn_rx_packets, vpn_packets);
 	stat_add(&ps->vpn_rx_bytes, vpn_bytes);
 	__atomic_store_n(&ps->last_rx, w->now, __ATOMIC_RELAXED);
-	stat_add(&w->stats.decap_packets, n);
+	stat_add(&w->stats.decap_packets, run.n);
 }
 
 void decap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
 {
-	struct run run = {.n = 0};
+	struct run run;
+	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct pkt *p = pkts[i];
-
-		if (!authenticated(w, p))
-			continue;
-		if (run.n > 0 && p->key != run.key)
-			run_finish(w, &run);
-		run.peer = p->peer;
-		run.key = p->key;
-		run.pkts[run.n++] = p;
+		if (authenticated(w, pkts[i]))
+			pkts[kept++] = pkts[i];
 	}
-	run_finish(w, &run);
+	for (uint16_t i = 0; i < kept; i += run.n) {
+		run = run_of(&pkts[i], kept - i);
+		run_finish(w, run);
+	}
 }

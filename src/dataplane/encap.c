@@ -8,47 +8,48 @@
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
-/* Packets of one burst in a row to the same peer: lookups and ids are paid per run. */
+/* Packets of one burst in a row to the same peer: key and ids are paid per run. */
 struct run {
 	uint16_t n;
 	struct peer *peer;
-	struct pkt *pkts[BURST_MAX];
+	struct pkt **pkts;
 };
 
 /* --- in: which peer --------------------------------------------------------------------- */
 
-/* Whom a packet is for: the peer's id and, if it came by the peer's MAC, the generation. */
-struct who {
-	uint32_t id;
-	uint16_t generation;
-	bool by_mac;
-};
+/* Whom a packet is for: the peer's id, with the generation if it came by the peer's MAC. */
+#define WHO_BY_MAC	 (1ull << 48)
+#define WHO(id)		 ((uint64_t)(id))
+#define WHO_MAC(id, gen) ((uint64_t)(id) | (uint64_t)(gen) << 32 | WHO_BY_MAC)
 
 /* The packets of one burst that are to be encrypted. */
 struct burst {
 	uint16_t n;
 	bool mixed; /* for more than one peer */
 	struct pkt *pkts[BURST_MAX];
-	struct who who[BURST_MAX];
+	uint64_t who[BURST_MAX];
 };
 
 /* The kernel chose the peer: its neighbour entry's MAC is the frame's destination. */
-static bool who_by_mac(struct worker *w, struct pkt *p, const uint8_t *mac, struct who *who)
+static bool who_by_mac(struct worker *w, struct pkt *p, const uint8_t *mac, uint64_t *who)
 {
+	uint16_t generation;
+	uint32_t id;
+
 	if (mac[0] & 1) {
 		drop_pkt(w, p, DROP_INNER_MULTICAST);
 		return false;
 	}
-	if (!inner_mac_read(mac, &who->generation, &who->id)) {
+	if (!inner_mac_read(mac, &generation, &id)) {
 		drop_pkt(w, p, DROP_NO_ROUTE);
 		return false;
 	}
-	who->by_mac = true;
+	*who = WHO_MAC(id, generation);
 	return true;
 }
 
 /* Whatever leaves through a P2P device is for its one peer. */
-static bool who_is_only(struct worker *w, struct pkt *p, struct who *who)
+static bool who_is_only(struct worker *w, struct pkt *p, uint64_t *who)
 {
 	const struct peer *only = atomic_load_explicit(&p->inst->only, memory_order_acquire);
 
@@ -56,11 +57,11 @@ static bool who_is_only(struct worker *w, struct pkt *p, struct who *who)
 		drop_pkt(w, p, DROP_STALE_PEER);
 		return false;
 	}
-	*who = (struct who){.id = only->id};
+	*who = WHO(only->id);
 	return true;
 }
 
-static bool who_of_frame(struct worker *w, struct pkt *p, struct who *who)
+static bool who_of_frame(struct worker *w, struct pkt *p, uint64_t *who)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
 	const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -82,7 +83,7 @@ static bool who_of_frame(struct worker *w, struct pkt *p, struct who *who)
 }
 
 /* True: *who is set and the packet is an inner packet or a ping, nothing in front of it. */
-static bool sort_out(struct worker *w, struct pkt *p, struct who *who)
+static bool sort_out(struct worker *w, struct pkt *p, uint64_t *who)
 {
 	if (p->kind == PKT_FRAME) {
 		worker_send_port(w, p->port, pkt_mbuf(p));
@@ -95,13 +96,8 @@ static bool sort_out(struct worker *w, struct pkt *p, struct who *who)
 	}
 	if (p->kind == PKT_INNER)
 		return who_of_frame(w, p, who);
-	*who = (struct who){.id = p->peer_id};
+	*who = WHO(p->peer_id);
 	return true;
-}
-
-static inline bool who_equal(const struct who *a, const struct who *b)
-{
-	return a->id == b->id && a->generation == b->generation && a->by_mac == b->by_mac;
 }
 
 static void burst_add(struct burst *b, struct pkt *p)
@@ -109,15 +105,15 @@ static void burst_add(struct burst *b, struct pkt *p)
 	uint16_t i = b->n++;
 
 	b->pkts[i] = p;
-	if (who_equal(&b->who[i], &b->who[0]) && p->inst == b->pkts[0]->inst)
+	if (b->who[i] == b->who[0] && p->inst == b->pkts[0]->inst)
 		return;
 	b->mixed = true;
-	peertab_prefetch(&p->inst->peers, b->who[i].id);
+	peertab_prefetch(&p->inst->peers, (uint32_t)b->who[i]);
 }
 
-static inline bool is_current(const struct peer *peer, const struct who *who)
+static inline bool is_current(const struct peer *peer, uint64_t who)
 {
-	return peer != NULL && (!who->by_mac || peer->generation == who->generation);
+	return peer != NULL && (!(who & WHO_BY_MAC) || peer->generation == (uint16_t)(who >> 32));
 }
 
 /*
@@ -131,13 +127,13 @@ static void look_up_many(struct worker *w, struct burst *b)
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct pkt *p = b->pkts[i];
 
-		p->peer = peertab_find(&p->inst->peers, b->who[i].id);
+		p->peer = peertab_find(&p->inst->peers, (uint32_t)b->who[i]);
 		rte_prefetch0(p->peer);
 	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct pkt *p = b->pkts[i];
 
-		if (is_current(p->peer, &b->who[i])) {
+		if (is_current(p->peer, b->who[i])) {
 			peer_prefetch(p->peer, w->index);
 			b->pkts[kept++] = p;
 		} else {
@@ -152,8 +148,8 @@ static void look_up_many(struct worker *w, struct burst *b)
 /* The same for packets that are all for the same peer. */
 static void look_up_one(struct worker *w, struct burst *b)
 {
-	struct peer *peer = peertab_find(&b->pkts[0]->inst->peers, b->who[0].id);
-	bool current = is_current(peer, &b->who[0]);
+	struct peer *peer = peertab_find(&b->pkts[0]->inst->peers, (uint32_t)b->who[0]);
+	bool current = is_current(peer, b->who[0]);
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		b->pkts[i]->peer = peer;
@@ -208,23 +204,17 @@ static void run_encrypt(
 	run_drop(w, run, taken, DROP_CRYPTO_FULL);
 }
 
-static void run_submit(struct worker *w, struct run *run)
+static void run_submit(struct worker *w, struct run run)
 {
-	const struct endpoint *e;
-	struct key *key;
+	struct key *key = keyslots_tx_key(&run.peer->keys);
+	const struct endpoint *e = atomic_load_explicit(&run.peer->endpoint, memory_order_acquire);
 
-	if (run->n == 0)
-		return;
-	key = keyslots_tx_key(&run->peer->keys);
-	e = atomic_load_explicit(&run->peer->endpoint, memory_order_acquire);
-	if (key == NULL) {
-		run_drop(w, run, 0, DROP_NO_KEY);
-	} else if (e == NULL) {
-		run_drop(w, run, 0, DROP_NO_PATH);
-	} else {
-		run_encrypt(w, run, key, e);
-	}
-	run->n = 0;
+	if (key == NULL)
+		run_drop(w, &run, 0, DROP_NO_KEY);
+	else if (e == NULL)
+		run_drop(w, &run, 0, DROP_NO_PATH);
+	else
+		run_encrypt(w, &run, key, e);
 }
 
 static void prefetch_session_of(const struct worker *w, const struct pkt *p)
@@ -252,10 +242,24 @@ static void sort_out_burst(struct worker *w, struct rte_mbuf **pkts, uint16_t n,
 	}
 }
 
+/* The run that begins at packet i. */
+static struct run run_at(const struct worker *w, struct burst *b, uint16_t i)
+{
+	struct run run = {.peer = b->pkts[i]->peer, .pkts = &b->pkts[i], .n = b->n - i};
+
+	if (!b->mixed)
+		return run;
+	for (run.n = 0; i < b->n && b->pkts[i]->peer == run.peer; run.n++, i++) {
+		if (i + SESSIONS_AHEAD < b->n)
+			prefetch_session_of(w, b->pkts[i + SESSIONS_AHEAD]);
+	}
+	return run;
+}
+
 void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct burst b; /* not cleared: it is large */
-	struct run run = {.n = 0};
+	struct run run;
 
 	b.n = 0;
 	b.mixed = false;
@@ -266,17 +270,10 @@ void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
 		look_up_many(w, &b);
 	else
 		look_up_one(w, &b);
-	for (uint16_t i = 0; i < b.n; i++) {
-		struct pkt *p = b.pkts[i];
-
-		if (b.mixed && i + SESSIONS_AHEAD < b.n)
-			prefetch_session_of(w, b.pkts[i + SESSIONS_AHEAD]);
-		if (run.n > 0 && p->peer != run.peer)
-			run_submit(w, &run);
-		run.peer = p->peer;
-		run.pkts[run.n++] = p;
+	for (uint16_t i = 0; i < b.n; i += run.n) {
+		run = run_at(w, &b, i);
+		run_submit(w, run);
 	}
-	run_submit(w, &run);
 }
 
 /* --- out: outer headers ----------------------------------------------------------------- */
