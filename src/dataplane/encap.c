@@ -278,20 +278,23 @@ void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
 
 /* --- out: outer headers ----------------------------------------------------------------- */
 
-static void count(struct worker *w, const struct pkt *p, uint16_t link_len)
-{
-	struct peer_stats *ps = &p->peer->stats[w->index];
+/* What a run adds to its peer's counters. */
+struct tally {
+	uint64_t link_packets, link_bytes, vpn_packets, vpn_bytes;
+};
 
-	stat_add(&ps->link_tx_packets, 1);
-	stat_add(&ps->link_tx_bytes, link_len);
-	if (p->kind == PKT_INNER) {
-		stat_add(&ps->vpn_tx_packets, 1);
-		stat_add(&ps->vpn_tx_bytes, p->job.len);
-	}
+static void count(const struct worker *w, struct peer *peer, const struct tally *t)
+{
+	struct peer_stats *ps = &peer->stats[w->index];
+
+	stat_add(&ps->link_tx_packets, t->link_packets);
+	stat_add(&ps->link_tx_bytes, t->link_bytes);
+	stat_add(&ps->vpn_tx_packets, t->vpn_packets);
+	stat_add(&ps->vpn_tx_bytes, t->vpn_bytes);
 	__atomic_store_n(&ps->last_tx, w->now, __ATOMIC_RELAXED);
 }
 
-static void finish_pkt(struct worker *w, struct pkt *p)
+static void finish_pkt(struct worker *w, struct pkt *p, struct tally *t)
 {
 	const struct endpoint *e = p->endpoint;
 	struct rte_mbuf *m = pkt_mbuf(p);
@@ -301,7 +304,12 @@ static void finish_pkt(struct worker *w, struct pkt *p)
 	endpoint_write(e, hdr, len, w->ip_id++);
 	if (e->family == IP_V6)
 		endpoint_checksum6(e, hdr, len);
-	count(w, p, len);
+	t->link_packets++;
+	t->link_bytes += len;
+	if (p->kind == PKT_INNER) {
+		t->vpn_packets++;
+		t->vpn_bytes += p->job.len;
+	}
 	if (m->data_len > ETH_HDR_LEN + e->mtu)
 		frag_send(w, e, m);
 	else
@@ -310,13 +318,20 @@ static void finish_pkt(struct worker *w, struct pkt *p)
 
 void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		if (i + 2 < n)
-			pkt_prefetch_again(pkts[i + 2], -(WIRE_DATA_HDR_LEN + ENDPOINT_HDR_MAX));
-		if (pkts[i]->job.status == AEAD_OK)
-			finish_pkt(w, pkts[i]);
-		else
-			drop_pkt(w, pkts[i], DROP_CRYPTO_ERROR);
+	for (uint16_t i = 0; i < n;) {
+		struct peer *peer = pkts[i]->peer;
+		struct tally t = {0};
+
+		for (; i < n && pkts[i]->peer == peer; i++) {
+			if (i + 2 < n)
+				pkt_prefetch_again(
+					pkts[i + 2], -(WIRE_DATA_HDR_LEN + ENDPOINT_HDR_MAX));
+			if (pkts[i]->job.status == AEAD_OK)
+				finish_pkt(w, pkts[i], &t);
+			else
+				drop_pkt(w, pkts[i], DROP_CRYPTO_ERROR);
+		}
+		count(w, peer, &t);
 	}
 	stat_add(&w->stats.encap_packets, n);
 }
