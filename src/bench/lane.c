@@ -104,8 +104,26 @@ void samples_add(struct samples *s, uint64_t cycles, unsigned int packets)
 	s->n++;
 }
 
+/* Of one batch in so many the stages are measured; its total does not count. */
+#define STAGED_EVERY 8
+
+static void add_staged(struct lane *l)
+{
+	struct staged *s = &l->staged[l->nb_staged++ % STAGED_MAX];
+
+	s->total = 0;
+	for (unsigned int i = 0; i < NB_STAGES; i++) {
+		s->v[i] = (float)l->stages.cycles[i] / BENCH_BATCH;
+		s->total += s->v[i];
+	}
+}
+
 static void count(struct lane *l, const struct pass *took, unsigned int n)
 {
+	if (l->w->stages != NULL) {
+		add_staged(l);
+		return;
+	}
 	l->worker_cycles += took->worker;
 	l->source_cycles += took->source;
 	l->packets += n;
@@ -117,13 +135,17 @@ static void run_ours(struct lane *l)
 	enum bench_mode mode = l->rig->conf.mode;
 	struct pass untimed = {0}, took = {0};
 	uint64_t dropped = drops_of(l);
+	bool staged = l->source.number / BENCH_BATCH % STAGED_EVERY == STAGED_EVERY - 1;
 	unsigned int n;
 
 	if (!fill(l)) {
 		l->fault = LANE_LOST;
 		return;
 	}
+	l->stages = (struct stages){0};
+	l->w->stages = staged && mode != BENCH_DECAP ? &l->stages : NULL;
 	n = encap(l, BENCH_BATCH, mode == BENCH_DECAP ? &untimed : &took);
+	l->w->stages = staged ? &l->stages : NULL;
 	if (mode != BENCH_ENCAP)
 		n = decap(l, n, &took);
 	dropped = drops_of(l) - dropped;
@@ -133,6 +155,7 @@ static void run_ours(struct lane *l)
 		l->fault = LANE_DIFFERENT;
 	l->dropped += dropped;
 	count(l, &took, n);
+	l->w->stages = NULL;
 }
 
 /* The bare device over the same mbufs. */
@@ -263,6 +286,7 @@ void lane_reset(struct lane *l, struct bench_size size)
 	l->packets = l->worker_cycles = l->source_cycles = l->dropped = 0;
 	l->offered = l->received = l->taken = 0;
 	l->cpu_s = l->wall_s = 0;
+	l->nb_staged = 0;
 	l->ours.n = l->device.n = 0;
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]);

@@ -12,6 +12,12 @@
 #include "crypto/aead_bare.h"
 
 #define SAMPLES_MAX 65536 /* batches whose cost is remembered */
+#define STAGED_MAX  2048  /* of them, with their stages */
+
+/* One batch's cycles per packet by stage, and their sum. */
+struct staged {
+	float total, v[NB_STAGES];
+};
 
 /* Cycles per packet of each batch. */
 struct samples {
@@ -44,6 +50,9 @@ struct lane {
 	uint64_t dropped;
 	uint64_t drops[NB_DROPS]; /* by reason */
 	double cpu_s, wall_s;	  /* of the whole run */
+	struct stages stages;	  /* of the batch that is being measured */
+	uint32_t nb_staged;
+	struct staged staged[STAGED_MAX];
 	struct samples ours, device;
 };
 

@@ -79,6 +79,26 @@ static void add_lane(struct result *res, const struct lane *l)
 	}
 }
 
+static int by_total(const void *a, const void *b)
+{
+	const struct staged *x = a, *y = b;
+
+	return x->total < y->total ? -1 : x->total > y->total;
+}
+
+/* Of the batches in the middle, so that a disturbed one does not count. */
+static void sum_stages(struct lane *l, struct result *res)
+{
+	uint32_t n = RTE_MIN(l->nb_staged, (uint32_t)STAGED_MAX), from = n * 4 / 10,
+		 to = n * 6 / 10 + 1;
+
+	qsort(l->staged, n, sizeof(l->staged[0]), by_total);
+	for (uint32_t i = from; i < to && i < n; i++) {
+		for (unsigned int k = 0; k < NB_STAGES; k++)
+			res->stages[k] += l->staged[i].v[k] / (RTE_MIN(to, n) - from);
+	}
+}
+
 /* Over ports the clock on the wall counts, and what went in must have come out. */
 static const char *sum_wire(struct rig *r, struct result *res)
 {
@@ -104,6 +124,7 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 		out->ours = out->device;
 	if (out->device.median > 0)
 		out->ratio = out->ours.median / out->device.median;
+	sum_stages(lanes[0], out);
 	if (out->packets > 0)
 		out->source /= (double)out->packets;
 	if (out->ours.median > 0)
@@ -148,6 +169,21 @@ static json_t *json_drops(const struct result *res)
 	return o;
 }
 
+static const char *const stages[] = {
+#define X(id, name, words) name,
+	STAGES(X)
+#undef X
+};
+
+static json_t *json_stages(const struct result *res)
+{
+	json_t *o = json_pack("{s:f}", "source", res->source);
+
+	for (unsigned int i = 0; i < NB_STAGES; i++)
+		json_object_set_new(o, stages[i], json_real(res->stages[i]));
+	return o;
+}
+
 static json_t *json_spread(const struct spread *s)
 {
 	return json_pack("{s:f, s:f, s:f}", "median", s->median, "min", s->min, "max", s->max);
@@ -162,19 +198,32 @@ static void print_json(const struct rig *r, const struct result *res)
 		? json_integer(res->size.lo)
 		: json_string(bench_size_name(res->size, name));
 	json_t *o = json_pack("{s:s, s:o, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, "
-			      "s:I, s:o, s:o, s:o}",
+			      "s:I, s:o, s:o, s:o, s:o}",
 		"mode", bench_mode_name(c->mode), "size", size, "peers", (int)c->peers, "pattern",
 		bench_pattern_name(c->pattern), "cipher", aead_alg_name(c->alg), "burst", c->burst,
 		"lcores", (int)r->nb_lanes, "cycles_per_packet", res->ours.median,
 		"device_cycles_per_op", res->device.median, "ratio", res->ratio, "mpps", res->mpps,
 		"gbps", res->gbps, "on_cpu", res->on_cpu, "packets", (json_int_t)res->packets,
 		"drops", json_drops(res), "cycles", json_spread(&res->ours), "device_cycles",
-		json_spread(&res->device));
+		json_spread(&res->device), "stages", json_stages(res));
 
 	printf("%s\n", next ? "," : "");
 	json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
 	next = true;
 	json_decref(o);
+}
+
+static void print_stages(const struct result *res)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < NB_STAGES; i++) {
+		if (res->stages[i] > 0)
+			printf("%s%s %.1f", any ? ", " : "        ", stages[i], res->stages[i]);
+		any |= res->stages[i] > 0;
+	}
+	if (any)
+		putchar('\n');
 }
 
 void report_result(const struct rig *r, const struct result *res)
@@ -192,6 +241,7 @@ void report_result(const struct rig *r, const struct result *res)
 	else
 		printf("%8s %8s ", "-", "-");
 	printf("%7.1f %5.0f%%\n", res->source, res->on_cpu * 100);
+	print_stages(res);
 	for (unsigned int i = 0; i < NB_DROPS; i++) {
 		if (res->drops[i] != 0)
 			printf("       %llu dropped: %s (%s)\n", (unsigned long long)res->drops[i],

@@ -16,6 +16,7 @@ struct result {
 	double ratio;		    /* of the medians */
 	double mpps, gbps;	    /* all lanes; at the median */
 	double source;		    /* cycles per packet of taking and giving back */
+	double stages[NB_STAGES];   /* cycles per packet */
 	double on_cpu;		    /* the lane that had least */
 	double wall_s;
 	uint64_t packets, dropped;

@@ -242,7 +242,9 @@ static void run_submit(struct worker *w, struct run run)
 		prepare_job(run.pkts[i], tail, &nonces[i]);
 		jobs[i] = &run.pkts[i]->job;
 	}
+	stage_mark(w->stages, STAGE_PREPARE);
 	taken = aead_submit(w->aead, run.key->decrypt, jobs, nonces, run.n);
+	stage_mark(w->stages, STAGE_CRYPTO);
 	for (uint16_t i = taken; i < run.n; i++)
 		drop_pkt(w, run.pkts[i], DROP_CRYPTO_FULL);
 }
@@ -285,12 +287,14 @@ void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16
 	b.n = 0;
 	b.mixed = false;
 	classify_burst(w, port, pkts, n, &b);
+	stage_mark(w->stages, STAGE_CLASSIFY);
 	if (b.n == 0)
 		return;
 	if (b.mixed)
 		look_up_many(w, &b);
 	else
 		look_up_one(w, &b);
+	stage_mark(w->stages, STAGE_LOOKUP);
 	for (uint16_t i = 0; i < b.n; i += run.n) {
 		if (b.mixed && i + SESSIONS_AHEAD < b.n)
 			worker_prefetch_session(w, b.pkts[i + SESSIONS_AHEAD]->key->decrypt);

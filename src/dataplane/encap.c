@@ -200,7 +200,9 @@ static void run_encrypt(
 		prepare_job(p, key, tail, first + i, &nonces[i]);
 		jobs[i] = &p->job;
 	}
+	stage_mark(w->stages, STAGE_PREPARE);
 	taken = aead_submit(w->aead, key->encrypt, jobs, nonces, run->n);
+	stage_mark(w->stages, STAGE_CRYPTO);
 	run_drop(w, run, taken, DROP_CRYPTO_FULL);
 }
 
@@ -264,12 +266,14 @@ void encap_submit(struct worker *w, struct rte_mbuf **pkts, uint16_t n)
 	b.n = 0;
 	b.mixed = false;
 	sort_out_burst(w, pkts, n, &b);
+	stage_mark(w->stages, STAGE_CLASSIFY);
 	if (b.n == 0)
 		return;
 	if (b.mixed)
 		look_up_many(w, &b);
 	else
 		look_up_one(w, &b);
+	stage_mark(w->stages, STAGE_LOOKUP);
 	for (uint16_t i = 0; i < b.n; i += run.n) {
 		run = run_at(w, &b, i);
 		run_submit(w, run);

@@ -91,6 +91,8 @@ static unsigned int finish_crypto(struct worker *w)
 	while ((n = aead_poll(w->aead, jobs, BURST_MAX)) > 0) {
 		uint16_t nb_in = 0, nb_out = 0;
 
+		stage_mark(w->stages, STAGE_CRYPTO);
+
 		for (uint16_t i = 0; i < n; i++) {
 			struct pkt *p = pkt_of_job(jobs[i]);
 
@@ -103,6 +105,7 @@ static unsigned int finish_crypto(struct worker *w)
 			decap_finish(w, in, nb_in);
 		if (nb_out > 0)
 			encap_finish(w, out, nb_out);
+		stage_mark(w->stages, STAGE_FINISH);
 		total += n;
 	}
 	return total;
@@ -118,6 +121,7 @@ static unsigned int rx_ports(struct worker *w)
 
 		if (n == 0)
 			continue;
+		stage_mark(w->stages, STAGE_RX);
 		stat_add(&w->stats.rx_packets, n);
 		stat_add(&w->stats.rx_bursts, 1);
 		decap_submit(w, w->rx[i].index, pkts, n);
@@ -131,8 +135,10 @@ static unsigned int rx_ring(struct worker *w, struct rte_ring *ring)
 	struct rte_mbuf *pkts[BURST_MAX];
 	unsigned int n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, BURST_MAX, NULL);
 
-	if (n > 0)
+	if (n > 0) {
+		stage_mark(w->stages, STAGE_RX);
 		encap_submit(w, pkts, (uint16_t)n);
+	}
 	return n;
 }
 
@@ -165,14 +171,19 @@ unsigned int worker_iteration(struct worker *w)
 	unsigned int n;
 
 	w->now = rte_rdtsc();
+	if (w->stages != NULL)
+		w->stages->last = w->now;
 	n = rx_ports(w);
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
 	n += finish_crypto(w);
 	frag_sweep(w);
+	stage_mark(w->stages, STAGE_IDLE);
 	flush(w);
+	stage_mark(w->stages, STAGE_TX);
 	report_quiescence(w);
 	stat_add(&w->stats.iterations, 1);
+	stage_mark(w->stages, STAGE_IDLE);
 	if (n > 0) {
 		stat_add(&w->stats.busy_iterations, 1);
 		stat_add(&w->stats.busy_cycles, rte_rdtsc() - w->now);

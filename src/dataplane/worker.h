@@ -11,6 +11,7 @@
 #include "dataplane/nap.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
+#include "dataplane/stage.h"
 #include "dataplane/stats.h"
 
 #define BURST_MAX     64 /* packets one step handles at most */
@@ -57,6 +58,7 @@ struct worker {
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
 
+	struct stages *stages; /* NULL: not measured */
 	struct thread_stats stats;
 };
 
