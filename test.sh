@@ -6,7 +6,7 @@
 usage()
 {
 	cat <<-END
-		usage: sudo ./test.sh [--tier TIER]...
+		usage: sudo ./test.sh [--tier TIER]... [--long] [--seed N]
 
 		Builds and runs the tests, all of them without an argument.
 
@@ -17,10 +17,13 @@ usage()
 		                component  the data plane over software ports
 		                control    agent, shim and command line
 		                system     stock openvpn in network namespaces (tests/system)
+		                soak       two minutes of all that happens in months (tests/soak)
+		  --long        the soak tier for an hour, and no other that is not asked for
+		  --seed N      of the soak, which prints it
 		  --help        this text
 
-		All but system run on a build with the address and undefined-behaviour sanitizers
-		(build-asan) and on a release build (build-release), system on the latter.
+		All but system and soak run on a build with the address and undefined-behaviour sanitizers
+		(build-asan) and on a release build (build-release), system and soak on the latter.
 	END
 }
 
@@ -29,7 +32,11 @@ ROOT=$(cd "$(dirname "$0")" && pwd)
 LOG=$(mktemp -d) || exit 1
 trap 'rm -rf "$LOG"' EXIT
 trap 'exit 130' INT TERM
+SOAK_SECONDS=85      # beside start and end: about two minutes
+SOAK_LONG_SECONDS=3600
 tiers=()
+long=
+seed=1
 passed=0
 failed=0
 summary=()
@@ -94,6 +101,20 @@ system_tests()
 	note system ${counts:-0 1}
 }
 
+soak()
+{
+	local seconds=${long:+$SOAK_LONG_SECONDS}
+
+	seconds=${seconds:-$SOAK_SECONDS}
+	echo "== soak"
+	if BUILD=$ROOT/build-release timeout --foreground -k 20 $((seconds + 300)) \
+		"$ROOT/tests/soak/soak.sh" --seed "$seed" --seconds "$seconds" </dev/null; then
+		note soak 1 0
+	else
+		note soak 0 1
+	fi
+}
+
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h)
@@ -102,12 +123,26 @@ while [ $# -gt 0 ]; do
 		;;
 	--tier)
 		case ${2:-} in
-		lint | unit | contract | component | control | system) tiers+=("$2") ;;
+		lint | unit | contract | component | control | system | soak) tiers+=("$2") ;;
 		*)
 			usage >&2
 			exit 2
 			;;
 		esac
+		shift 2
+		;;
+	--long)
+		long=yes
+		shift
+		;;
+	--seed)
+		case ${2:-} in
+		'' | *[!0-9]*)
+			usage >&2
+			exit 2
+			;;
+		esac
+		seed=$2
 		shift 2
 		;;
 	*)
@@ -116,7 +151,13 @@ while [ $# -gt 0 ]; do
 		;;
 	esac
 done
-[ ${#tiers[@]} -gt 0 ] || tiers=(lint unit contract component control system)
+if [ -n "$long" ]; then
+	case " ${tiers[*]} " in
+	*\ soak\ *) ;;
+	*) tiers+=(soak) ;;
+	esac
+fi
+[ ${#tiers[@]} -gt 0 ] || tiers=(lint unit contract component control system soak)
 
 [ "$(id -u)" = 0 ] || {
 	echo "test.sh installs packages and makes network namespaces: run it as root (sudo ./test.sh)." >&2
@@ -137,6 +178,7 @@ esac
 for tier in "${tiers[@]}"; do
 	case $tier in
 	system) system_tests ;;
+	soak) soak ;;
 	lint) tests build-release lint ;;
 	*)
 		tests build-asan "$tier"

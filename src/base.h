@@ -16,6 +16,14 @@
 #define NS_PER_MSEC  1000000ull
 #define MSEC_PER_SEC 1000ull
 
+/* What malloc() takes for n bytes: glibc's header, in steps of 16, 32 at least. */
+static inline size_t heap_bytes(size_t n)
+{
+	size_t chunk = (n + 8 + 15) & ~(size_t)15;
+
+	return chunk < 32 ? 32 : chunk;
+}
+
 static inline uint16_t be16_load(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);

@@ -28,10 +28,7 @@
 #define EAL_ARGS_MAX	128
 #define MAIN_LCORE_ONLY 1
 
-/* Sessions of one peer: two keys, two directions; and as many again while old ones wait for QSBR.
- */
-#define SESSIONS_PER_PEER 4
-#define SESSIONS_SPARE	  256
+#define SESSIONS_PER_PEER 4 /* at most: two keys, two directions */
 
 struct options {
 	const char *config;
@@ -134,7 +131,8 @@ static int parse_args(int argc, char **argv, struct options *o)
 struct eal_args {
 	int n;
 	char *v[EAL_ARGS_MAX + 1];
-	bool devices_chosen; /* -a, -b or --no-pci was given */
+	char *copies[EAL_ARGS_MAX]; /* the same, in their first order */
+	bool devices_chosen;	    /* -a, -b or --no-pci was given */
 };
 
 static void add_arg(struct eal_args *args, const char *arg)
@@ -144,7 +142,9 @@ static void add_arg(struct eal_args *args, const char *arg)
 	if (strcmp(arg, "-a") == 0 || strcmp(arg, "-b") == 0 || strcmp(arg, "--no-pci") == 0 ||
 		strncmp(arg, "--allow", 7) == 0 || strncmp(arg, "--block", 7) == 0)
 		args->devices_chosen = true;
-	args->v[args->n++] = strdup(arg);
+	args->copies[args->n] = strdup(arg);
+	args->v[args->n] = args->copies[args->n];
+	args->n++;
 }
 
 /* "0000:01:00.0" or "01:00.0", with or without ",arguments". */
@@ -177,19 +177,25 @@ static void allow_devices(struct eal_args *args, const struct config *c)
 		add_arg(args, "--no-pci");
 }
 
-static int start_eal(const struct config *c, const struct options *o)
+/* EAL permutes the arguments and may point to them until its end. */
+static void free_args(struct eal_args *args)
 {
-	struct eal_args args = {0};
+	while (args->n > 0)
+		free(args->copies[--args->n]);
+}
+
+static int start_eal(const struct config *c, const struct options *o, struct eal_args *args)
+{
 	int ret;
 
-	add_arg(&args, "ovpn-dpdkd");
+	add_arg(args, "ovpn-dpdkd");
 	for (unsigned int i = 0; i < c->nb_eal; i++)
-		add_arg(&args, c->eal[i]);
+		add_arg(args, c->eal[i]);
 	for (int i = 0; i < o->nb_eal; i++)
-		add_arg(&args, o->eal[i]);
-	allow_devices(&args, c);
+		add_arg(args, o->eal[i]);
+	allow_devices(args, c);
 	rte_log_set_global_level(RTE_LOG_WARNING);
-	ret = rte_eal_init(args.n, args.v);
+	ret = rte_eal_init(args->n, args->v);
 	if (ret < 0) {
 		log_err("EAL does not start: %s (see its messages above, and 'eal:' in %s)",
 			rte_strerror(rte_errno), o->config);
@@ -212,7 +218,7 @@ static int start_aead(const struct config *c, unsigned int nb_workers, struct ae
 		.devices = devices,
 		.nb_devices = c->nb_crypto,
 		.nb_queues = nb_workers,
-		.nb_sessions = c->max_peers * SESSIONS_PER_PEER + SESSIONS_SPARE,
+		.nb_sessions = c->max_peers * SESSIONS_PER_PEER + DP_SESSIONS_SPARE,
 		.socket_id = -1,
 	};
 
@@ -238,6 +244,7 @@ static int start_dp(
 		.handshake_rate = c->handshake_rate,
 		.idle_poll = c->idle == CONFIG_IDLE_POLL,
 	};
+	int ret;
 
 	for (unsigned int i = 0; i < c->nb_ports; i++)
 		ports[i] = (struct dp_port_conf){
@@ -248,7 +255,8 @@ static int start_dp(
 			.tx_desc = c->ports[i].tx_desc,
 			.mtu = c->ports[i].mtu,
 		};
-	return dp_new(&conf, out);
+	ret = dp_fits(&conf, agent_peer_bytes());
+	return ret < 0 ? ret : dp_new(&conf, out);
 }
 
 static int make_mirrors(const struct config *c, struct hostif *h)
@@ -355,6 +363,7 @@ static void forbid_core_dumps(void)
 int main(int argc, char **argv)
 {
 	struct options o = {.config = CONFIG_PATH};
+	struct eal_args eal = {0};
 	struct config *c;
 	char err[4096];
 	int ret = parse_args(argc, argv, &o);
@@ -376,11 +385,12 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	forbid_core_dumps();
 	allow_descriptors();
-	ret = start_eal(c, &o);
+	ret = start_eal(c, &o, &eal);
 	if (ret == 0) {
 		ret = run(c);
 		rte_eal_cleanup();
 	}
+	free_args(&eal);
 	config_free(c);
 	if (ret < 0)
 		log_err("ended: %s", strerror(-ret));

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define SHIM_VERSION	 1u
+#define SHIM_VERSION	 2u
 #define SHIM_MAGIC	 0x6f76u /* "ov" */
 #define SHIM_SOCKET	 "/run/ovpn-dpdk/dco.sock"
 #define SHIM_SOCKET_ENV	 "OVPN_DPDK_SOCKET"
@@ -34,7 +34,8 @@ enum shim_type {
 	SHIM_GETNAME,	/* no body; reply body shim_addr */
 	SHIM_SETOPT,	/* body shim_opt */
 	SHIM_NETLINK,	/* body one generic netlink datagram; reply bodies: netlink datagrams */
-	SHIM_LINK_NEW,	/* body shim_link; reply body shim_link with ifindex */
+	SHIM_LINK_NEW,	/* body shim_link; reply the same with ifindex + fd of the device, see below
+			 */
 	SHIM_LINK_DEL,	/* body shim_link with ifindex */
 };
 
@@ -42,13 +43,13 @@ enum shim_type {
 
 struct shim_hdr {
 	uint16_t magic;
-	uint16_t type;	/* enum shim_type; a reply has its request's */
+	uint16_t type; /* enum shim_type; a reply has its request's */
 	uint16_t flags;
 	uint16_t pad;
 	uint32_t seq;
-	uint32_t id;	/* the socket; 0: none */
-	int32_t error;	/* replies: 0 or -errno; with an error the body may be a sentence (text) */
-	uint32_t len;	/* of the body that follows, bytes */
+	uint32_t id;   /* the socket; 0: none */
+	int32_t error; /* replies: 0 or -errno; with an error the body may be a sentence (text) */
+	uint32_t len;  /* of the body that follows, bytes */
 };
 
 struct shim_hello {
@@ -78,6 +79,11 @@ struct shim_opt {
 	uint8_t value[64];
 };
 
+/*
+ * The device lives as long as a descriptor of it is open anywhere: the shim keeps the one that came
+ * with the answer until it removes the device, so addresses and routes survive the daemon. To the
+ * next daemon it sends LINK_NEW with ifindex and that descriptor: take this device back.
+ */
 struct shim_link {
 	char name[16];
 	uint8_t mode; /* 0 P2P, 1 MP */
@@ -88,8 +94,9 @@ struct shim_link {
 
 struct shim_dgram {
 	struct shim_addr remote;
-	struct shim_addr local; /* to openvpn: where it arrived; from openvpn: source, or family 0 */
-	uint32_t ifindex;	/* of local; 0: none */
+	struct shim_addr
+		local;	  /* to openvpn: where it arrived; from openvpn: source, or family 0 */
+	uint32_t ifindex; /* of local; 0: none */
 };
 
 #endif

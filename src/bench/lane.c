@@ -37,7 +37,7 @@ static bool fill(struct lane *l)
 			l->slot[i] = rte_pktmbuf_alloc(l->rig->dp->ports[0].pool);
 		if (l->slot[i] == NULL)
 			return false;
-		source_fill(&l->source, l->source.number + i, l->slot[i]);
+		feed_fill(&l->feed, l->feed.number + i, l->slot[i]);
 	}
 	return true;
 }
@@ -93,10 +93,10 @@ static bool compare(struct lane *l, unsigned int n)
 	bool seen[BENCH_BATCH] = {false};
 
 	for (unsigned int i = 0; i < n; i++) {
-		uint32_t k = l->slot[i]->hash.usr - (uint32_t)l->source.number;
+		uint32_t k = l->slot[i]->hash.usr - (uint32_t)l->feed.number;
 
 		if (k >= BENCH_BATCH || seen[k] ||
-			!source_check(&l->source, l->source.number + k, l->slot[i]))
+			!feed_check(&l->feed, l->feed.number + k, l->slot[i]))
 			return false;
 		seen[k] = true;
 	}
@@ -142,7 +142,7 @@ static void run_ours(struct lane *l)
 	enum bench_mode mode = l->rig->conf.mode;
 	struct pass untimed = {0}, took = {0};
 	uint64_t dropped = drops_of(l);
-	bool staged = l->source.number / BENCH_BATCH % STAGED_EVERY == STAGED_EVERY - 1;
+	bool staged = l->feed.number / BENCH_BATCH % STAGED_EVERY == STAGED_EVERY - 1;
 	unsigned int n;
 
 	if (!fill(l)) {
@@ -180,8 +180,8 @@ static void run_bare(struct lane *l)
 	if (!fill(l))
 		return;
 	for (unsigned int i = 0; i < BENCH_BATCH; i++) {
-		l->bare_len[i] = source_len(&l->source, l->source.number + i);
-		l->bare_session[i] = source_peer(&l->source, l->source.number + i);
+		l->bare_len[i] = feed_len(&l->feed, l->feed.number + i);
+		l->bare_session[i] = feed_peer(&l->feed, l->feed.number + i);
 	}
 	encrypt = aead_bare_run(l->bare, AEAD_ENCRYPT, &b);
 	decrypt = mode == BENCH_ENCAP || mode == BENCH_CRYPTO
@@ -228,7 +228,7 @@ void lane_look(struct lane *l)
 {
 	uint64_t wanted = l->rig->conf.packets;
 
-	if (wanted == 0 || l->source.number < wanted)
+	if (wanted == 0 || l->feed.number < wanted)
 		return;
 	atomic_store(&l->done, true);
 	atomic_store(&l->stop, true);
@@ -244,7 +244,7 @@ int lane_main(void *arg)
 			run_ours(l);
 		if (l->rig->conf.bare)
 			run_bare(l);
-		l->source.number += BENCH_BATCH;
+		l->feed.number += BENCH_BATCH;
 		lane_look(l);
 	}
 	lane_stop_clock(l);
@@ -264,7 +264,7 @@ int lane_new(struct rig *r, unsigned int index, struct lane **out)
 	l->rig = r;
 	l->index = index;
 	l->w = r->dp->workers[index];
-	ret = source_init(&l->source, r, index);
+	ret = feed_init(&l->feed, r, index);
 	if (ret == 0 && r->conf.bare)
 		ret = aead_bare_new(r->aead, index, r->conf.alg, r->nb_peers, &l->bare);
 	if (ret < 0) {
@@ -282,13 +282,13 @@ void lane_free(struct lane *l)
 	for (unsigned int i = 0; i < BENCH_BATCH; i++)
 		rte_pktmbuf_free(l->slot[i]);
 	aead_bare_free(l->rig->aead, l->bare);
-	source_fini(&l->source);
+	feed_fini(&l->feed);
 	free(l);
 }
 
 void lane_reset(struct lane *l, struct bench_size size)
 {
-	l->source.size = size;
+	l->feed.size = size;
 	l->fault = LANE_OK;
 	l->packets = l->worker_cycles = l->source_cycles = l->dropped = 0;
 	l->offered = l->received = l->taken = 0;
@@ -297,7 +297,7 @@ void lane_reset(struct lane *l, struct bench_size size)
 	l->ours.n = l->device.n = 0;
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]);
-	l->source.number = 0;
+	l->feed.number = 0;
 	atomic_store(&l->done, false);
 	atomic_store(&l->stop, false);
 }

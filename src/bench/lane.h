@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "bench/source.h"
+#include "bench/feed.h"
 #include "crypto/aead_bare.h"
 
 #define SAMPLES_MAX 65536 /* batches whose cost is remembered */
@@ -36,7 +36,7 @@ struct lane {
 	struct rig *rig;
 	struct worker *w;
 	unsigned int index;
-	struct source source;
+	struct feed feed;
 	struct aead_bare *bare;
 	struct rte_mbuf *slot[BENCH_BATCH]; /* the mbufs between two phases */
 	uint16_t bare_len[BENCH_BATCH];

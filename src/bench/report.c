@@ -59,7 +59,7 @@ static double mean_size(const struct lane *l)
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < BENCH_BATCH; i++)
-		sum += source_len(&l->source, i);
+		sum += feed_len(&l->feed, i);
 	return (double)sum / BENCH_BATCH;
 }
 
@@ -112,7 +112,7 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 	const char *why = NULL;
 
 	*out = (struct result){
-		.size = lanes[0]->source.size, .mean_size = mean_size(lanes[0]), .on_cpu = 1};
+		.size = lanes[0]->feed.size, .mean_size = mean_size(lanes[0]), .on_cpu = 1};
 	for (unsigned int i = 0; i < r->nb_lanes; i++) {
 		if (lanes[i]->fault != LANE_OK)
 			return fault_words(lanes[i]->fault);

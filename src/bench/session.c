@@ -87,6 +87,6 @@ int session_stop(struct session *s, struct result *res)
 	s->running = false;
 	why = report_sum(s->rig, s->lanes, res);
 	if (why != NULL)
-		log_err("size %s: %s", bench_size_name(s->lanes[0]->source.size, size), why);
+		log_err("size %s: %s", bench_size_name(s->lanes[0]->feed.size, size), why);
 	return why == NULL ? 0 : -1;
 }

@@ -25,9 +25,9 @@ static void offer(struct lane *l)
 	if (!rte_ring_empty(in) || rte_pktmbuf_alloc_bulk(l->rig->dp->ports[0].pool, m, burst) != 0)
 		return;
 	for (uint16_t i = 0; i < burst; i++)
-		source_fill(&l->source, l->source.number + i, m[i]);
+		feed_fill(&l->feed, l->feed.number + i, m[i]);
 	rte_ring_sp_enqueue_bulk(in, (void **)m, burst, NULL);
-	l->source.number += burst;
+	l->feed.number += burst;
 	l->offered += burst;
 }
 
@@ -40,7 +40,7 @@ static void take(struct lane *l)
 	while ((n = rte_ring_sc_dequeue_burst(l->w->rings.host_out, (void **)m, BURST_MAX, NULL)) >
 		0) {
 		for (unsigned int i = 0; i < n && l->rig->conf.mode == BENCH_LOOP; i++) {
-			if (pkt_of(m[i])->iid == l->rig->iid && !source_recognize(&l->source, m[i]))
+			if (pkt_of(m[i])->iid == l->rig->iid && !feed_recognize(&l->feed, m[i]))
 				l->fault = LANE_DIFFERENT;
 		}
 		rte_pktmbuf_free_bulk(m, n);

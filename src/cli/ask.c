@@ -118,28 +118,24 @@ static char *read_answer(int fd, size_t *len)
 	return NULL;
 }
 
-/* Steals answer; NULL after a line on stderr if it says that something is wrong. */
-static json_t *check_answer(json_t *answer)
+static int check_answer(const json_t *answer)
 {
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
 	if (json_is_true(json_object_get(answer, "ok")) &&
 		json_object_get(answer, "result") != NULL)
-		return answer;
+		return EXIT_OK;
 	complain("%s", error != NULL ? error : "ovpn-dpdkd gave an answer that is none");
-	json_decref(answer);
-	return NULL;
+	return EXIT_REFUSED;
 }
 
-json_t *ask(const char *socket_path, const json_t *request)
+/* The answer, or NULL after a line on stderr. */
+static json_t *converse(const char *socket_path, int fd, const json_t *request)
 {
-	int fd = connect_to(socket_path);
 	json_t *answer = NULL;
 	char *text = NULL;
 	size_t len = 0;
 
-	if (fd < 0)
-		return NULL;
 	if (send_request(fd, request))
 		text = read_answer(fd, &len);
 	if (text == NULL && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -153,7 +149,25 @@ json_t *ask(const char *socket_path, const json_t *request)
 		answer = json_loadb(text, len, 0, NULL);
 	if (len > 0 && answer == NULL)
 		complain("what answers on %s is no ovpn-dpdkd", socket_path);
-	close(fd);
 	free(text);
-	return answer != NULL ? check_answer(answer) : NULL;
+	return answer;
+}
+
+int ask(const char *socket_path, const json_t *request, json_t **answer)
+{
+	int fd = connect_to(socket_path);
+	int status = EXIT_NO_DAEMON;
+
+	*answer = NULL;
+	if (fd < 0)
+		return status;
+	*answer = converse(socket_path, fd, request);
+	close(fd);
+	if (*answer != NULL)
+		status = check_answer(*answer);
+	if (status != EXIT_OK) {
+		json_decref(*answer);
+		*answer = NULL;
+	}
+	return status;
 }

@@ -5,10 +5,12 @@
 
 #include <jansson.h>
 
+#include "exit_status.h"
+
 /*
- * Sends request and returns the daemon's whole answer ({"ok": true, ...}), a new reference; or
- * NULL after one line on stderr: no daemon, no permission, or the error it answered.
+ * Sends request; 0 and the daemon's whole answer ({"ok": true, ...}), a new reference, or an exit
+ * status after one line on stderr.
  */
-json_t *ask(const char *socket_path, const json_t *request);
+int ask(const char *socket_path, const json_t *request, json_t **answer);
 
 #endif

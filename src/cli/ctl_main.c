@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ovpn-dpdkctl: words to calls. Exit code 0, 1 (it did not work), 2 (it was asked wrongly). */
+/* ovpn-dpdkctl: words to calls. Exit status: see exit_status.h. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,18 +10,20 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "cli/exit_status.h"
 #include "cli/run.h"
 #include "cli/show.h"
 #include "control/ctl.h"
 
-#define EXIT_USAGE  2
 #define PEER_ID_MAX 16777214 /* 24 bits, all ones being none */
 
 static const char usage[] =
 	"usage: ovpn-dpdkctl [--socket PATH] show THING [--json] [--watch SECONDS]\n"
+	"       ovpn-dpdkctl [--socket PATH] clear stats\n"
 	"       ovpn-dpdkctl run -- openvpn ARGUMENTS\n"
 	"\n"
-	"show peers [instance DEVICE] [peer ID] [--all]   tunnels; one in full by its id\n"
+	"show peers [instance DEVICE] [--all]    tunnels\n"
+	"show peer ID [instance DEVICE]          one in full: keys, counters, why packets were dropped\n"
 	"show drops [--all]      dropped packets by reason; --all: also what never happened\n"
 	"show stats              totals\n"
 	"show ports              network ports\n"
@@ -29,6 +31,8 @@ static const char usage[] =
 	"show crypto             crypto devices\n"
 	"show instances          attached openvpn processes\n"
 	"show pools              packet memory\n"
+	"show memory             what takes how much, now and with max-peers peers\n"
+	"clear stats             counters begin at zero for operators; openvpn's count on\n"
 	"run -- openvpn ...      starts openvpn with its data channel in ovpn-dpdkd\n"
 	"\n"
 	"  -s, --socket PATH     the daemon's socket (default " CTL_SOCKET ",\n"
@@ -39,7 +43,9 @@ static const char usage[] =
 	"  -h, --help            this text\n"
 	"  -V, --version         the version\n"
 	"\n"
-	"Words may be shortened as long as they are unambiguous: ovpn-dpdkctl sh pe\n";
+	"Words may be shortened as long as they are unambiguous: ovpn-dpdkctl sh pe\n"
+	"Exit status: 0 done; 1 the daemon says no, or has no such thing; 2 wrong arguments;\n"
+	"3 no daemon answers.\n";
 
 static const struct option options[] = {
 	{"socket", required_argument, NULL, 's'},
@@ -75,7 +81,7 @@ __attribute__((noreturn)) static void finish(int status)
 		if (errno != EPIPE)
 			fprintf(stderr, "ovpn-dpdkctl: cannot write the output: %s\n",
 				strerror(errno));
-		exit(1);
+		exit(EXIT_REFUSED);
 	}
 	exit(status);
 }
@@ -123,7 +129,7 @@ static const char *expand(const char *text, const char *(*words)(unsigned int), 
 
 static const char *command_word(unsigned int n)
 {
-	static const char *const words[] = {"show", "run", "help"};
+	static const char *const words[] = {"show", "clear", "run", "help"};
 
 	return n < ARRAY_LEN(words) ? words[n] : NULL;
 }
@@ -155,6 +161,8 @@ static void read_options(struct command_line *c, int argc, char **argv, const ch
 	opterr = 0;
 	optind = 0; /* glibc: start over */
 	while ((letter = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		if (letter != '?' && letter != ':' && strchr(letters, letter) == NULL)
+			letter = '?'; /* a long option of another command */
 		switch (letter) {
 		case 's':
 			c->show.socket_path = optarg;
@@ -227,6 +235,18 @@ static int show_command(struct command_line *c, int argc, char **argv)
 	}
 }
 
+/* clear stats: there is nothing to choose. */
+static int clear_command(struct command_line *c, int argc, char **argv)
+{
+	const char *what;
+
+	read_options(c, argc, argv, ":s:jhV");
+	what = expand(optind < argc ? argv[optind] : "", clear_word, "thing");
+	if (optind + 1 < argc)
+		wrong("clear %s takes no '%s'", what, argv[optind + 1]);
+	return clear(&c->show, what, stdout);
+}
+
 int main(int argc, char **argv)
 {
 	const char *socket_path = getenv(CTL_SOCKET_ENV);
@@ -237,7 +257,7 @@ int main(int argc, char **argv)
 	c.show.socket_path = socket_path != NULL ? socket_path : CTL_SOCKET;
 	read_options(&c, argc, argv, "+:s:jaw:hV");
 	if (optind == argc)
-		wrong("say what to do: show or run");
+		wrong("say what to do: show, clear or run");
 	command = expand(argv[optind], command_word, "command");
 	argc -= optind;
 	argv += optind;
@@ -245,6 +265,8 @@ int main(int argc, char **argv)
 		return run_main(argc - 1, argv + 1);
 	if (strcmp(command, "show") == 0)
 		finish(show_command(&c, argc, argv));
+	if (strcmp(command, "clear") == 0)
+		finish(clear_command(&c, argc, argv));
 	fputs(usage, stdout);
 	finish(0);
 }

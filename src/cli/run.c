@@ -17,6 +17,8 @@
 
 #include <ovpn-dpdk/shim_proto.h>
 
+#include "cli/exit_status.h"
+
 #define SHIM_ENV  "OVPN_DPDK_SHIM"
 #define SHIM_FILE "libovpn-dpdk-shim.so"
 
@@ -165,7 +167,7 @@ static int start(const char *socket_path, char **argv)
 		fprintf(stderr,
 			"ovpn-dpdkctl: no daemon answers on %s: start ovpn-dpdkd first (%s)\n",
 			socket_path, strerror(-ret));
-		return 1;
+		return EXIT_NO_DAEMON;
 	}
 	if (!find_shim(shim)) {
 		fprintf(stderr,

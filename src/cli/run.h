@@ -5,7 +5,7 @@
 
 /*
  * argv[0..argc) is what follows the word "run". Replaces the process; it returns only when it
- * cannot, with the exit status: 1 after a sentence on stderr, 2 after the usage.
+ * cannot, with an exit status of exit_status.h after a sentence on stderr, or the usage.
  */
 int run_main(int argc, char **argv);
 

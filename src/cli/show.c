@@ -6,6 +6,8 @@
 #include "ask.h"
 #include "base.h"
 #include "show_cells.h"
+#include "show_kernel.h"
+#include "show_memory.h"
 #include "show_peer.h"
 #include "table.h"
 
@@ -23,6 +25,7 @@ static const struct show_column peers[] = {
 	{{"TX BYTES", true}, "vpn_tx_bytes", cell_bytes},
 	{{"LAST RX", true}, "last_rx_s", cell_seconds},
 	{{"LAST TX", true}, "last_tx_s", cell_seconds},
+	{{"DROPPED", true}, "dropped", cell_number},
 	{{"KEEPALIVE", true}, NULL, cell_keepalive},
 	{{"KEY", false}, NULL, cell_tx_key},
 };
@@ -105,6 +108,8 @@ static const struct word {
 	const char *empty;
 } words[] = {
 	LIST(peers, "no peers"),
+	{"routes", show_routes, SHOW_ROUTES_COLUMNS, "no routes to peers"},
+	{"neighbours", show_neighbours, SHOW_NEIGHBOURS_COLUMNS, "no next hops in use"},
 	LIST(drops, "no packet was dropped"),
 	{"stats", NULL, 0, NULL},
 	LIST(ports, "no ports"),
@@ -112,6 +117,7 @@ static const struct word {
 	LIST(crypto, "no crypto devices"),
 	LIST(instances, "no openvpn is attached"),
 	LIST(pools, "no pools"),
+	{"memory", NULL, 0, NULL},
 };
 
 const char *show_word(unsigned int n)
@@ -164,8 +170,9 @@ bool show_print(const struct show_request *r, const json_t *result, FILE *out)
 		if (strcmp(words[i].name, r->what) != 0)
 			continue;
 		if (words[i].columns == NULL)
-			return show_print_stats(result, out);
-		if (r->peer >= 0)
+			return strcmp(r->what, "memory") == 0 ? show_print_memory(result, out)
+							      : show_print_stats(result, out);
+		if (r->peer >= 0 && words[i].columns == peers)
 			return show_print_peer(result, out);
 		return print_list(&words[i], result, out);
 	}
@@ -189,51 +196,100 @@ static json_t *make_request(const struct show_request *r)
 	return NULL;
 }
 
-/* Asks until the daemon has no more to tell; peers come in pages. NULL after a line on stderr. */
-static json_t *ask_pages(const char *socket_path, json_t *request)
+/*
+ * Asks until the daemon has no more to tell; peers come in pages. 0, the result and what the last
+ * page said beside it, or an exit status after a line on stderr.
+ */
+static int ask_pages(const char *socket_path, json_t *request, json_t **result, json_t **last)
 {
-	json_t *result = NULL;
 	bool more = true;
 
+	*result = *last = NULL;
 	while (more) {
-		json_t *answer = ask(socket_path, request);
-		json_t *page = json_object_get(answer, "result");
-		json_t *next = json_object_get(answer, "next");
+		json_t *answer, *page, *next;
+		int status = ask(socket_path, request, &answer);
 
-		if (answer == NULL) {
-			json_decref(result);
-			return NULL;
+		json_decref(*last);
+		*last = answer;
+		if (status != EXIT_OK) {
+			json_decref(*result);
+			return status;
 		}
-		if (result == NULL)
-			result = json_incref(page);
+		page = json_object_get(answer, "result");
+		next = json_object_get(answer, "next");
+		if (*result == NULL)
+			*result = json_incref(page);
 		else
-			json_array_extend(result, page);
+			json_array_extend(*result, page);
 		more = next != NULL && json_object_set(request, "from", next) == 0;
-		json_decref(answer);
 	}
-	return result;
+	return EXIT_OK;
+}
+
+/* Numbers that began at the operator's zero point would puzzle the next one. */
+static void print_cleared(const json_t *answer, FILE *out)
+{
+	const json_t *since = json_object_get(answer, "cleared_s");
+	char text[TABLE_NUMBER_LEN];
+
+	if (json_is_number(since))
+		fprintf(out, "\ncounted since `clear stats`, %s ago\n",
+			table_seconds(json_number_value(since), text));
+}
+
+static bool print_all(
+	const struct show_request *r, const json_t *result, const json_t *answer, FILE *out)
+{
+	if (r->json)
+		return json_dumpf(result, out, JSON_INDENT(2)) == 0 && putc('\n', out) != EOF;
+	if (!show_print(r, result, out))
+		return false;
+	print_cleared(answer, out);
+	return true;
 }
 
 int show(const struct show_request *r, FILE *out)
 {
 	json_t *request = make_request(r);
-	json_t *result;
-	bool ok;
+	json_t *result, *last;
+	int status;
 
 	if (request == NULL) {
 		fprintf(stderr, "ovpn-dpdkctl: an argument is not UTF-8 text\n");
-		return 1;
+		return EXIT_USAGE;
 	}
-	result = ask_pages(r->socket_path, request);
+	status = ask_pages(r->socket_path, request, &result, &last);
 	json_decref(request);
-	if (result == NULL)
-		return 1;
-	if (r->json)
-		ok = json_dumpf(result, out, JSON_INDENT(2)) == 0 && putc('\n', out) != EOF;
-	else
-		ok = show_print(r, result, out);
+	if (status != EXIT_OK)
+		return status;
+	if (!print_all(r, result, last, out)) {
+		if (!ferror(out))
+			fprintf(stderr, "ovpn-dpdkctl: out of memory\n");
+		status = EXIT_REFUSED;
+	}
 	json_decref(result);
-	if (!ok && !ferror(out))
-		fprintf(stderr, "ovpn-dpdkctl: out of memory\n");
-	return ok ? 0 : 1;
+	json_decref(last);
+	return status;
+}
+
+const char *clear_word(unsigned int n)
+{
+	return n == 0 ? "stats" : NULL;
+}
+
+int clear(const struct show_request *r, const char *what, FILE *out)
+{
+	json_t *request = json_pack("{s:s, s:s}", "command", "clear", "what", what);
+	json_t *result, *last;
+	int status =
+		request == NULL ? EXIT_REFUSED : ask_pages(r->socket_path, request, &result, &last);
+
+	json_decref(request);
+	if (status != EXIT_OK)
+		return status;
+	if (r->json)
+		fputs("{}\n", out);
+	json_decref(result);
+	json_decref(last);
+	return EXIT_OK;
 }

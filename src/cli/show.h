@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `ovpn-dpdkctl show`: asks the daemon and prints its answer as a table or as JSON. */
+/* `ovpn-dpdkctl show` and `clear`: ask the daemon, print its answer as a table or as JSON. */
 #ifndef SHOW_H
 #define SHOW_H
 
@@ -19,8 +19,11 @@ struct show_request {
 
 /* The n-th thing that can be shown, for help and abbreviations; NULL: there are not that many. */
 const char *show_word(unsigned int n);
-/* 0, or 1 after a line on stderr. */
+/* 0, or an exit status of exit_status.h after a line on stderr. */
 int show(const struct show_request *r, FILE *out);
+/* `ovpn-dpdkctl clear`: likewise. */
+const char *clear_word(unsigned int n);
+int clear(const struct show_request *r, const char *what, FILE *out);
 /* Prints the daemon's result as a table. False: out of memory. */
 bool show_print(const struct show_request *r, const json_t *result, FILE *out);
 

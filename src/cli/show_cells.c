@@ -129,6 +129,17 @@ void cell_tx_key(const json_t *row, const char *key, char *buf)
 				json_string_value(json_object_get(k, "cipher")));
 }
 
+/* How long counters have counted, and whether an operator set them to zero. */
+void cell_counting(const json_t *row, const char *key, char *buf)
+{
+	char text[TABLE_NUMBER_LEN];
+
+	(void)key;
+	table_seconds(json_number_value(json_object_get(row, "counting_s")), text);
+	snprintf(buf, SHOW_CELL_MAX, "%s%s", text,
+		json_is_true(json_object_get(row, "cleared")) ? " (cleared)" : "");
+}
+
 void cell_link(const json_t *row, const char *key, char *buf)
 {
 	json_int_t mbps = number(row, "speed_mbps");

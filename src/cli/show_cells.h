@@ -29,6 +29,7 @@ show_cell cell_peer_state;
 show_cell cell_vpn_addresses;
 show_cell cell_keepalive;
 show_cell cell_tx_key;
+show_cell cell_counting;
 show_cell cell_link;
 show_cell cell_queues;
 show_cell cell_lcore_state;

@@ -31,6 +31,7 @@ static const struct line total_lines[] = {
 	{"gone peers", "gone_peers", cell_number},
 	{"dropped packets", "drops", cell_number},
 	{"floats proposed", "floats", cell_number},
+	{"counting for", NULL, cell_counting},
 };
 
 static const struct line worker_lines[] = {
@@ -40,7 +41,17 @@ static const struct line worker_lines[] = {
 	{"packets encrypted", "encap_packets", cell_number},
 	{"packets to openvpn", "control_packets", cell_number},
 	{"packets to the kernel", "host_packets", cell_number},
+	{"keepalives received", "keepalives", cell_number},
+	{"fragments received", "fragments_received", cell_number},
+	{"fragments sent", "fragments_sent", cell_number},
 	{"packets in crypto", "crypto_inflight", cell_number},
+};
+
+static const struct line host_lines[] = {
+	{"packets from the kernel", "from_kernel_packets", cell_number},
+	{"  read in calls", "from_kernel_reads", cell_number},
+	{"packets given to the kernel", "to_kernel_packets", cell_number},
+	{"  written in calls", "to_kernel_writes", cell_number},
 };
 
 static const struct show_column key_columns[] = {
@@ -138,6 +149,53 @@ static bool print_keys(const json_t *keys, FILE *out)
 	return ok;
 }
 
+static bool print_drops(const json_t *drops, FILE *out)
+{
+	static const struct table_column columns[] = {
+		{"DROPPED", true}, {"REASON", false}, {"WHAT IT MEANS", false}};
+	struct table *t = table_new(columns, ARRAY_LEN(columns));
+	bool ok = t != NULL;
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach (drops, i, d) {
+		char count[SHOW_CELL_MAX], name[SHOW_CELL_MAX], words[SHOW_CELL_MAX];
+		const char *const cells[] = {count, name, words};
+
+		cell_number(d, "count", count);
+		cell_text(d, "name", name);
+		cell_text(d, "words", words);
+		ok = ok && table_add(t, cells);
+	}
+	if (ok && json_array_size(drops) > 0) {
+		putc('\n', out);
+		table_print(t, out);
+	}
+	table_free(t);
+	return ok;
+}
+
+/* "last drop 2.1s ago: auth-failed, packet id 17, from 203.0.113.66:666" */
+static void print_last_drop(const json_t *d, FILE *out)
+{
+	char name[SHOW_CELL_MAX], when[SHOW_CELL_MAX], id[SHOW_CELL_MAX], from[SHOW_CELL_MAX];
+
+	if (!json_is_object(d))
+		return;
+	cell_text(d, "name", name);
+	cell_seconds(d, "ago_s", when);
+	fprintf(out, "\nlast drop %s ago: %s", when, name);
+	if (json_is_integer(json_object_get(d, "packet_id"))) {
+		cell_number(d, "packet_id", id);
+		fprintf(out, ", packet id %s", id);
+	}
+	if (json_is_string(json_object_get(d, "from"))) {
+		cell_text(d, "from", from);
+		fprintf(out, ", from %s", from);
+	}
+	putc('\n', out);
+}
+
 bool show_print_peer(const json_t *result, FILE *out)
 {
 	const json_t *peer;
@@ -154,8 +212,10 @@ bool show_print_peer(const json_t *result, FILE *out)
 		putc('\n', out);
 		if (!print_counters(peer, out))
 			return false;
-		if (!print_keys(json_object_get(peer, "keys"), out))
+		if (!print_keys(json_object_get(peer, "keys"), out) ||
+			!print_drops(json_object_get(peer, "drops"), out))
 			return false;
+		print_last_drop(json_object_get(peer, "last_drop"), out);
 	}
 	return true;
 }
@@ -167,7 +227,11 @@ bool show_print_stats(const json_t *result, FILE *out)
 	putc('\n', out);
 	ok = ok && print_counters(json_object_get(result, "peer_totals"), out);
 	putc('\n', out);
-	return ok &&
+	ok = ok &&
 		print_lines(worker_lines, ARRAY_LEN(worker_lines),
 			json_object_get(result, "worker_totals"), true, out);
+	putc('\n', out);
+	return ok &&
+		print_lines(host_lines, ARRAY_LEN(host_lines),
+			json_object_get(result, "host_totals"), true, out);
 }

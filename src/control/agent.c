@@ -12,14 +12,16 @@
 #include <unistd.h>
 
 #include "control/client.h"
+#include "control/ctl_clear.h"
 #include "control/ctlconn.h"
 #include "control/gate.h"
 #include "control/hostif.h"
+#include "control/iface.h"
+#include "control/watch.h"
 #include "log.h"
 
 #define TICK_MS	     100
-#define RETRY_TICKS  10	 /* ways to peers that have none are asked for each second */
-#define COUNTS_TICKS 600 /* drops are told once a minute */
+#define SECOND_TICKS 10 /* ways to peers that have none are asked for, changes are told */
 #define CTLCONNS_MAX 16
 #define ACCEPT_BURST 8
 #define EVENT_BURST  256
@@ -30,7 +32,8 @@ struct agent {
 	struct aead *aead;
 	struct loop *loop;
 	struct client_env env;
-	struct control_counts counts, told;
+	struct control_counts counts;
+	struct watch watch;
 	struct gate dco, ctl;
 	struct source stop, timer, events, kernel;
 	uint64_t ticks;
@@ -40,6 +43,7 @@ struct agent {
 	unsigned int nb_ctlconns;
 	struct ctlconn *ctlconns[CTLCONNS_MAX];
 	struct log_limit crowded;
+	struct ctl_zero zero;
 };
 
 /* --- coming and going ------------------------------------------------------------------- */
@@ -103,7 +107,7 @@ static void reap(struct agent *a)
 	uint64_t now = loop_now_ms();
 
 	for (unsigned int i = 0; i < a->nb_clients;) {
-		if (client_ended(a->clients[i])) {
+		if (client_ended(a->clients[i], now)) {
 			client_free(a->clients[i]);
 			a->clients[i] = a->clients[--a->nb_clients];
 		} else {
@@ -136,23 +140,6 @@ static void refresh(struct agent *a, bool all)
 		client_refresh(a->clients[i], all);
 }
 
-static void tell_counts(struct agent *a)
-{
-	const struct control_counts *now = &a->counts;
-	struct control_counts *told = &a->told;
-
-	if (now->openvpn_busy != told->openvpn_busy)
-		log_warn("%llu control packets dropped because openvpn did not read them in time",
-			(unsigned long long)(now->openvpn_busy - told->openvpn_busy));
-	if (now->send_failed != told->send_failed)
-		log_warn("the kernel refused %llu control packets of openvpn",
-			(unsigned long long)(now->send_failed - told->send_failed));
-	if (now->data_refused != told->data_refused)
-		log_err("%llu data packets were about to reach openvpn",
-			(unsigned long long)(now->data_refused - told->data_refused));
-	*told = *now;
-}
-
 static void timer_ready(struct source *src, uint32_t events)
 {
 	struct agent *a = source_owner(src, struct agent, timer);
@@ -162,14 +149,14 @@ static void timer_ready(struct source *src, uint32_t events)
 	if (read(src->fd, &n, sizeof(n)) < 0)
 		return;
 	dp_tick(a->dp);
+	hostif_tick(a->h);
 	a->ticks++;
-	if (a->ticks % RETRY_TICKS == 0) {
+	if (a->ticks % SECOND_TICKS == 0) {
 		refresh(a, false);
+		watch_look(&a->watch);
 		loop_want(a->loop, &a->dco.src, EPOLLIN);
 		loop_want(a->loop, &a->ctl.src, EPOLLIN);
 	}
-	if (a->ticks % COUNTS_TICKS == 0)
-		tell_counts(a);
 }
 
 static void events_ready(struct source *src, uint32_t events)
@@ -251,7 +238,6 @@ int agent_run(struct agent *a)
 	atomic_store(&stop_fd, a->stop.fd);
 	sigaction(SIGTERM, &act, &old_term);
 	sigaction(SIGINT, &act, &old_int);
-	log_info("listening on %s and %s", a->dco.addr.sun_path, a->ctl.addr.sun_path);
 	while (ret == 0 && !a->stopping) {
 		ret = loop_turn(a->loop, more ? 0 : -1);
 		reap(a);
@@ -261,6 +247,8 @@ int agent_run(struct agent *a)
 	sigaction(SIGINT, &old_int, NULL);
 	atomic_store(&stop_fd, -1);
 	log_info("stopping");
+	/* each openvpn keeps its device for the next daemon */
+	hostif_devices_leave(a->h);
 	return ret;
 }
 
@@ -333,10 +321,12 @@ int agent_new(const struct agent_conf *conf, struct dp *dp, struct hostif *h, st
 	if (a == NULL)
 		return -ENOMEM;
 	a->dp = dp;
+	ctl_zero_init(&a->zero);
+	watch_init(&a->watch, dp, &a->counts);
 	a->h = h;
 	a->aead = conf->aead;
 	a->stop.fd = a->timer.fd = a->events.fd = a->kernel.fd = -1;
-	a->dco.src.fd = a->ctl.src.fd = -1;
+	a->dco = a->ctl = (struct gate)GATE_NONE;
 	ret = loop_new(&a->loop);
 	if (ret < 0) {
 		free(a);
@@ -386,6 +376,16 @@ const struct control_counts *agent_counts(const struct agent *a)
 	return &a->counts;
 }
 
+size_t agent_peer_bytes(void)
+{
+	return iface_peer_bytes() + hostif_peer_bytes();
+}
+
+struct ctl_zero *agent_zero(struct agent *a)
+{
+	return &a->zero;
+}
+
 struct dp *agent_dp(struct agent *a)
 {
 	return a->dp;
@@ -394,4 +394,9 @@ struct dp *agent_dp(struct agent *a)
 struct aead *agent_aead(struct agent *a)
 {
 	return a->aead;
+}
+
+struct hostif *agent_hostif(struct agent *a)
+{
+	return a->h;
 }

@@ -10,6 +10,7 @@
 #include "dataplane/dp.h"
 
 struct agent;
+struct ctl_zero;
 struct hostif;
 
 struct agent_conf {
@@ -44,7 +45,12 @@ struct agent_instance_info {
 bool agent_instance_info(struct agent *a, unsigned int i, struct agent_instance_info *info);
 /* What the agent dropped. */
 const struct control_counts *agent_counts(const struct agent *a);
+/* From where operators count; ctl_clear.c fills it. */
+struct ctl_zero *agent_zero(struct agent *a);
+/* Bytes that the agent takes for a peer, about. */
+size_t agent_peer_bytes(void);
 struct dp *agent_dp(struct agent *a);
 struct aead *agent_aead(struct agent *a);
+struct hostif *agent_hostif(struct agent *a);
 
 #endif

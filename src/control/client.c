@@ -15,7 +15,8 @@
 #include "log.h"
 #include "ovpn-dpdk/shim_proto.h"
 
-#define REQUEST_BURST 8 /* of one process in one turn of the loop */
+#define REQUEST_BURST 8	   /* of one process in one turn of the loop */
+#define HELLO_MS      5000 /* a connection that says nothing is closed then */
 
 struct client {
 	struct conn conn;
@@ -24,6 +25,7 @@ struct client {
 	struct dump dump;
 	bool hello;
 	bool end_when_sent;
+	uint64_t hello_by_ms; /* loop_now_ms() */
 	int netns_fd;
 	uint32_t pid;
 	char program[32];
@@ -155,6 +157,13 @@ static void on_netlink(struct client *c, const struct shim_hdr *h, const uint8_t
 
 /* --- the shim's other requests ----------------------------------------------------------- */
 
+/* For log lines. */
+static void printable(char *text)
+{
+	for (char *p = text; *p != '\0'; p++)
+		*p = *p > ' ' && *p < 127 ? *p : '?';
+}
+
 static void refuse_hello(struct client *c, const struct shim_hdr *h, const char *why)
 {
 	log_warn("refused %s[%u]: %s", c->program, c->pid, why);
@@ -171,8 +180,7 @@ static void on_hello(struct client *c, const struct shim_hdr *h, const uint8_t *
 	memcpy(&hello, body, sizeof(hello));
 	c->pid = hello.pid;
 	memcpy(c->program, hello.program, sizeof(c->program) - 1);
-	for (char *p = c->program; *p != '\0'; p++) /* it goes into log lines */
-		*p = *p > ' ' && *p < 127 ? *p : '?';
+	printable(c->program);
 	if (c->hello) {
 		refuse_hello(c, h, "a second HELLO");
 	} else if (hello.version != SHIM_VERSION) {
@@ -189,24 +197,48 @@ static void on_hello(struct client *c, const struct shim_hdr *h, const uint8_t *
 	}
 }
 
-static void on_link_new(struct client *c, const struct shim_hdr *h, const uint8_t *body)
+/* A new device, or one of a daemon before us whose descriptor came along. */
+static int make_link(struct client *c, const struct shim_link *link, int *fd)
+{
+	int ret;
+
+	if (strcmp(link->kind, "ovpn-dco") != 0)
+		return -EOPNOTSUPP;
+	if (link->mode != DP_MODE_P2P && link->mode != DP_MODE_MP)
+		return -EINVAL;
+	ret = sockets_instance(c->sockets, (enum dp_mode)link->mode);
+	if (ret < 0)
+		return ret;
+	if (*fd < 0)
+		return iface_link(sockets_iface(c->sockets), c->netns_fd, link->name);
+	ret = iface_adopt(sockets_iface(c->sockets), c->netns_fd, *fd, link->ifindex);
+	if (ret == 0)
+		*fd = -1;
+	else
+		log_warn("%s[%u] offers a device that cannot be taken back: %s", c->program, c->pid,
+			strerror(-ret));
+	return ret;
+}
+
+static void on_link_new(struct client *c, const struct shim_hdr *h, const uint8_t *body, int *fd)
 {
 	struct shim_link link;
-	int ret = -EINVAL;
+	int keep;
+	int ret;
 
 	memcpy(&link, body, sizeof(link));
 	link.name[sizeof(link.name) - 1] = '\0';
 	link.kind[sizeof(link.kind) - 1] = '\0';
-	if (strcmp(link.kind, "ovpn-dco") != 0)
-		ret = -EOPNOTSUPP;
-	else if (link.mode == DP_MODE_P2P || link.mode == DP_MODE_MP)
-		ret = sockets_link(c->sockets, (enum dp_mode)link.mode, c->netns_fd, link.name);
+	ret = make_link(c, &link, fd);
 	if (ret < 0) {
 		answer(c, h, SHIM_LAST, ret, NULL, 0);
 		return;
 	}
 	link.ifindex = iface_ifindex(sockets_iface(c->sockets));
-	answer(c, h, SHIM_LAST, 0, &link, sizeof(link));
+	keep = iface_take_fd(sockets_iface(c->sockets));
+	conn_answer_fd(&c->conn, h, &link, sizeof(link), keep);
+	if (keep >= 0)
+		close(keep);
 }
 
 static int on_link_del(struct client *c, const uint8_t *body)
@@ -274,7 +306,7 @@ static void on_request(struct client *c, const struct shim_hdr *h, const uint8_t
 		on_netlink(c, h, body);
 		break;
 	case SHIM_LINK_NEW:
-		on_link_new(c, h, body);
+		on_link_new(c, h, body, fd);
 		break;
 	case SHIM_LINK_DEL:
 		answer(c, h, SHIM_LAST, on_link_del(c, body), NULL, 0);
@@ -367,6 +399,7 @@ int client_new(struct client_env *env, int fd, struct client **out)
 		goto close_fd;
 	c->env = env;
 	c->netns_fd = -1;
+	c->hello_by_ms = loop_now_ms() + HELLO_MS;
 	conn_init(&c->conn);
 	ret = sockets_new(env->dp, env->h, env->loop, env->counts, &c->sockets);
 	if (ret < 0)
@@ -389,16 +422,17 @@ void client_free(struct client *c)
 {
 	if (c->hello)
 		log_info("%s[%u] detached", c->program, c->pid);
-	sockets_free(c->sockets);
+	/* first: whichever end the shim notices, there is nobody to ask any more */
 	conn_close(&c->conn, c->env->loop);
+	sockets_free(c->sockets);
 	if (c->netns_fd >= 0)
 		close(c->netns_fd);
 	free(c);
 }
 
-bool client_ended(const struct client *c)
+bool client_ended(const struct client *c, uint64_t now_ms)
 {
-	return c->conn.ended;
+	return c->conn.ended || (!c->hello && now_ms > c->hello_by_ms);
 }
 
 bool client_event(struct client *c, const struct dp_event *ev)

@@ -28,8 +28,8 @@ struct client_env {
 /* Takes fd over in any case. */
 int client_new(struct client_env *env, int fd, struct client **out);
 void client_free(struct client *c);
-/* The connection has ended: free it. */
-bool client_ended(const struct client *c);
+/* The connection has ended, or never began to say anything: free it. */
+bool client_ended(const struct client *c, uint64_t now_ms);
 
 /* An event of its instance, or of none of its: false. */
 bool client_event(struct client *c, const struct dp_event *ev);

@@ -2,6 +2,7 @@
 #include "control/conn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 /* A record that found the connection full. */
 struct unsent {
 	struct unsent *next;
+	int fd; /* goes with it; -1: none */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -21,16 +23,23 @@ void conn_init(struct conn *c)
 	c->last = &c->first;
 }
 
+static void unsent_drop_first(struct conn *c)
+{
+	struct unsent *u = c->first;
+
+	c->first = u->next;
+	if (c->first == NULL)
+		c->last = &c->first;
+	if (u->fd >= 0)
+		close(u->fd);
+	free(u);
+}
+
 void conn_close(struct conn *c, struct loop *l)
 {
 	loop_close(l, &c->src);
-	while (c->first != NULL) {
-		struct unsent *u = c->first;
-
-		c->first = u->next;
-		free(u);
-	}
-	c->last = &c->first;
+	while (c->first != NULL)
+		unsent_drop_first(c);
 }
 
 ssize_t conn_receive(struct conn *c, int *fd)
@@ -58,10 +67,22 @@ ssize_t conn_receive(struct conn *c, int *fd)
 }
 
 /* 0; -EAGAIN; another error ends the connection. */
-static int send_now(struct conn *c, struct iovec *iov, size_t nb_iov)
+static int send_now(struct conn *c, struct iovec *iov, size_t nb_iov, int fd)
 {
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = nb_iov};
 
+	if (fd >= 0) {
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+	}
 	if (sendmsg(c->src.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
 	if (errno == EAGAIN || errno == EINTR)
@@ -70,7 +91,7 @@ static int send_now(struct conn *c, struct iovec *iov, size_t nb_iov)
 	return -errno;
 }
 
-static void keep_unsent(struct conn *c, const struct shim_hdr *h, const void *body)
+static void keep_unsent(struct conn *c, const struct shim_hdr *h, const void *body, int fd)
 {
 	struct unsent *u = malloc(sizeof(*u) + sizeof(*h) + h->len);
 
@@ -79,6 +100,7 @@ static void keep_unsent(struct conn *c, const struct shim_hdr *h, const void *bo
 		return;
 	}
 	u->next = NULL;
+	u->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	u->len = sizeof(*h) + h->len;
 	memcpy(u->bytes, h, sizeof(*h));
 	if (h->len != 0)
@@ -87,23 +109,43 @@ static void keep_unsent(struct conn *c, const struct shim_hdr *h, const void *bo
 	c->last = &u->next;
 }
 
-void conn_answer(struct conn *c, const struct shim_hdr *request, uint16_t flags, int error,
-	const void *body, size_t len)
+static void send_or_keep(struct conn *c, struct shim_hdr *h, const void *body, int fd)
 {
-	struct shim_hdr h = {.magic = SHIM_MAGIC,
+	struct iovec iov[2] = {{.iov_base = h, .iov_len = sizeof(*h)}, {.iov_len = h->len}};
+
+	if (c->ended)
+		return;
+	memcpy(&iov[1].iov_base, &body, sizeof(body)); /* iovec has no const */
+	if (c->first != NULL || send_now(c, iov, 2, fd) == -EAGAIN)
+		keep_unsent(c, h, body, fd);
+}
+
+static struct shim_hdr answer_to(
+	const struct shim_hdr *request, uint16_t flags, int error, size_t len)
+{
+	return (struct shim_hdr){.magic = SHIM_MAGIC,
 		.type = request->type,
 		.flags = flags,
 		.seq = request->seq,
 		.id = request->id,
 		.error = error,
 		.len = (uint32_t)len};
-	struct iovec iov[2] = {{.iov_base = &h, .iov_len = sizeof(h)}, {.iov_len = len}};
+}
 
-	if (c->ended)
-		return;
-	memcpy(&iov[1].iov_base, &body, sizeof(body)); /* iovec has no const */
-	if (c->first != NULL || send_now(c, iov, 2) == -EAGAIN)
-		keep_unsent(c, &h, body);
+void conn_answer(struct conn *c, const struct shim_hdr *request, uint16_t flags, int error,
+	const void *body, size_t len)
+{
+	struct shim_hdr h = answer_to(request, flags, error, len);
+
+	send_or_keep(c, &h, body, -1);
+}
+
+void conn_answer_fd(
+	struct conn *c, const struct shim_hdr *request, const void *body, size_t len, int fd)
+{
+	struct shim_hdr h = answer_to(request, SHIM_LAST, 0, len);
+
+	send_or_keep(c, &h, body, fd);
 }
 
 void conn_flush(struct conn *c)
@@ -112,12 +154,9 @@ void conn_flush(struct conn *c)
 		struct unsent *u = c->first;
 		struct iovec iov = {.iov_base = u->bytes, .iov_len = u->len};
 
-		if (send_now(c, &iov, 1) < 0)
+		if (send_now(c, &iov, 1, u->fd) < 0)
 			return;
-		c->first = u->next;
-		if (c->first == NULL)
-			c->last = &c->first;
-		free(u);
+		unsent_drop_first(c);
 	}
 }
 

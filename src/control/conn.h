@@ -40,6 +40,9 @@ bool conn_is_socketpair(int fd);
 /* Sends an answer to request, or keeps it until conn_flush(). */
 void conn_answer(struct conn *c, const struct shim_hdr *request, uint16_t flags, int error,
 	const void *body, size_t len);
+/* The same, in full and well, with a descriptor; fd stays the caller's. -1: without. */
+void conn_answer_fd(
+	struct conn *c, const struct shim_hdr *request, const void *body, size_t len, int fd);
 /* Sends what waits, as far as there is room. */
 void conn_flush(struct conn *c);
 /* Answers wait: poll for EPOLLOUT. */

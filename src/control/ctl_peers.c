@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl_show.h"
+#include "ctl_clear.h"
 #include "dataplane/dp_view.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static int by_iid(const void *a, const void *b)
 }
 
 /* Ids are never used again, so their order is a place to come back to. */
-static unsigned int sorted_instances(struct agent *a, struct agent_instance_info **out)
+unsigned int ctl_instances(struct agent *a, struct agent_instance_info **out)
 {
 	struct agent_instance_info *list = calloc(DP_MAX_INSTANCES, sizeof(*list));
 	unsigned int n = 0;
@@ -39,6 +40,12 @@ static unsigned int sorted_instances(struct agent *a, struct agent_instance_info
 static json_t *seconds(uint64_t ms)
 {
 	return json_real((double)ms / 1000);
+}
+
+/* null: never. */
+static json_t *ago(uint64_t ms)
+{
+	return ms == UINT64_MAX ? json_null() : seconds(ms);
 }
 
 static json_t *key_json(enum keyslot slot, const struct dp_key_info *k)
@@ -75,12 +82,47 @@ static json_t *counters_json(const struct dp_peer_info *p)
 		(json_int_t)p->link_tx_packets, "link_tx_bytes", (json_int_t)p->link_tx_bytes);
 }
 
-static json_t *peer_json(const struct agent_instance_info *in, const struct dp_peer_info *p)
+static json_t *drops_json(const struct dp_peer_view *v)
 {
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; list != NULL && i < dp_nb_drops(); i++) {
+		if (v->drops[i] != 0)
+			list = ctl_json_append(list,
+				ctl_json_drop(dp_drop_name(i), v->drops[i], dp_drop_words(i)));
+	}
+	return list;
+}
+
+static json_t *last_drop_json(const struct dp_last_drop *d)
+{
+	if (!d->any)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", dp_drop_name(d->reason), "words",
+		dp_drop_words(d->reason), "ago_s", seconds(d->ago_ms), "packet_id",
+		d->packet_id != 0 ? json_integer((json_int_t)d->packet_id) : json_null(), "from",
+		ctl_json_udp(&d->from));
+}
+
+/* Merges b into a and steals both; NULL if either is. */
+static json_t *merged(json_t *a, json_t *b)
+{
+	if (a == NULL || b == NULL || json_object_update(a, b) < 0) {
+		json_decref(a);
+		a = NULL;
+	}
+	json_decref(b);
+	return a;
+}
+
+static json_t *peer_json(const struct agent_instance_info *in, const struct dp_peer_view *v)
+{
+	const struct dp_peer_info *p = &v->info;
 	unsigned int why = (unsigned int)p->why;
-	json_t *head = json_pack("{s:o, s:I, s:I, s:b}", "instance", ctl_json_text(in->device),
-		"instance_id", (json_int_t)in->iid, "id", (json_int_t)p->id, "gone", p->gone);
-	json_t *body = counters_json(p);
+	json_t *head = json_pack("{s:o, s:I, s:I, s:b, s:I, s:o, s:o}", "instance",
+		ctl_json_text(in->device), "instance_id", (json_int_t)in->iid, "id",
+		(json_int_t)p->id, "gone", p->gone, "dropped", (json_int_t)v->dropped, "drops",
+		drops_json(v), "last_drop", last_drop_json(&v->last));
 	json_t *rest;
 
 	if (p->gone)
@@ -92,29 +134,23 @@ static json_t *peer_json(const struct agent_instance_info *in, const struct dp_p
 			"vpn4", ctl_json_ip(&p->vpn4), "vpn6", ctl_json_ip(&p->vpn6), "mac",
 			ctl_json_mac(p->mac), "has_path", p->has_path, "keepalive_interval_s",
 			(json_int_t)p->interval, "keepalive_timeout_s", (json_int_t)p->timeout,
-			"last_rx_s", seconds(p->rx_ago_ms), "last_tx_s", seconds(p->tx_ago_ms),
-			"keys", keys_json(p));
-	if (head == NULL || body == NULL || rest == NULL || json_object_update(head, rest) < 0 ||
-		json_object_update(head, body) < 0) {
-		json_decref(head);
-		head = NULL;
-	}
-	json_decref(body);
-	json_decref(rest);
-	return head;
+			"last_rx_s", ago(p->rx_ago_ms), "last_tx_s", ago(p->tx_ago_ms), "keys",
+			keys_json(p));
+	return merged(merged(head, counters_json(p)), rest);
 }
 
-/* Adds the instance's peers that are asked for. False: out of memory. */
-static bool add_peers(struct ctl_ask *ask, const struct agent_instance_info *in, json_t *list,
-	unsigned int *looked_at)
+/* --- walking over them -------------------------------------------------------------------- */
+
+/* The instance's peers that are asked for. False: visit() said so. */
+static bool each_of(struct ctl_ask *ask, const struct agent_instance_info *in,
+	unsigned int *looked_at,
+	bool (*visit)(void *arg, const struct agent_instance_info *in, uint32_t id), void *arg)
 {
 	struct dp *dp = agent_dp(ask->agent);
 	uint32_t first = in->iid == ask->from.iid ? ask->from.peer_id : 0;
-	struct dp_peer_info p;
 
 	if (ask->peer >= 0)
-		return dp_peer_get(dp, in->iid, (uint32_t)ask->peer, &p) < 0 ||
-			json_array_append_new(list, peer_json(in, &p)) == 0;
+		return visit(arg, in, (uint32_t)ask->peer);
 	for (uint32_t id = dp_peer_next(dp, in->iid, first); id != DP_NO_PEER;
 		id = dp_peer_next(dp, in->iid, id + 1)) {
 		if (*looked_at == CTL_PEERS_PAGE) {
@@ -123,15 +159,13 @@ static bool add_peers(struct ctl_ask *ask, const struct agent_instance_info *in,
 			return true;
 		}
 		(*looked_at)++;
-		if (dp_peer_get(dp, in->iid, id, &p) < 0 || (p.gone && !ask->all))
-			continue;
-		if (json_array_append_new(list, peer_json(in, &p)) < 0)
+		if (!visit(arg, in, id))
 			return false;
 	}
 	return true;
 }
 
-static void say_which(struct ctl_ask *ask, const struct agent_instance_info *in, unsigned int n)
+void ctl_say_which(struct ctl_ask *ask, const struct agent_instance_info *in, unsigned int n)
 {
 	int used = snprintf(ask->error, sizeof(ask->error), "no instance has the device '%.20s'%s",
 		ask->instance, n == 0 ? ": none is attached" : ": there are");
@@ -141,34 +175,63 @@ static void say_which(struct ctl_ask *ask, const struct agent_instance_info *in,
 			i == 0 ? "" : ",", in[i].device[0] != '\0' ? in[i].device : "(none yet)");
 }
 
-json_t *ctl_show_peers(struct ctl_ask *ask)
+bool ctl_each_peer(struct ctl_ask *ask,
+	bool (*visit)(void *arg, const struct agent_instance_info *in, uint32_t id), void *arg)
 {
 	struct agent_instance_info *in;
-	unsigned int n = sorted_instances(ask->agent, &in);
+	unsigned int n = ctl_instances(ask->agent, &in);
 	unsigned int looked_at = 0, matched = 0;
-	json_t *list = in != NULL ? json_array() : NULL;
-	bool ok = list != NULL;
+	bool ok = in != NULL;
 
 	for (unsigned int i = 0; ok && i < n && !ask->more; i++) {
 		if (ask->instance != NULL && strcmp(ask->instance, in[i].device) != 0)
 			continue;
 		matched++;
 		if (in[i].iid >= ask->from.iid)
-			ok = add_peers(ask, &in[i], list, &looked_at);
+			ok = each_of(ask, &in[i], &looked_at, visit, arg);
 	}
 	/* A later page may find its instance gone, which is no mistake of the operator. */
 	if (ok && ask->instance != NULL && matched == 0 && !ask->continued)
-		say_which(ask, in, n);
-	else if (ok && ask->peer >= 0 && json_array_size(list) == 0)
+		ctl_say_which(ask, in, n);
+	free(in);
+	return ok;
+}
+
+/* --- show peers ----------------------------------------------------------------------------- */
+
+struct listing {
+	struct ctl_ask *ask;
+	json_t *list;
+};
+
+static bool list_peer(void *arg, const struct agent_instance_info *in, uint32_t id)
+{
+	struct listing *l = arg;
+	struct dp_peer_view v;
+
+	if (dp_peer_view(agent_dp(l->ask->agent), in->iid, id, &v) < 0 ||
+		(v.info.gone && !l->ask->all && l->ask->peer < 0))
+		return true;
+	l->list = ctl_json_append(l->list, peer_json(in, &v));
+	return l->list != NULL;
+}
+
+json_t *ctl_show_peers(struct ctl_ask *ask)
+{
+	struct listing l = {.ask = ask, .list = json_array()};
+	bool ok = l.list != NULL && ctl_each_peer(ask, list_peer, &l);
+
+	if (ok && ask->error[0] == '\0' && ask->peer >= 0 && json_array_size(l.list) == 0)
 		snprintf(ask->error, sizeof(ask->error), "no peer %lld%s%.16s",
 			(long long)ask->peer, ask->instance != NULL ? " in instance " : "",
 			ask->instance != NULL ? ask->instance : "");
-	free(in);
 	if (ok && ask->error[0] == '\0')
-		return list;
-	json_decref(list);
+		return l.list;
+	json_decref(l.list);
 	return NULL;
 }
+
+/* --- show stats ----------------------------------------------------------------------------- */
 
 static void add_up(struct dp_peer_info *sum, const struct dp_peer_info *p)
 {
@@ -182,57 +245,67 @@ static void add_up(struct dp_peer_info *sum, const struct dp_peer_info *p)
 	sum->link_tx_bytes += p->link_tx_bytes;
 }
 
-static json_t *workers_json(struct dp *dp)
+static json_t *workers_json(struct agent *a)
 {
 	struct dp_lcore_info l, sum = {0};
-	unsigned int n = dp_nb_workers(dp);
+	unsigned int n = dp_nb_workers(agent_dp(a));
 
 	for (unsigned int i = 0; i < n; i++) {
-		dp_lcore_info(dp, i, &l);
+		ctl_lcore_info(a, i, &l);
 		sum.rx_packets += l.rx_packets;
 		sum.decap_packets += l.decap_packets;
 		sum.encap_packets += l.encap_packets;
 		sum.control_packets += l.control_packets;
 		sum.host_packets += l.host_packets;
+		sum.keepalives += l.keepalives;
+		sum.fragments_received += l.fragments_received;
+		sum.fragments_sent += l.fragments_sent;
 		sum.crypto_inflight += l.crypto_inflight;
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "workers", (json_int_t)n,
-		"rx_packets", (json_int_t)sum.rx_packets, "decap_packets",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "workers",
+		(json_int_t)n, "rx_packets", (json_int_t)sum.rx_packets, "decap_packets",
 		(json_int_t)sum.decap_packets, "encap_packets", (json_int_t)sum.encap_packets,
 		"control_packets", (json_int_t)sum.control_packets, "host_packets",
-		(json_int_t)sum.host_packets, "crypto_inflight", (json_int_t)sum.crypto_inflight);
+		(json_int_t)sum.host_packets, "keepalives", (json_int_t)sum.keepalives,
+		"fragments_received", (json_int_t)sum.fragments_received, "fragments_sent",
+		(json_int_t)sum.fragments_sent, "crypto_inflight", (json_int_t)sum.crypto_inflight);
 }
 
-/* Peers' counters are of those that are there; workers' and drops are since the daemon's start. */
+static json_t *host_json(struct agent *a)
+{
+	struct dp_host_info h;
+
+	ctl_host_info(a, &h);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "from_kernel_packets",
+		(json_int_t)h.from_packets, "from_kernel_reads", (json_int_t)h.from_reads,
+		"to_kernel_packets", (json_int_t)h.to_packets, "to_kernel_writes",
+		(json_int_t)h.to_writes, "sleeps", (json_int_t)h.sleeps);
+}
+
+/* Peers' counters are of those that are there; workers' and drops are of all that passed. */
 json_t *ctl_show_stats(struct ctl_ask *ask)
 {
-	struct dp *dp = agent_dp(ask->agent);
+	struct agent *a = ask->agent;
+	struct dp *dp = agent_dp(a);
 	unsigned int instances = 0, peers = 0, gone = 0;
-	struct dp_peer_info p, sum = {0};
+	struct dp_peer_info sum = {0};
+	struct dp_peer_view v;
 	struct agent_instance_info in;
-	json_t *result;
-	uint64_t drops;
 
-	for (; agent_instance_info(ask->agent, instances, &in); instances++) {
+	for (; agent_instance_info(a, instances, &in); instances++) {
 		for (uint32_t id = dp_peer_next(dp, in.iid, 0); id != DP_NO_PEER;
 			id = dp_peer_next(dp, in.iid, id + 1)) {
-			if (dp_peer_get(dp, in.iid, id, &p) < 0)
+			if (dp_peer_view(dp, in.iid, id, &v) < 0)
 				continue;
-			gone += p.gone;
-			peers += !p.gone;
-			if (!p.gone)
-				add_up(&sum, &p);
+			gone += v.info.gone;
+			peers += !v.info.gone;
+			if (!v.info.gone)
+				add_up(&sum, &v.info);
 		}
 	}
-	if (!ctl_total_drops(ask->agent, &drops))
-		return NULL;
-	result = json_pack("{s:I, s:I, s:I, s:I, s:I}", "instances", (json_int_t)instances, "peers",
-		(json_int_t)peers, "gone_peers", (json_int_t)gone, "drops", (json_int_t)drops,
-		"floats", (json_int_t)agent_counts(ask->agent)->floats);
-	if (json_object_set_new(result, "peer_totals", counters_json(&sum)) < 0 ||
-		json_object_set_new(result, "worker_totals", workers_json(dp)) < 0) {
-		json_decref(result);
-		return NULL;
-	}
-	return result;
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}", "instances",
+		(json_int_t)instances, "peers", (json_int_t)peers, "gone_peers", (json_int_t)gone,
+		"drops", (json_int_t)ctl_total_drops(a), "floats", (json_int_t)ctl_counts(a).floats,
+		"counting_s", ctl_counting_s(a), "cleared", ctl_cleared(a), "peer_totals",
+		counters_json(&sum), "worker_totals", workers_json(a), "host_totals", host_json(a));
 }

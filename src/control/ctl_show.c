@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl_show.h"
+#include "ctl_clear.h"
 #include "dataplane/dp_view.h"
 
 #include <stdio.h>
@@ -40,13 +41,18 @@ json_t *ctl_json_mac(const uint8_t mac[DP_MAC_LEN])
 		"%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
-/* Appends and steals item; the list, or NULL (and no list any more) when memory ran out. */
-static json_t *append(json_t *list, json_t *item)
+json_t *ctl_json_append(json_t *list, json_t *item)
 {
 	if (list != NULL && json_array_append_new(list, item) == 0)
 		return list;
 	json_decref(list);
 	return NULL;
+}
+
+json_t *ctl_json_drop(const char *name, uint64_t count, const char *words)
+{
+	return json_pack(
+		"{s:s, s:I, s:s}", "name", name, "count", (json_int_t)count, "words", words);
 }
 
 static json_t *ratio(double part, double whole)
@@ -71,29 +77,25 @@ static const struct {
 		"openvpn gave a datagram that is too short or for no IP address"},
 };
 
-static uint64_t agent_drop(struct agent *a, size_t i)
+static uint64_t agent_drop(const struct control_counts *counts, size_t i)
 {
 	uint64_t count;
 
-	memcpy(&count, (const char *)agent_counts(a) + agent_drops[i].offset, sizeof(count));
+	memcpy(&count, (const char *)counts + agent_drops[i].offset, sizeof(count));
 	return count;
 }
 
-bool ctl_total_drops(struct agent *a, uint64_t *total)
+uint64_t ctl_total_drops(struct agent *a)
 {
-	unsigned int n = dp_nb_drops();
-	uint64_t *counts = calloc(n, sizeof(*counts));
+	const struct control_counts counts = ctl_counts(a);
+	uint64_t drops[DP_DROPS_MAX], total = 0;
 
-	*total = 0;
-	if (counts == NULL)
-		return false;
-	dp_drops(agent_dp(a), counts);
-	for (unsigned int i = 0; i < n; i++)
-		*total += counts[i];
+	ctl_drops(a, drops);
+	for (unsigned int i = 0; i < dp_nb_drops(); i++)
+		total += drops[i];
 	for (size_t i = 0; i < ARRAY_LEN(agent_drops); i++)
-		*total += agent_drop(a, i);
-	free(counts);
-	return true;
+		total += agent_drop(&counts, i);
+	return total;
 }
 
 static json_t *add_drop(const struct ctl_ask *ask, json_t *list, const char *name, uint64_t count,
@@ -101,25 +103,21 @@ static json_t *add_drop(const struct ctl_ask *ask, json_t *list, const char *nam
 {
 	if (list == NULL || (count == 0 && !ask->all))
 		return list;
-	return append(list,
-		json_pack("{s:s, s:I, s:s}", "name", name, "count", (json_int_t)count, "words",
-			words));
+	return ctl_json_append(list, ctl_json_drop(name, count, words));
 }
 
 json_t *ctl_show_drops(struct ctl_ask *ask)
 {
-	unsigned int n = dp_nb_drops();
-	uint64_t *counts = calloc(n, sizeof(*counts));
-	json_t *list = counts != NULL ? json_array() : NULL;
+	const struct control_counts counts = ctl_counts(ask->agent);
+	uint64_t drops[DP_DROPS_MAX];
+	json_t *list = json_array();
 
-	if (list != NULL)
-		dp_drops(agent_dp(ask->agent), counts);
-	for (unsigned int i = 0; list != NULL && i < n; i++)
-		list = add_drop(ask, list, dp_drop_name(i), counts[i], dp_drop_words(i));
+	ctl_drops(ask->agent, drops);
+	for (unsigned int i = 0; i < dp_nb_drops(); i++)
+		list = add_drop(ask, list, dp_drop_name(i), drops[i], dp_drop_words(i));
 	for (size_t i = 0; i < ARRAY_LEN(agent_drops); i++)
-		list = add_drop(ask, list, agent_drops[i].name, agent_drop(ask->agent, i),
+		list = add_drop(ask, list, agent_drops[i].name, agent_drop(&counts, i),
 			agent_drops[i].words);
-	free(counts);
 	return list;
 }
 
@@ -150,8 +148,8 @@ json_t *ctl_show_ports(struct ctl_ask *ask)
 	struct dp_port_info p;
 
 	for (unsigned int i = 0; list != NULL && i < dp_nb_ports(dp); i++) {
-		dp_port_info(dp, i, &p);
-		list = append(list, port_json(&p));
+		ctl_port_info(ask->agent, i, &p);
+		list = ctl_json_append(list, port_json(&p));
 	}
 	return list;
 }
@@ -166,14 +164,17 @@ static json_t *lcore_json(const struct dp_lcore_info *l, unsigned int worker)
 		"cycles_per_packet", ratio((double)l->busy_cycles, finished), "packets_per_burst",
 		ratio((double)l->rx_packets, (double)l->rx_bursts), "tsc_hz",
 		(json_int_t)dp_tsc_hz());
-	json_t *counters = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	json_t *counters = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
+				     " s:I, s:I, s:I}",
 		"iterations", (json_int_t)l->iterations, "busy_iterations",
 		(json_int_t)l->busy_iterations, "sleeps", (json_int_t)l->sleeps, "cycles",
 		(json_int_t)l->cycles, "busy_cycles", (json_int_t)l->busy_cycles, "rx_packets",
 		(json_int_t)l->rx_packets, "rx_bursts", (json_int_t)l->rx_bursts, "decap_packets",
 		(json_int_t)l->decap_packets, "encap_packets", (json_int_t)l->encap_packets,
 		"control_packets", (json_int_t)l->control_packets, "host_packets",
-		(json_int_t)l->host_packets, "crypto_inflight", (json_int_t)l->crypto_inflight);
+		(json_int_t)l->host_packets, "crypto_inflight", (json_int_t)l->crypto_inflight,
+		"keepalives", (json_int_t)l->keepalives, "fragments_received",
+		(json_int_t)l->fragments_received, "fragments_sent", (json_int_t)l->fragments_sent);
 
 	if (load == NULL || counters == NULL || json_object_update(load, counters) < 0) {
 		json_decref(load);
@@ -190,8 +191,8 @@ json_t *ctl_show_lcores(struct ctl_ask *ask)
 	struct dp_lcore_info l;
 
 	for (unsigned int i = 0; list != NULL && i < dp_nb_workers(dp); i++) {
-		dp_lcore_info(dp, i, &l);
-		list = append(list, lcore_json(&l, i));
+		ctl_lcore_info(ask->agent, i, &l);
+		list = ctl_json_append(list, lcore_json(&l, i));
 	}
 	return list;
 }
@@ -209,8 +210,9 @@ json_t *ctl_show_crypto(struct ctl_ask *ask)
 		aead_device_info(aead, i, &d);
 		for (int alg = 0; algs != NULL && alg < AEAD_NB_ALGS; alg++)
 			if ((d.algs >> alg & 1) != 0)
-				algs = append(algs, json_string(aead_alg_name((enum aead_alg)alg)));
-		list = append(list,
+				algs = ctl_json_append(
+					algs, json_string(aead_alg_name((enum aead_alg)alg)));
+		list = ctl_json_append(list,
 			json_pack("{s:s, s:s, s:s, s:o, s:I, s:I}", "name", d.name, "driver",
 				d.driver, "mode", d.cpu ? "cpu" : "queue", "ciphers", algs,
 				"sessions", (json_int_t)d.sessions, "sessions_max",
@@ -228,8 +230,8 @@ json_t *ctl_show_instances(struct ctl_ask *ask)
 		json_t *locals = json_array();
 
 		for (unsigned int j = 0; locals != NULL && j < in.nb_locals; j++)
-			locals = append(locals, ctl_json_udp(&in.local[j]));
-		list = append(list,
+			locals = ctl_json_append(locals, ctl_json_udp(&in.local[j]));
+		list = ctl_json_append(list,
 			json_pack("{s:I, s:o, s:I, s:o, s:I, s:s, s:I, s:o}", "instance_id",
 				(json_int_t)in.iid, "program", ctl_json_text(in.program), "pid",
 				(json_int_t)in.pid, "device", ctl_json_text(in.device), "ifindex",
@@ -248,7 +250,7 @@ json_t *ctl_show_pools(struct ctl_ask *ask)
 
 	for (unsigned int i = 0; list != NULL && i < dp_nb_pools(dp); i++) {
 		dp_pool_info(dp, i, &p);
-		list = append(list,
+		list = ctl_json_append(list,
 			json_pack("{s:s, s:I, s:I, s:I}", "name", p.name, "size",
 				(json_int_t)p.size, "in_use", (json_int_t)p.in_use, "element_bytes",
 				(json_int_t)p.element_bytes));

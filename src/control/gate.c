@@ -2,15 +2,19 @@
 #include "control/gate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "log.h"
 
-#define BACKLOG 64
+#define BACKLOG	      64
+#define LOCK_NAME_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof(".lock"))
 
 static int make_parents(const char *path)
 {
@@ -25,6 +29,58 @@ static int make_parents(const char *path)
 		}
 	}
 	return 0;
+}
+
+static void lock_name(const struct sockaddr_un *addr, char name[LOCK_NAME_MAX])
+{
+	snprintf(name, LOCK_NAME_MAX, "%s.lock", addr->sun_path);
+}
+
+/* Is the file with that name the one that fd has open? Its last owner may have removed it. */
+static bool is_named(int fd, const char *name)
+{
+	struct stat here;
+	struct stat there;
+
+	return fstat(fd, &here) == 0 && lstat(name, &there) == 0 && here.st_dev == there.st_dev &&
+		here.st_ino == there.st_ino;
+}
+
+/* The lock's descriptor, or -errno. */
+static int take_lock(const struct sockaddr_un *addr)
+{
+	char name[LOCK_NAME_MAX];
+
+	lock_name(addr, name);
+	for (;;) {
+		int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0) {
+			log_err("cannot open %s: %s", name, strerror(errno));
+			return -errno;
+		}
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			log_err("another daemon answers on %s, or is about to", addr->sun_path);
+			close(fd);
+			return -EADDRINUSE;
+		}
+		if (is_named(fd, name))
+			return fd;
+		close(fd);
+	}
+}
+
+static void drop_lock(struct gate *g)
+{
+	char name[LOCK_NAME_MAX];
+
+	if (g->lock < 0)
+		return;
+	lock_name(&g->addr, name);
+	if (is_named(g->lock, name))
+		unlink(name); /* while it is held */
+	close(g->lock);
+	g->lock = -1;
 }
 
 /* 0: the path is free now; -EADDRINUSE: someone listens there. */
@@ -94,12 +150,32 @@ static int open_for_group(struct gate *g)
 	return 0;
 }
 
-int gate_listen(struct gate *g, const char *path, int type, const char *group)
+/* Bound and listening: the descriptor, or -errno. */
+static int listen_on(struct gate *g, int type)
 {
-	int fd;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int ret;
 
-	*g = (struct gate){.src = SOURCE_NONE, .addr = {.sun_family = AF_UNIX}};
+	if (fd < 0)
+		return -errno;
+	ret = bind_private(g, fd);
+	if (ret == 0)
+		ret = open_for_group(g);
+	if (ret == 0 && listen(fd, BACKLOG) < 0)
+		ret = -errno;
+	if (ret == 0)
+		return fd;
+	log_err("cannot listen on %s: %s", g->addr.sun_path, strerror(-ret));
+	close(fd);
+	return ret;
+}
+
+int gate_listen(struct gate *g, const char *path, int type, const char *group)
+{
+	int ret;
+
+	*g = (struct gate)GATE_NONE;
+	g->addr.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(g->addr.sun_path)) {
 		log_err("the socket path %s is too long", path);
 		return -ENAMETOOLONG;
@@ -109,24 +185,14 @@ int gate_listen(struct gate *g, const char *path, int type, const char *group)
 	if (ret == 0)
 		ret = make_parents(path);
 	if (ret == 0)
+		ret = g->lock = take_lock(&g->addr);
+	if (ret >= 0)
 		ret = clear_stale(&g->addr, type);
-	if (ret < 0)
-		return ret;
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	ret = bind_private(g, fd);
 	if (ret == 0)
-		ret = open_for_group(g);
-	if (ret == 0 && listen(fd, BACKLOG) < 0)
-		ret = -errno;
-	if (ret < 0) {
-		log_err("cannot listen on %s: %s", path, strerror(-ret));
+		ret = listen_on(g, type);
+	if (ret < 0)
 		gate_remove(g);
-		close(fd);
-		return ret;
-	}
-	return fd;
+	return ret;
 }
 
 static bool in_group(int fd, gid_t primary, gid_t wanted)
@@ -172,4 +238,5 @@ void gate_remove(struct gate *g)
 		st.st_ino == g->ino)
 		unlink(g->addr.sun_path);
 	g->ino = 0;
+	drop_lock(g);
 }

@@ -14,13 +14,19 @@
 
 struct gate {
 	struct source src; /* the caller puts it into a loop; its fd is the listening socket */
+	int lock;	   /* on PATH.lock while we live: of two daemons that start at once, one */
 	struct sockaddr_un addr;
 	bool has_group;
 	gid_t gid;
-	dev_t dev; /* which file is ours: another daemon may have replaced it */
+	dev_t dev; /* which file is ours: somebody may have replaced it */
 	ino_t ino;
 	struct log_limit refused;
 };
+
+#define GATE_NONE                                                                                  \
+	{                                                                                          \
+		.src = SOURCE_NONE, .lock = -1                                                     \
+	}
 
 /*
  * Makes directories (0755), removes the socket of a daemon that is gone, listens on path with mode
@@ -30,7 +36,7 @@ struct gate {
 int gate_listen(struct gate *g, const char *path, int type, const char *group);
 /* A connection whose owner may come in; -EAGAIN: none waits; -EPERM: one was sent away. */
 int gate_accept(struct gate *g);
-/* Removes the socket's file, if it is still ours. The loop closes the descriptor. */
+/* Removes the socket's file, if it is still ours, and the lock. The loop closes the descriptor. */
 void gate_remove(struct gate *g);
 
 #endif

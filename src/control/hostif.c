@@ -1,162 +1,53 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/hostif.h"
+#include "control/hostif_state.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "control/hostif_device.h"
-#include "control/hostif_ns.h"
-#include "control/hostif_paths.h"
-#include "control/hostif_ports.h"
 #include "control/hostif_tap.h"
 #include "control/rtnl_verbs.h"
 #include "log.h"
 
-#define KEEPALIVE_SECONDS 15
-#define EVENTS_A_POLL	  4096 /* datagrams of one namespace, so that the agent's turn stays short */
+/* in ticks of 100 ms */
+#define LINKS_TICKS	2
+#define KEEPALIVE_TICKS 150
+#define REVIEW_STEP	32  /* answers of the kernel's asked for anew in a tick */
+#define EVENTS_A_POLL	512 /* datagrams of one namespace, so that the agent's turn stays short */
 
-struct hostif {
-	struct dp *dp;
-	int epoll_fd;
-	int timer_fd;
-	int kick_fd; /* an eventfd: there is something to say, though no event comes */
-	struct hostif_ns_list ns;
-	struct hostif_ns *home;
-	struct hostif_ports ports;
-	struct hostif_paths *paths;
-};
-
-/* An event goes to whom it may concern. */
+/* Who hears of an event. */
 struct delivery {
 	struct hostif *h;
 	struct hostif_ns *ns;
 };
 
-static void link_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
-{
-	bool gone = nlh->nlmsg_type == RTM_DELLINK;
-	struct hostif_device *d;
-	struct rtnl_link l;
-
-	if (!rtnl_parse_link(nlh, &l))
-		return;
-	LIST_FOREACH (d, &ns->devices, link)
-		hostif_device_link(d, &l, gone);
-	if (ns != h->home)
-		return;
-	if (gone)
-		hostif_ports_link_gone(&h->ports, l.ifindex);
-	/* A link that goes down takes IPv4 routes along without a word about each. */
-	hostif_paths_any(h->paths);
-}
-
-static void address_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
-{
-	bool gone = nlh->nlmsg_type == RTM_DELADDR;
-	struct hostif_device *d;
-	struct rtnl_address a;
-
-	if (!rtnl_parse_address(nlh, &a))
-		return;
-	LIST_FOREACH (d, &ns->devices, link) {
-		if (gone)
-			hostif_device_address_gone(d, &a);
-	}
-	if (ns == h->home) {
-		hostif_ports_address(&h->ports, &a, gone);
-		hostif_paths_any(h->paths);
-	}
-}
-
-static void neighbour_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
-{
-	bool gone = nlh->nlmsg_type == RTM_DELNEIGH;
-	struct hostif_device *d;
-	struct rtnl_neighbour n;
-
-	if (!rtnl_parse_neighbour(nlh, &n))
-		return;
-	LIST_FOREACH (d, &ns->devices, link)
-		hostif_device_neighbour(d, &n, gone);
-	if (ns == h->home)
-		hostif_paths_neighbour(h->paths, &n, gone);
-}
-
-static void route_event(struct hostif *h, struct hostif_ns *ns, const struct nlmsghdr *nlh)
-{
-	bool gone = nlh->nlmsg_type == RTM_DELROUTE;
-	struct hostif_device *d;
-	struct rtnl_route r;
-
-	if (!rtnl_parse_route(nlh, &r))
-		return;
-	LIST_FOREACH (d, &ns->devices, link)
-		hostif_device_route(d, &r, gone);
-	if (ns == h->home)
-		hostif_paths_route(h->paths, &r);
-}
-
-/* Next hop objects change routes that point to them; rules change which table is asked. */
-static void other_event(struct hostif *h, struct hostif_ns *ns, uint16_t type)
-{
-	struct hostif_device *d;
-
-	LIST_FOREACH (d, &ns->devices, link) {
-		if (type == RTM_NEWNEXTHOP || type == RTM_DELNEXTHOP)
-			d->stale = true;
-	}
-	if (ns == h->home)
-		hostif_paths_any(h->paths);
-}
-
 static void on_event(const struct nlmsghdr *nlh, void *arg)
 {
-	struct hostif_ns *ns = ((struct delivery *)arg)->ns;
-	struct hostif *h = ((struct delivery *)arg)->h;
+	const struct delivery *d = arg;
 
 	/* What is still queued is older than the dump to come. */
-	if (ns->lost)
-		return;
-	switch (nlh->nlmsg_type) {
-	case RTM_NEWLINK:
-	case RTM_DELLINK:
-		link_event(h, ns, nlh);
-		break;
-	case RTM_NEWADDR:
-	case RTM_DELADDR:
-		address_event(h, ns, nlh);
-		break;
-	case RTM_NEWNEIGH:
-	case RTM_DELNEIGH:
-		neighbour_event(h, ns, nlh);
-		break;
-	case RTM_NEWROUTE:
-	case RTM_DELROUTE:
-		route_event(h, ns, nlh);
-		break;
-	default:
-		other_event(h, ns, nlh->nlmsg_type);
-		break;
-	}
+	if (!d->ns->lost)
+		hostif_event(d->h, d->ns, nlh);
 }
 
 static void resync(struct hostif *h, struct hostif_ns *ns)
 {
 	struct hostif_device *d;
 
+	if (!pace_begin(&ns->pace))
+		return;
 	ns->lost = false;
 	LIST_FOREACH (d, &ns->devices, link)
 		hostif_device_resync(d);
-	if (ns != h->home)
-		return;
-	ns->lost = hostif_ports_resync(&h->ports) < 0;
-	hostif_paths_resync(h->paths);
+	if (ns == h->home) {
+		ns->lost = hostif_ports_resync(&h->ports) < 0;
+		hops_resync(&h->paths.hops);
+		hostif_paths_any(&h->paths);
+	}
+	pace_end(&ns->pace);
 }
 
 /* Reads what is there. Dumps come after the last of it, or they would be undone by old events. */
@@ -182,12 +73,33 @@ static void poll_ns(struct hostif *h, struct hostif_ns *ns)
 		hostif_device_flush(d);
 }
 
-/* Clears a timerfd or an eventfd: did it fire? */
-static bool fired(int fd)
+bool hostif_poll(struct hostif *h)
 {
-	uint64_t count;
+	struct hostif_ns *ns;
+	eventfd_t count;
 
-	return read(fd, &count, sizeof(count)) == sizeof(count);
+	eventfd_read(h->kick_fd, &count);
+	LIST_FOREACH (ns, &h->ns.all, link)
+		poll_ns(h, ns);
+	return hostif_paths_changed(&h->paths);
+}
+
+/* hostif_poll() is due. */
+static void kick(struct hostif *h)
+{
+	eventfd_write(h->kick_fd, 1);
+}
+
+/* Something is left to do that had to wait. */
+static bool is_owed(const struct hostif_ns *ns)
+{
+	const struct hostif_device *d;
+
+	LIST_FOREACH (d, &ns->devices, link) {
+		if (hostif_device_owes(d))
+			return true;
+	}
+	return ns->lost;
 }
 
 static void keepalive(struct hostif *h)
@@ -195,29 +107,28 @@ static void keepalive(struct hostif *h)
 	struct hostif_device *d;
 	struct hostif_ns *ns;
 
-	hostif_paths_keepalive(h->paths);
+	hops_keepalive(&h->paths.hops);
 	LIST_FOREACH (ns, &h->ns.all, link) {
 		LIST_FOREACH (d, &ns->devices, link)
 			hostif_device_finish(d);
 	}
 }
 
-bool hostif_poll(struct hostif *h)
+void hostif_tick(struct hostif *h)
 {
 	struct hostif_ns *ns;
 
-	fired(h->kick_fd);
-	if (fired(h->timer_fd))
+	h->ticks++;
+	if (h->ticks % LINKS_TICKS == 0)
+		hostif_ports_follow_links(&h->ports);
+	if (h->ticks % KEEPALIVE_TICKS == 0)
 		keepalive(h);
-	LIST_FOREACH (ns, &h->ns.all, link)
-		poll_ns(h, ns);
-	return hostif_paths_changed(h->paths);
-}
-
-/* hostif_poll() is due. */
-static void kick(struct hostif *h)
-{
-	eventfd_write(h->kick_fd, 1);
+	if (hostif_paths_review(&h->paths, REVIEW_STEP))
+		kick(h);
+	LIST_FOREACH (ns, &h->ns.all, link) {
+		if (is_owed(ns))
+			kick(h);
+	}
 }
 
 static int watch(struct hostif *h, int fd)
@@ -229,26 +140,17 @@ static int watch(struct hostif *h, int fd)
 
 static int open_fds(struct hostif *h)
 {
-	struct itimerspec every = {{KEEPALIVE_SECONDS, 0}, {KEEPALIVE_SECONDS, 0}};
-	int ret;
-
 	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	h->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (h->epoll_fd < 0 || h->timer_fd < 0 || h->kick_fd < 0)
+	if (h->epoll_fd < 0 || h->kick_fd < 0)
 		return -errno;
-	if (timerfd_settime(h->timer_fd, 0, &every, NULL) < 0)
-		return -errno;
-	ret = watch(h, h->timer_fd);
-	return ret < 0 ? ret : watch(h, h->kick_fd);
+	return watch(h, h->kick_fd);
 }
 
 static void close_fds(struct hostif *h)
 {
 	if (h->epoll_fd >= 0)
 		close(h->epoll_fd);
-	if (h->timer_fd >= 0)
-		close(h->timer_fd);
 	if (h->kick_fd >= 0)
 		close(h->kick_fd);
 }
@@ -286,13 +188,9 @@ int hostif_new(struct dp *dp, struct hostif **out)
 		goto fini_list;
 	h->ports.dp = dp;
 	h->ports.rtnl = h->home->rtnl;
-	ret = hostif_paths_new(h->home->rtnl, &h->ports, &h->paths);
-	if (ret < 0)
-		goto put_home;
+	hostif_paths_init(&h->paths, h->home->rtnl, &h->ports);
 	*out = h;
 	return 0;
-put_home:
-	hostif_ns_put(h->home);
 fini_list:
 	hostif_ns_list_fini(&h->ns);
 close_all:
@@ -303,13 +201,17 @@ close_all:
 
 void hostif_device_del(struct hostif *h, struct hostif_device *d)
 {
-	(void)h;
 	if (d == NULL)
 		return;
-	hostif_device_fini(d);
+	hostif_device_fini(d, !h->leave);
 	LIST_REMOVE(d, link);
 	hostif_ns_put(d->ns);
 	free(d);
+}
+
+void hostif_devices_leave(struct hostif *h)
+{
+	h->leave = true;
 }
 
 static struct hostif_device *any_device(const struct hostif *h)
@@ -332,7 +234,7 @@ void hostif_free(struct hostif *h)
 	while ((d = any_device(h)) != NULL)
 		hostif_device_del(h, d);
 	hostif_ports_fini(&h->ports);
-	hostif_paths_free(h->paths);
+	hostif_paths_fini(&h->paths);
 	hostif_ns_put(h->home);
 	hostif_ns_list_fini(&h->ns);
 	close_fds(h);
@@ -362,10 +264,20 @@ uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port)
 	return port < DP_MAX_PORTS ? h->ports.port[port].ifindex : 0;
 }
 
-int hostif_path(struct hostif *h, const struct ip_addr *remote, const struct ip_addr *local,
-	struct dp_path *path)
+int hostif_remote_get(struct hostif *h, const struct udp_addr *remote, const struct ip_addr *local,
+	struct hostif_remote **out)
 {
-	return hostif_paths_ask(h->paths, remote, local, path);
+	return hostif_paths_get(&h->paths, remote, local, out);
+}
+
+void hostif_remote_put(struct hostif *h, struct hostif_remote *r)
+{
+	hostif_paths_put(&h->paths, r);
+}
+
+int hostif_remote_path(struct hostif *h, struct hostif_remote *r, struct dp_path *path)
+{
+	return hostif_paths_ask(&h->paths, r, path);
 }
 
 static int tap_in(struct hostif *h, int netns_fd, struct hostif_device *d, int *fd)
@@ -379,6 +291,33 @@ static int tap_in(struct hostif *h, int netns_fd, struct hostif_device *d, int *
 	return ret;
 }
 
+/* One without a TAP yet. */
+static int device_alloc(struct hostif *h, uint32_t iid, int netns_fd, struct hostif_device **out)
+{
+	struct hostif_device *d = calloc(1, sizeof(*d));
+	int ret;
+
+	if (d == NULL)
+		return -ENOMEM;
+	d->dp = h->dp;
+	d->iid = iid;
+	d->keep_fd = -1;
+	ret = ns_get(h, netns_fd, &d->ns);
+	if (ret < 0) {
+		free(d);
+		return ret;
+	}
+	d->rtnl = d->ns->rtnl;
+	*out = d;
+	return 0;
+}
+
+static void device_free(struct hostif_device *d)
+{
+	hostif_ns_put(d->ns);
+	free(d);
+}
+
 int hostif_device_new(
 	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out)
 {
@@ -388,19 +327,13 @@ int hostif_device_new(
 
 	if (strlen(name) >= sizeof(d->name))
 		return -EINVAL;
-	d = calloc(1, sizeof(*d));
-	if (d == NULL)
-		return -ENOMEM;
-	d->dp = h->dp;
-	d->iid = iid;
-	strcpy(d->name, name);
-	ret = ns_get(h, netns_fd, &d->ns);
+	ret = device_alloc(h, iid, netns_fd, &d);
 	if (ret < 0)
-		goto free_d;
-	d->rtnl = d->ns->rtnl;
+		return ret;
+	strcpy(d->name, name);
 	ret = tap_in(h, netns_fd, d, &fd);
 	if (ret < 0)
-		goto put_ns;
+		goto free_d;
 	ret = hostif_device_init(d, fd);
 	if (ret < 0)
 		goto close_tap;
@@ -409,11 +342,39 @@ int hostif_device_new(
 	return 0;
 close_tap:
 	close(fd);
-put_ns:
-	hostif_ns_put(d->ns);
 free_d:
-	free(d);
+	device_free(d);
 	return ret;
+}
+
+int hostif_device_adopt(struct hostif *h, uint32_t iid, int netns_fd, int tap, uint32_t ifindex,
+	struct hostif_device **out)
+{
+	struct hostif_device *d;
+	int ret = device_alloc(h, iid, netns_fd, &d);
+
+	if (ret < 0)
+		return ret;
+	d->ifindex = ifindex;
+	ret = hostif_tap_check(tap, netns_fd, d->name);
+	if (ret == 0)
+		ret = hostif_device_take(d, tap);
+	if (ret < 0) {
+		device_free(d);
+		return ret;
+	}
+	LIST_INSERT_HEAD(&d->ns->devices, d, link);
+	kick(h);
+	*out = d;
+	return 0;
+}
+
+int hostif_device_take_fd(struct hostif_device *d)
+{
+	int fd = d->keep_fd;
+
+	d->keep_fd = -1;
+	return fd;
 }
 
 uint32_t hostif_device_ifindex(const struct hostif_device *d)

@@ -18,6 +18,7 @@
 
 struct hostif;
 struct hostif_device;
+struct hostif_remote;
 
 int hostif_new(struct dp *dp, struct hostif **out);
 void hostif_free(struct hostif *h); /* removes the TAPs it made */
@@ -33,18 +34,31 @@ int hostif_mirror_new(struct hostif *h, unsigned int port, const char *const *ad
 int hostif_fd(const struct hostif *h);
 /*
  * Takes the kernel's events: port addresses go to dp_port_addr_*(), device routes to
- * dp_instance_routes(). True: paths may have changed, ask hostif_path() again for every peer.
+ * dp_instance_routes(). True: paths may have changed, ask hostif_remote_path() again for every
+ * peer.
  */
 bool hostif_poll(struct hostif *h);
+/*
+ * What no event tells of: the ports' links, which the mirror TAPs' carriers follow, the MTUs of
+ * paths, neighbours to keep confirmed. Every 100 ms or so.
+ */
+void hostif_tick(struct hostif *h);
 
 /*
- * How the kernel would send to remote (from local, unless IP_NONE): port, source address and next
- * hop. local.port is left alone. 0; -EAGAIN: the neighbour is being resolved (an event will
- * follow); -ENETUNREACH: no route, or one that leaves through no port of ours.
- * Next hops that were asked for are kept alive in the kernel until hostif_free().
+ * A remote address that a peer has (its port does not matter, its scope does if it is link-local),
+ * to be answered from local, or from where the kernel chooses if that is IP_NONE or the wildcard.
+ * Shared by all that ask the same. While somebody has it, its next hop is kept confirmed. -ENOMEM.
  */
-int hostif_path(struct hostif *h, const struct ip_addr *remote, const struct ip_addr *local,
-	struct dp_path *path);
+int hostif_remote_get(struct hostif *h, const struct udp_addr *remote, const struct ip_addr *local,
+	struct hostif_remote **out);
+/* NULL is ignored. */
+void hostif_remote_put(struct hostif *h, struct hostif_remote *r);
+/*
+ * How the kernel would send to it: port, source address, next hop and MTU. local.port is left
+ * alone. 0; -EAGAIN: the neighbour is being resolved (an event will follow), or the kernel did not
+ * answer; -ENETUNREACH: no route, or one that leaves through no port of ours.
+ */
+int hostif_remote_path(struct hostif *h, struct hostif_remote *r, struct dp_path *path);
 /* The kernel's interface index of a port's mirror TAP, 0: none; and its name. */
 uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port);
 
@@ -54,8 +68,20 @@ uint32_t hostif_port_ifindex(const struct hostif *h, unsigned int port);
  */
 int hostif_device_new(
 	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out);
+/*
+ * The same with a device that a daemon before us made there: the TAP behind a descriptor that came
+ * from its openvpn, with its MAC; neighbour entries of that daemon's peers go. tap stays the
+ * caller's unless 0 is returned. -ENODEV: it is no such device, or not with this index; -EEXIST: it
+ * is in use.
+ */
+int hostif_device_adopt(struct hostif *h, uint32_t iid, int netns_fd, int tap, uint32_t ifindex,
+	struct hostif_device **out);
+/* A descriptor of a new device, once; the caller's from here on. -1: there is none any more. */
+int hostif_device_take_fd(struct hostif_device *d);
 /* Removes it from the kernel at once. NULL is ignored. */
 void hostif_device_del(struct hostif *h, struct hostif_device *d);
+/* From now on devices are left to whoever else has a descriptor of them. */
+void hostif_devices_leave(struct hostif *h);
 uint32_t hostif_device_ifindex(const struct hostif_device *d);
 const char *hostif_device_name(const struct hostif_device *d);
 
@@ -67,5 +93,7 @@ const char *hostif_device_name(const struct hostif_device *d);
 int hostif_peer_add(struct hostif *h, struct hostif_device *d, uint32_t peer_id,
 	const struct ip_addr *vpn4, const struct ip_addr *vpn6, const uint8_t mac[DP_MAC_LEN]);
 void hostif_peer_del(struct hostif *h, struct hostif_device *d, uint32_t peer_id);
+/* Bytes that a peer with two addresses takes here, about. */
+size_t hostif_peer_bytes(void);
 
 #endif

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/hostif.h"
 #include "control/hostif_device.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/neighbour.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "control/hostif_ns.h"
 #include "control/rtnl_verbs.h"
 #include "log.h"
 
-#define DUMP_ATTEMPTS 4 /* while routes change under it; then once more at the next poll */
+#define PEER_MAC_0    0x02 /* first byte of every peer's MAC */
+#define DUMP_ATTEMPTS 4	   /* while routes change under it; then once more at the next poll */
 
 struct peer {
 	struct htab_node node;
@@ -254,7 +260,12 @@ static int read_routes(struct hostif_device *d)
 	return ret < 0 ? ret : reading.ret;
 }
 
-void hostif_device_flush(struct hostif_device *d)
+bool hostif_device_owes(const struct hostif_device *d)
+{
+	return (d->stale && !d->gone) || iroutes_changed(d->iroutes);
+}
+
+static void flush(struct hostif_device *d)
 {
 	struct dp_route *routes;
 	unsigned int n;
@@ -276,6 +287,21 @@ void hostif_device_flush(struct hostif_device *d)
 		log_warn("%s: %u prefixes behind peers not set: %s", d->name, n, strerror(-ret));
 }
 
+void hostif_device_flush(struct hostif_device *d)
+{
+	if (!hostif_device_owes(d) || !pace_begin(&d->pace))
+		return;
+	flush(d);
+	pace_end(&d->pace);
+}
+
+static void close_kept(struct hostif_device *d)
+{
+	if (d->keep_fd >= 0)
+		close(d->keep_fd);
+	d->keep_fd = -1;
+}
+
 /* Locally administered; 02: is the peers'. */
 static int random_mac(uint8_t mac[DP_MAC_LEN])
 {
@@ -295,9 +321,94 @@ int hostif_device_init(struct hostif_device *d, int fd)
 	ret = iroutes_new(d->ifindex, &d->iroutes);
 	if (ret < 0)
 		return ret;
-	ret = rtnl_link_no_arp(d->rtnl, d->ifindex, mac);
+	d->keep_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	ret = d->keep_fd < 0 ? -errno : rtnl_link_no_arp(d->rtnl, d->ifindex, mac);
 	if (ret == 0)
 		ret = dp_instance_device(d->dp, d->iid, fd, mac);
+	if (ret < 0) {
+		close_kept(d);
+		iroutes_free(d->iroutes);
+	}
+	return ret;
+}
+
+/* Neighbour entries that another daemon made for its peers. */
+struct leftover {
+	uint32_t ifindex;
+	struct ip_addr *ips;
+	unsigned int n, room;
+	bool no_memory;
+};
+
+static void on_neighbour(const struct nlmsghdr *nlh, void *arg)
+{
+	struct leftover *l = arg;
+	struct rtnl_neighbour n;
+
+	if (!rtnl_parse_neighbour(nlh, &n) || n.ifindex != l->ifindex || n.state != NUD_PERMANENT ||
+		!n.has_mac || n.mac[0] != PEER_MAC_0)
+		return;
+	if (l->n == l->room) {
+		unsigned int room = l->room == 0 ? 64 : 2 * l->room;
+		struct ip_addr *ips = reallocarray(l->ips, room, sizeof(*ips));
+
+		l->no_memory = l->no_memory || ips == NULL;
+		if (ips == NULL)
+			return;
+		l->ips = ips;
+		l->room = room;
+	}
+	l->ips[l->n++] = n.ip;
+}
+
+static int remove_leftover(struct hostif_device *d)
+{
+	struct leftover l = {.ifindex = d->ifindex};
+	int ret = -EINTR;
+
+	for (int i = 0; i < DUMP_ATTEMPTS && ret == -EINTR; i++) {
+		l.n = 0;
+		ret = rtnl_neighbour_dump(d->rtnl, d->ifindex, on_neighbour, &l);
+	}
+	for (unsigned int i = 0; i < l.n; i++)
+		rtnl_neighbour_del(d->rtnl, d->ifindex, &l.ips[i]);
+	free(l.ips);
+	if (ret == -EINTR)
+		ret = 0; /* others are busy there; each entry is set anew with its peer */
+	return ret == 0 && l.no_memory ? -ENOMEM : ret;
+}
+
+static bool is_in_use(const struct hostif_ns *ns, uint32_t ifindex)
+{
+	const struct hostif_device *d;
+
+	LIST_FOREACH (d, &ns->devices, link) {
+		if (d->ifindex == ifindex)
+			return true;
+	}
+	return false;
+}
+
+/* Its MAC is asked of the descriptor: that is the device which carries the frames. */
+int hostif_device_take(struct hostif_device *d, int fd)
+{
+	struct ifreq ifr = {.ifr_flags = 0};
+	struct rtnl_link l;
+	int ret;
+
+	if (rtnl_link_get(d->rtnl, d->ifindex, &l) < 0 || l.ifindex != d->ifindex ||
+		strcmp(l.name, d->name) != 0 || ioctl(fd, SIOCGIFHWADDR, &ifr) < 0)
+		return -ENODEV;
+	if (is_in_use(d->ns, d->ifindex))
+		return -EEXIST;
+	ret = iroutes_new(d->ifindex, &d->iroutes);
+	if (ret < 0)
+		return ret;
+	d->stale = true;
+	ret = remove_leftover(d);
+	if (ret == 0)
+		ret = dp_instance_device(
+			d->dp, d->iid, fd, (const uint8_t *)ifr.ifr_hwaddr.sa_data);
 	if (ret < 0)
 		iroutes_free(d->iroutes);
 	return ret;
@@ -310,13 +421,23 @@ static bool free_peer(struct htab_node *n, void *arg)
 	return true;
 }
 
-void hostif_device_fini(struct hostif_device *d)
+void hostif_device_fini(struct hostif_device *d, bool remove)
 {
-	int ret = d->gone ? 0 : rtnl_link_del(d->rtnl, d->ifindex);
+	int ret = d->gone || !remove ? 0 : rtnl_link_del(d->rtnl, d->ifindex);
 
 	if (ret < 0 && ret != -ENODEV)
 		log_err("%s: cannot remove the device: %s", d->name, strerror(-ret));
+	else
+		log_info("%s: device %s", d->name, remove ? "removed" : "left to its openvpn");
+	close_kept(d);
 	iroutes_free(d->iroutes);
 	htab_sweep(&d->peers, free_peer, NULL);
 	htab_free(&d->peers);
+}
+
+size_t hostif_peer_bytes(void)
+{
+	/* with its slots in the hash tables, which are up to half empty */
+	return heap_bytes(sizeof(struct peer)) + 2 * sizeof(struct htab_node *) +
+		ARRAY_LEN(((struct peer *)NULL)->vpn) * IROUTES_ADDRESS_BYTES;
 }

@@ -13,6 +13,7 @@
 
 #include "control/hostif_iroutes.h"
 #include "control/htab.h"
+#include "control/pace.h"
 #include "control/rtnl.h"
 #include "control/rtnl_parse.h"
 #include "dataplane/dp.h"
@@ -27,17 +28,21 @@ struct hostif_device {
 	uint32_t iid;
 	uint32_t ifindex;
 	char name[RTNL_NAME_LEN];
+	int keep_fd;	 /* for its openvpn, until that has it; -1: none */
 	bool gone;	 /* somebody removed it from the kernel */
 	bool unfinished; /* a neighbour entry could not be made yet */
 	bool stale;	 /* iroutes has to be filled anew */
 	struct iroutes *iroutes;
+	struct pace pace; /* of flushes */
 	struct htab peers;
 };
 
 /* Takes a TAP that lives in rtnl's namespace and hands it to the data plane. */
 int hostif_device_init(struct hostif_device *d, int fd);
-/* Removes it from the kernel. */
-void hostif_device_fini(struct hostif_device *d);
+/* The same with one that is in use already, if it has our name and index; it stays as it is. */
+int hostif_device_take(struct hostif_device *d, int fd);
+/* remove: from the kernel, at once; otherwise it is left to others who have a descriptor of it. */
+void hostif_device_fini(struct hostif_device *d, bool remove);
 
 int hostif_device_peer_add(struct hostif_device *d, uint32_t peer_id, const struct ip_addr *vpn4,
 	const struct ip_addr *vpn6, const uint8_t mac[DP_MAC_LEN]);
@@ -53,7 +58,12 @@ void hostif_device_route(struct hostif_device *d, const struct rtnl_route *r, bo
 void hostif_device_finish(struct hostif_device *d);
 /* Puts every neighbour entry in place anew, and has the routes read again. */
 void hostif_device_resync(struct hostif_device *d);
-/* Reads the routes again if need be, and says the prefixes if they changed. */
+/*
+ * Reads the routes again if need be, and says the prefixes if they changed; or puts that off, if
+ * the last time was long and not long ago.
+ */
 void hostif_device_flush(struct hostif_device *d);
+/* Has a flush anything to do? */
+bool hostif_device_owes(const struct hostif_device *d);
 
 #endif

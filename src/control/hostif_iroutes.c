@@ -1,63 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/hostif_iroutes.h"
+#include "control/hostif_iroutes_private.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-
-#include "control/htab.h"
-
-/* An inner address: peers have it, routes lead through it. There while either is so. */
-struct gateway {
-	struct htab_node node;
-	struct ip_addr ip;
-	LIST_HEAD(, claim) claims; /* newest first */
-	LIST_HEAD(, hop) hops;
-};
-
-struct claim {
-	LIST_ENTRY(claim) link;
-	uint32_t peer_id;
-};
-
-struct prefix_key {
-	struct ip_addr ip;
-	uint8_t len;
-};
-
-/* There while it has routes, or has to be taken back from where it was said. */
-struct prefix {
-	struct htab_node node;
-	struct prefix_key key;
-	LIST_HEAD(, iroute) routes;
-	uint32_t peer_id; /* DP_NO_PEER: nobody's */
-	uint32_t said;	  /* peer_id when the set was last said */
-};
-
-/* What tells one route of a prefix from another, except for the next hops. */
-struct iroute {
-	LIST_ENTRY(iroute) link;
-	struct prefix *prefix;
-	uint32_t table;
-	uint32_t metric;
-	uint8_t tos;
-	unsigned int times; /* the kernel has it, in this form */
-	unsigned int nb_hops;
-	struct hop {
-		LIST_ENTRY(hop) link; /* of gateway */
-		struct gateway *gateway;
-		struct iroute *route;
-	} hops[];
-};
-
-struct iroutes {
-	uint32_t ifindex;
-	struct htab gateways;
-	struct htab prefixes;
-	uint32_t nb_unsaid; /* prefixes whose peer_id is not what was said */
-};
 
 static uint32_t ip_hash(const struct ip_addr *ip)
 {
@@ -101,13 +48,6 @@ static void gateway_put(struct iroutes *r, struct gateway *g)
 	free(g);
 }
 
-static uint32_t gateway_peer(const struct gateway *g)
-{
-	const struct claim *c = LIST_FIRST(&g->claims);
-
-	return c == NULL ? DP_NO_PEER : c->peer_id;
-}
-
 static bool prefix_equal(const struct htab_node *n, const void *key)
 {
 	const struct prefix_key *a = &htab_entry(n, struct prefix, node)->key;
@@ -147,11 +87,6 @@ static struct prefix *prefix_get(struct iroutes *r, const struct prefix_key *key
 	return p;
 }
 
-static bool prefix_idle(const struct prefix *p)
-{
-	return LIST_EMPTY(&p->routes) && p->said == DP_NO_PEER;
-}
-
 /* Does a come before b where both lead to a peer? */
 static bool route_before(const struct iroute *a, const struct iroute *b)
 {
@@ -165,7 +100,7 @@ static bool route_before(const struct iroute *a, const struct iroute *b)
 static uint32_t route_peer(const struct iroute *route)
 {
 	for (unsigned int i = 0; i < route->nb_hops; i++) {
-		uint32_t peer_id = gateway_peer(route->hops[i].gateway);
+		uint32_t peer_id = iroutes_gateway_peer(route->hops[i].gateway);
 
 		if (peer_id != DP_NO_PEER)
 			return peer_id;
@@ -183,6 +118,7 @@ static void prefix_choose(struct iroutes *r, struct prefix *p)
 		if (route_peer(route) != DP_NO_PEER && (best == NULL || route_before(route, best)))
 			best = route;
 	}
+	p->chosen = best;
 	p->peer_id = best == NULL ? DP_NO_PEER : route_peer(best);
 	r->nb_unsaid += (uint32_t)(p->peer_id != p->said) - (uint32_t)was_unsaid;
 }
@@ -236,7 +172,7 @@ uint32_t iroutes_peer_of(const struct iroutes *r, const struct ip_addr *ip)
 {
 	const struct gateway *g = gateway_find(r, ip);
 
-	return g == NULL ? DP_NO_PEER : gateway_peer(g);
+	return g == NULL ? DP_NO_PEER : iroutes_gateway_peer(g);
 }
 
 /* Is this next hop one of this device's, through a gateway? */
@@ -338,7 +274,7 @@ static int route_insert(
 
 static void prefix_put(struct iroutes *r, struct prefix *p)
 {
-	if (!prefix_idle(p))
+	if (!iroutes_prefix_idle(p))
 		return;
 	htab_del(&r->prefixes, &p->node);
 	free(p);
@@ -402,7 +338,7 @@ static bool clear_prefix(struct htab_node *n, void *arg)
 	while (!LIST_EMPTY(&p->routes))
 		route_unlink(r, LIST_FIRST(&p->routes));
 	prefix_choose(r, p);
-	if (!prefix_idle(p))
+	if (!iroutes_prefix_idle(p))
 		return false;
 	free(p);
 	return true;
@@ -411,52 +347,6 @@ static bool clear_prefix(struct htab_node *n, void *arg)
 void iroutes_clear(struct iroutes *r)
 {
 	htab_sweep(&r->prefixes, clear_prefix, r);
-}
-
-bool iroutes_changed(const struct iroutes *r)
-{
-	return r->nb_unsaid > 0;
-}
-
-static bool put_into_set(struct htab_node *n, void *arg)
-{
-	const struct prefix *p = htab_entry(n, struct prefix, node);
-	struct dp_route **end = arg;
-
-	if (p->peer_id != DP_NO_PEER)
-		*(*end)++ = (struct dp_route){p->key.ip, p->key.len, p->peer_id};
-	return false;
-}
-
-int iroutes_set(struct iroutes *r, struct dp_route **routes, unsigned int *n)
-{
-	struct dp_route *set = calloc(r->prefixes.count + 1, sizeof(*set));
-	struct dp_route *end = set;
-
-	if (set == NULL)
-		return -ENOMEM;
-	htab_sweep(&r->prefixes, put_into_set, &end);
-	*routes = set;
-	*n = (unsigned int)(end - set);
-	return 0;
-}
-
-static bool mark_said(struct htab_node *n, void *arg)
-{
-	struct prefix *p = htab_entry(n, struct prefix, node);
-
-	(void)arg;
-	p->said = p->peer_id;
-	if (!prefix_idle(p))
-		return false;
-	free(p);
-	return true;
-}
-
-void iroutes_said(struct iroutes *r)
-{
-	htab_sweep(&r->prefixes, mark_said, NULL);
-	r->nb_unsaid = 0;
 }
 
 int iroutes_new(uint32_t ifindex, struct iroutes **out)

@@ -17,6 +17,8 @@
 #include "control/rtnl_parse.h"
 #include "dataplane/dp.h"
 
+#define IROUTES_ADDRESS_BYTES 112 /* of a peer's inner address, about: gateway, claim, slots */
+
 struct iroutes;
 
 int iroutes_new(uint32_t ifindex, struct iroutes **out);
@@ -45,5 +47,19 @@ bool iroutes_changed(const struct iroutes *r);
 int iroutes_set(struct iroutes *r, struct dp_route **routes, unsigned int *n);
 /* The set of the last iroutes_set() is known where it has to be. */
 void iroutes_said(struct iroutes *r);
+
+/* For an operator: an inner address or prefix, and whose it is. */
+struct iroutes_row {
+	bool vpn; /* a peer's own address, not a route */
+	struct ip_addr prefix;
+	uint8_t prefix_len;
+	uint32_t peer_id; /* DP_NO_PEER: no peer has the gateway */
+	/* of the route that decides; of several without a peer, any */
+	struct ip_addr via;
+	uint32_t table, metric;
+};
+/* Each once, in no order. */
+void iroutes_each(
+	struct iroutes *r, void (*visit)(const struct iroutes_row *row, void *arg), void *arg);
 
 #endif

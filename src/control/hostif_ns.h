@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "control/pace.h"
 #include "control/rtnl.h"
 
 struct hostif_device;
@@ -21,7 +22,8 @@ struct hostif_ns {
 	unsigned int users;
 	struct rtnl *rtnl;
 	struct rtnl_events *events;
-	bool lost; /* events were; nothing is known until a resynchronisation */
+	bool lost;	  /* events were; nothing is known until a resynchronisation */
+	struct pace pace; /* of resynchronisations */
 	LIST_HEAD(, hostif_device) devices;
 };
 

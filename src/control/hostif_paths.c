@@ -2,241 +2,190 @@
 #include "control/hostif_paths.h"
 
 #include <errno.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/htab.h"
 #include "control/rtnl_verbs.h"
 
-#define NUD_FIXED    (NUD_PERMANENT | NUD_NOARP) /* nothing to confirm */
-#define NUD_WITH_MAC (NUD_FIXED | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
-#define MAX_PREFIXES 64	   /* changed at once; with more, all answers are in doubt */
-#define MAX_ANSWERS  65536 /* kept; more than this many remotes start over */
-
-struct hop_key {
-	uint32_t ifindex;
-	struct ip_addr ip;
-};
-
-/* A next hop somebody asked for. There until the end: the kernel keeps it alive as long. */
-struct hop {
-	struct htab_node node;
-	struct hop_key key;
-	bool usable;
-	bool fixed;   /* the operator's permanent entry */
-	bool asked;   /* the kernel is resolving it for us */
-	bool managed; /* the kernel keeps it alive */
-	uint8_t mac[RTNL_MAC_LEN];
-};
-
-struct answer_key {
+struct remote_key {
 	struct ip_addr remote;
-	struct ip_addr local;
+	struct ip_addr local; /* IP_NONE: the kernel chooses */
+	uint32_t scope;	      /* of a link-local remote, else 0 */
 };
 
+/* What the kernel's route says. */
 struct answer {
-	struct htab_node node;
-	struct answer_key key;
 	int error; /* 0 or -ENETUNREACH */
 	unsigned int port;
 	struct ip_addr source;
 	uint16_t mtu;
-	struct hop *hop;
+	struct hop *hop; /* NULL: none */
 };
 
-struct hostif_paths {
-	struct rtnl *rtnl;
-	const struct hostif_ports *ports;
-	struct htab hops;
-	struct htab answers;
-	bool unmanaged; /* this kernel does not keep neighbours alive for us */
-	bool changed;
-	bool forgot; /* answers were given that are not kept: anything may concern them */
-	bool all;    /* answers are in doubt */
-	unsigned int nb_prefixes;
-	struct prefix {
-		struct ip_addr ip;
-		uint8_t len;
-	} prefixes[MAX_PREFIXES];
+struct hostif_remote {
+	struct htab_node node;
+	TAILQ_ENTRY(hostif_remote) link; /* of queue */
+	struct remote_key key;
+	unsigned int users; /* peers */
+	bool doubt;	    /* answer has to be asked for anew */
+	struct answer answer;
 };
 
-static bool hop_equal(const struct htab_node *n, const void *key)
+static bool remote_equal(const struct htab_node *n, const void *key)
 {
-	const struct hop_key *a = &htab_entry(n, struct hop, node)->key;
-	const struct hop_key *b = key;
+	const struct remote_key *a = &htab_entry(n, struct hostif_remote, node)->key;
+	const struct remote_key *b = key;
 
-	return a->ifindex == b->ifindex && ip_equal(&a->ip, &b->ip);
+	return a->scope == b->scope && ip_equal(&a->remote, &b->remote) &&
+		ip_equal(&a->local, &b->local);
 }
 
-static uint32_t ip_hash(uint32_t seed, const struct ip_addr *ip)
+static uint32_t remote_hash(const struct remote_key *key)
 {
-	return htab_hash(seed ^ ip->family, ip->b, ip_len(ip->family));
+	uint32_t hash = htab_hash(
+		key->scope ^ key->remote.family, key->remote.b, ip_len(key->remote.family));
+
+	return htab_hash(hash ^ key->local.family, key->local.b, ip_len(key->local.family));
 }
 
-static struct hop *hop_find(const struct hostif_paths *p, const struct hop_key *key)
+static bool is_link_local(const struct ip_addr *ip)
 {
-	struct htab_node *n = htab_find(&p->hops, ip_hash(key->ifindex, &key->ip), hop_equal, key);
-
-	return n == NULL ? NULL : htab_entry(n, struct hop, node);
+	return ip->family == IP_V6 && ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
 }
 
-/* What the kernel says of it now; n NULL: nothing. */
-static void hop_is(struct hostif_paths *p, struct hop *hop, const struct rtnl_neighbour *n)
+static struct remote_key key_of(const struct udp_addr *remote, const struct ip_addr *local)
 {
-	bool usable = n != NULL && n->has_mac && n->state & NUD_WITH_MAC;
+	struct remote_key key = {.remote = ip_from_bytes(remote->ip.family, remote->ip.b)};
 
-	hop->fixed = n != NULL && n->state & NUD_FIXED;
-	hop->asked = false;
-	if (n == NULL || hop->fixed)
-		hop->managed = false;
-	if (usable != hop->usable || (usable && memcmp(hop->mac, n->mac, sizeof(hop->mac)) != 0))
-		p->changed = true;
-	hop->usable = usable;
-	if (usable)
-		memcpy(hop->mac, n->mac, sizeof(hop->mac));
+	/* The wildcard is no source: the kernel chooses, as for a socket bound to it. */
+	if (local->family != IP_NONE && !ip_is_any(local))
+		key.local = ip_from_bytes(local->family, local->b);
+	if (is_link_local(&key.remote))
+		key.scope = remote->scope;
+	return key;
 }
 
-static void hop_refresh(struct hostif_paths *p, struct hop *hop)
+/* The remote leads through this hop from now on; NULL: nowhere. */
+static void set_hop(struct hostif_remote *r, struct hop *hop)
 {
-	struct rtnl_neighbour n;
-	int ret = rtnl_neighbour_get(p->rtnl, hop->key.ifindex, &hop->key.ip, &n);
+	struct hop *old = r->answer.hop;
 
-	hop_is(p, hop, ret == 0 ? &n : NULL);
-}
-
-/* Resolves or confirms it, unless that is under way or there is nothing to resolve. */
-static void hop_use(struct hostif_paths *p, struct hop *hop)
-{
-	int ret;
-
-	if (hop->fixed || hop->asked)
-		return;
-	hop->asked = true;
-	ret = rtnl_neighbour_use(p->rtnl, hop->key.ifindex, &hop->key.ip, !p->unmanaged);
-	hop->managed = ret == 0 && !p->unmanaged;
-	if (ret == -EINVAL && !p->unmanaged) {
-		p->unmanaged = true;
-		rtnl_neighbour_use(p->rtnl, hop->key.ifindex, &hop->key.ip, false);
+	if (hop != NULL) {
+		hop->remotes++;
+		hop->users += r->users;
 	}
-}
-
-static struct hop *hop_get(struct hostif_paths *p, uint32_t ifindex, const struct ip_addr *ip)
-{
-	struct hop_key key = {.ifindex = ifindex, .ip = *ip};
-	struct hop *hop = hop_find(p, &key);
-	bool changed = p->changed;
-
-	if (hop != NULL)
-		return hop;
-	hop = calloc(1, sizeof(*hop));
-	if (hop == NULL)
-		return NULL;
-	hop->key = key;
-	if (htab_add(&p->hops, &hop->node, ip_hash(ifindex, ip)) < 0) {
-		free(hop);
-		return NULL;
+	if (old != NULL) {
+		old->remotes--;
+		old->users -= r->users;
 	}
-	hop_refresh(p, hop);
-	p->changed = changed; /* it is news to nobody */
-	hop_use(p, hop);
-	return hop;
+	r->answer.hop = hop;
 }
 
-static bool answer_equal(const struct htab_node *n, const void *key)
+/* Fills in what the kernel's route says. 0, or what made the question fail. */
+static int route_ask(struct hostif_paths *p, const struct remote_key *key, struct answer *a)
 {
-	const struct answer_key *a = &htab_entry(n, struct answer, node)->key;
-	const struct answer_key *b = key;
-
-	return ip_equal(&a->remote, &b->remote) && ip_equal(&a->local, &b->local);
-}
-
-static bool drop_answer(struct htab_node *n, void *arg)
-{
-	(void)arg;
-	free(htab_entry(n, struct answer, node));
-	return true;
-}
-
-/* Fills in what the kernel's route says. 0, -ENETUNREACH, or what made the question fail. */
-static int route_ask(struct hostif_paths *p, struct answer *a)
-{
-	struct rtnl_route r;
+	struct rtnl_route route;
 	const struct ip_addr *via;
 	int port;
-	int ret = rtnl_route_get(p->rtnl, &a->key.remote, &a->key.local, &r);
+	int ret = rtnl_route_get(p->rtnl, &key->remote, &key->local, key->scope, &route);
 
 	if (ret == -ETIMEDOUT || ret == -ENOMEM || ret == -ENOBUFS)
 		return ret;
-	a->error = -ENETUNREACH;
-	if (ret < 0 || r.type != RTN_UNICAST || r.nb_nexthops != 1)
+	*a = (struct answer){.error = -ENETUNREACH};
+	if (ret < 0 || route.type != RTN_UNICAST || route.nb_nexthops != 1)
 		return 0;
-	port = hostif_ports_find(p->ports, r.nexthops[0].ifindex);
-	a->source = a->key.local.family != IP_NONE ? a->key.local : r.source;
+	port = hostif_ports_find(p->ports, route.nexthops[0].ifindex);
+	a->source = key->local.family != IP_NONE ? key->local : route.source;
 	if (port < 0 || a->source.family == IP_NONE)
 		return 0;
-	via = r.nexthops[0].via.family != IP_NONE ? &r.nexthops[0].via : &a->key.remote;
-	a->hop = hop_get(p, r.nexthops[0].ifindex, via);
+	via = route.nexthops[0].via.family != IP_NONE ? &route.nexthops[0].via : &key->remote;
+	a->hop = hops_get(&p->hops, route.nexthops[0].ifindex, via);
 	if (a->hop == NULL)
 		return -ENOMEM;
 	a->port = (unsigned int)port;
-	a->mtu = r.mtu > UINT16_MAX ? 0 : (uint16_t)r.mtu;
+	a->mtu = route.mtu > UINT16_MAX ? 0 : (uint16_t)route.mtu;
 	a->error = 0;
 	return 0;
 }
 
-static int answer_get(struct hostif_paths *p, const struct answer_key *key, struct answer **out)
+static bool answer_equal(const struct answer *a, const struct answer *b)
 {
-	uint32_t hash = ip_hash(ip_hash(0, &key->remote), &key->local);
-	struct htab_node *n = htab_find(&p->answers, hash, answer_equal, key);
-	struct answer *a;
-	int ret;
-
-	if (n != NULL) {
-		*out = htab_entry(n, struct answer, node);
-		return 0;
-	}
-	if (p->answers.count >= MAX_ANSWERS) {
-		htab_sweep(&p->answers, drop_answer, NULL);
-		p->forgot = true;
-	}
-	a = calloc(1, sizeof(*a));
-	if (a == NULL)
-		return -ENOMEM;
-	a->key = *key;
-	ret = route_ask(p, a);
-	if (ret == 0)
-		ret = htab_add(&p->answers, &a->node, hash);
-	if (ret < 0)
-		free(a);
-	else
-		*out = a;
-	return ret;
+	return a->error == b->error && a->port == b->port && a->mtu == b->mtu && a->hop == b->hop &&
+		ip_equal(&a->source, &b->source);
 }
 
-int hostif_paths_ask(struct hostif_paths *p, const struct ip_addr *remote,
-	const struct ip_addr *local, struct dp_path *path)
+/* True: it is another answer than before. Without one, the old stays, in doubt if it was. */
+static bool remote_review(struct hostif_paths *p, struct hostif_remote *r)
 {
-	struct answer_key key = {.remote = *remote, .local = *local};
-	struct answer *a;
-	int ret;
+	struct answer new;
+	bool differs;
 
-	if (remote->family == IP_NONE ||
-		(local->family != IP_NONE && local->family != remote->family))
-		return -ENETUNREACH;
-	/* The wildcard is no source: the kernel chooses, as for a socket bound to it. */
-	if (ip_is_any(local))
-		key.local = (struct ip_addr){.family = IP_NONE};
-	ret = answer_get(p, &key, &a);
-	if (ret < 0) {
-		p->forgot = true; /* this question has to come again */
-		return -ENETUNREACH;
+	if (route_ask(p, &r->key, &new) < 0)
+		return false;
+	r->doubt = false;
+	differs = !answer_equal(&new, &r->answer);
+	set_hop(r, new.hop);
+	r->answer = new;
+	return differs;
+}
+
+int hostif_paths_get(struct hostif_paths *p, const struct udp_addr *remote,
+	const struct ip_addr *local, struct hostif_remote **out)
+{
+	struct remote_key key = key_of(remote, local);
+	uint32_t hash = remote_hash(&key);
+	struct htab_node *n = htab_find(&p->remotes, hash, remote_equal, &key);
+	struct hostif_remote *r = n != NULL ? htab_entry(n, struct hostif_remote, node) : NULL;
+
+	if (r == NULL) {
+		r = calloc(1, sizeof(*r));
+		if (r == NULL)
+			return -ENOMEM;
+		r->key = key;
+		r->doubt = true;
+		r->answer.error = -ENETUNREACH;
+		if (htab_add(&p->remotes, &r->node, hash) < 0) {
+			free(r);
+			return -ENOMEM;
+		}
+		TAILQ_INSERT_HEAD(&p->queue, r, link);
 	}
+	r->users++;
+	if (r->answer.hop != NULL)
+		r->answer.hop->users++;
+	*out = r;
+	return 0;
+}
+
+void hostif_paths_put(struct hostif_paths *p, struct hostif_remote *r)
+{
+	if (r == NULL)
+		return;
+	if (r->answer.hop != NULL)
+		r->answer.hop->users--;
+	if (--r->users > 0)
+		return;
+	set_hop(r, NULL);
+	htab_del(&p->remotes, &r->node);
+	TAILQ_REMOVE(&p->queue, r, link);
+	free(r);
+}
+
+int hostif_paths_ask(struct hostif_paths *p, struct hostif_remote *r, struct dp_path *path)
+{
+	const struct answer *a = &r->answer;
+
+	if (r->key.local.family != IP_NONE && r->key.local.family != r->key.remote.family)
+		return -ENETUNREACH;
+	if (r->doubt)
+		remote_review(p, r);
+	if (r->doubt)
+		return -EAGAIN;
 	if (a->error < 0)
 		return a->error;
 	if (!a->hop->usable) {
-		hop_use(p, a->hop);
+		hops_use(&p->hops, a->hop);
 		return -EAGAIN;
 	}
 	path->port = a->port;
@@ -246,21 +195,14 @@ int hostif_paths_ask(struct hostif_paths *p, const struct ip_addr *remote,
 	return 0;
 }
 
-void hostif_paths_neighbour(struct hostif_paths *p, const struct rtnl_neighbour *n, bool gone)
-{
-	struct hop_key key = {.ifindex = n->ifindex, .ip = n->ip};
-	struct hop *hop = hop_find(p, &key);
-
-	if (hop != NULL)
-		hop_is(p, hop, gone ? NULL : n);
-}
-
 void hostif_paths_route(struct hostif_paths *p, const struct rtnl_route *r)
 {
-	if (p->nb_prefixes == MAX_PREFIXES)
+	if (p->nb_prefixes == PATHS_MAX_PREFIXES)
 		p->all = true;
-	if (!p->all)
-		p->prefixes[p->nb_prefixes++] = (struct prefix){r->prefix, r->prefix_len};
+	if (p->all)
+		return;
+	p->prefixes[p->nb_prefixes].ip = r->prefix;
+	p->prefixes[p->nb_prefixes++].len = r->prefix_len;
 }
 
 void hostif_paths_any(struct hostif_paths *p)
@@ -268,106 +210,75 @@ void hostif_paths_any(struct hostif_paths *p)
 	p->all = true;
 }
 
-static bool inside(const struct ip_addr *ip, const struct prefix *prefix)
+static bool inside(const struct ip_addr *ip, const struct ip_addr *prefix, uint8_t len)
 {
-	unsigned int bytes = prefix->len / 8;
-	unsigned int bits = prefix->len % 8;
+	unsigned int bytes = len / 8;
+	unsigned int bits = len % 8;
 
-	if (ip->family != prefix->ip.family || memcmp(ip->b, prefix->ip.b, bytes) != 0)
+	if (ip->family != prefix->family || memcmp(ip->b, prefix->b, bytes) != 0)
 		return false;
-	return bits == 0 || (ip->b[bytes] ^ prefix->ip.b[bytes]) >> (8 - bits) == 0;
+	return bits == 0 || (ip->b[bytes] ^ prefix->b[bytes]) >> (8 - bits) == 0;
 }
 
-static bool drop_if_in_doubt(struct htab_node *n, void *arg)
+static void doubt_if_concerned(struct hostif_paths *p, struct hostif_remote *r)
 {
-	struct answer *a = htab_entry(n, struct answer, node);
-	struct hostif_paths *p = arg;
 	bool doubt = p->all;
 
 	for (unsigned int i = 0; i < p->nb_prefixes && !doubt; i++)
-		doubt = inside(&a->key.remote, &p->prefixes[i]);
-	if (!doubt)
-		return false;
-	p->changed = true;
-	free(a);
-	return true;
+		doubt = inside(&r->key.remote, &p->prefixes[i].ip, p->prefixes[i].len);
+	r->doubt |= doubt;
+	p->changed |= doubt;
 }
 
 bool hostif_paths_changed(struct hostif_paths *p)
 {
+	struct hostif_remote *r;
 	bool changed;
 
 	if (p->all || p->nb_prefixes > 0) {
-		htab_sweep(&p->answers, drop_if_in_doubt, p);
-		p->changed |= p->forgot;
-		p->forgot = false;
+		TAILQ_FOREACH (r, &p->queue, link)
+			doubt_if_concerned(p, r);
 	}
-	changed = p->changed;
+	changed = p->changed || p->hops.changed;
 	p->all = false;
 	p->nb_prefixes = 0;
 	p->changed = false;
+	p->hops.changed = false;
 	return changed;
 }
 
-static bool refresh_visit(struct htab_node *n, void *arg)
+bool hostif_paths_review(struct hostif_paths *p, unsigned int n)
 {
-	struct hop *hop = htab_entry(n, struct hop, node);
+	struct hostif_remote *r;
 
-	hop->managed = false; /* it may have been removed and made anew meanwhile */
-	hop_refresh(arg, hop);
-	return false;
+	if (n > p->remotes.count)
+		n = p->remotes.count;
+	while (n-- > 0) {
+		r = TAILQ_FIRST(&p->queue);
+		TAILQ_REMOVE(&p->queue, r, link);
+		TAILQ_INSERT_TAIL(&p->queue, r, link);
+		/* what is in doubt, its peers ask for themselves */
+		if (!r->doubt)
+			p->changed |= remote_review(p, r);
+	}
+	return p->changed;
 }
 
-void hostif_paths_resync(struct hostif_paths *p)
+void hostif_paths_init(struct hostif_paths *p, struct rtnl *rtnl, const struct hostif_ports *ports)
 {
-	p->all = true;
-	htab_sweep(&p->hops, refresh_visit, p);
+	*p = (struct hostif_paths){.rtnl = rtnl, .ports = ports};
+	hops_init(&p->hops, rtnl);
+	TAILQ_INIT(&p->queue);
 }
 
-static bool keepalive_visit(struct htab_node *n, void *arg)
+void hostif_paths_fini(struct hostif_paths *p)
 {
-	struct hop *hop = htab_entry(n, struct hop, node);
-	struct hostif_paths *p = arg;
+	struct hostif_remote *r;
 
-	hop->asked = false;
-	if (!hop->managed || !hop->usable)
-		hop_use(p, hop);
-	return false;
-}
-
-void hostif_paths_keepalive(struct hostif_paths *p)
-{
-	if (p->forgot)
-		p->all = true;
-	htab_sweep(&p->hops, keepalive_visit, p);
-}
-
-int hostif_paths_new(struct rtnl *rtnl, const struct hostif_ports *ports, struct hostif_paths **out)
-{
-	struct hostif_paths *p = calloc(1, sizeof(*p));
-
-	if (p == NULL)
-		return -ENOMEM;
-	p->rtnl = rtnl;
-	p->ports = ports;
-	*out = p;
-	return 0;
-}
-
-static bool drop_hop(struct htab_node *n, void *arg)
-{
-	(void)arg;
-	free(htab_entry(n, struct hop, node));
-	return true;
-}
-
-void hostif_paths_free(struct hostif_paths *p)
-{
-	if (p == NULL)
-		return;
-	htab_sweep(&p->answers, drop_answer, NULL);
-	htab_sweep(&p->hops, drop_hop, NULL);
-	htab_free(&p->answers);
-	htab_free(&p->hops);
-	free(p);
+	while ((r = TAILQ_FIRST(&p->queue)) != NULL) {
+		TAILQ_REMOVE(&p->queue, r, link);
+		free(r);
+	}
+	htab_free(&p->remotes);
+	hops_fini(&p->hops);
 }

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,10 +52,27 @@ static void complain(
 		strerror(-error));
 }
 
+/* The data plane takes it now; one that it has no room for waits for another to go. */
+static void tell_address(struct hostif_ports *p, unsigned int i, struct hostif_port_address *pa)
+{
+	struct hostif_port *port = &p->port[i];
+	char text[IP_STRLEN];
+	int ret = dp_port_addr_add(p->dp, i, &pa->a.ip);
+
+	if (ret == 0 && pa->refused)
+		log_info("port %s: address %s is taken now", port->name, ip_str(&pa->a.ip, text));
+	else if (ret == -ENOSPC && !pa->refused)
+		log_err("port %s: address %s is one too many: openvpn gets nothing that is sent to it "
+			"until another address goes",
+			port->name, ip_str(&pa->a.ip, text));
+	else if (ret < 0 && !pa->refused)
+		complain(port, &pa->a.ip, "taken", ret);
+	pa->refused = ret < 0;
+}
+
 static void address_add(struct hostif_ports *p, unsigned int i, const struct rtnl_address *a)
 {
 	struct hostif_port *port = &p->port[i];
-	int ret;
 
 	if (port->nb_addresses == port->room) {
 		unsigned int room = port->room == 0 ? 8 : 2 * port->room;
@@ -67,24 +85,26 @@ static void address_add(struct hostif_ports *p, unsigned int i, const struct rtn
 		port->addresses = more;
 		port->room = room;
 	}
-	port->addresses[port->nb_addresses++] = (struct hostif_port_address){*a, true};
-	ret = dp_port_addr_add(p->dp, i, &a->ip);
-	if (ret < 0)
-		complain(port, &a->ip, "taken", ret);
+	port->addresses[port->nb_addresses] = (struct hostif_port_address){.a = *a, .seen = true};
+	tell_address(p, i, &port->addresses[port->nb_addresses++]);
 }
 
 static void address_del(struct hostif_ports *p, unsigned int i, struct hostif_port_address *known)
 {
 	struct hostif_port *port = &p->port[i];
 	struct ip_addr ip = known->a.ip;
+	bool refused = known->refused;
 	int ret;
 
 	*known = port->addresses[--port->nb_addresses];
-	if (has_ip(port, &ip))
+	if (refused || has_ip(port, &ip))
 		return;
 	ret = dp_port_addr_del(p->dp, i, &ip);
 	if (ret < 0)
 		complain(port, &ip, "removed", ret);
+	for (unsigned int k = 0; k < port->nb_addresses; k++)
+		if (port->ifindex != 0 && port->addresses[k].refused)
+			tell_address(p, i, &port->addresses[k]);
 }
 
 void hostif_ports_address(struct hostif_ports *p, const struct rtnl_address *a, bool gone)
@@ -122,6 +142,7 @@ void hostif_ports_link_gone(struct hostif_ports *p, uint32_t ifindex)
 		return;
 	log_err("port %s: somebody removed its kernel device; no packets will leave through it",
 		p->port[i].name);
+	close(p->port[i].fd);
 	p->port[i].ifindex = 0;
 	drop_addresses(p, (unsigned int)i, true);
 }
@@ -264,24 +285,55 @@ int hostif_ports_mirror(struct hostif_ports *p, unsigned int port, const char *c
 	ret = configure(p, hp, &info, addresses, nb_addresses);
 	if (ret < 0)
 		goto close_tap;
+	hp->link_up = true;
+	hp->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (hp->fd < 0) {
+		ret = -errno;
+		goto close_tap;
+	}
 	ret = dp_port_mirror(p->dp, port, fd);
 	if (ret < 0) {
 		log_err("port %s: the data plane refused its kernel device: %s", hp->name,
 			strerror(-ret));
-		goto close_tap;
+		goto close_own;
 	}
 	return 0;
+close_own:
+	close(hp->fd);
 close_tap:
 	hp->ifindex = 0;
 	close(fd);
 	return ret;
 }
 
+void hostif_ports_follow_links(struct hostif_ports *p)
+{
+	for (unsigned int i = 0; i < DP_MAX_PORTS; i++) {
+		struct hostif_port *port = &p->port[i];
+		bool up;
+		int ret;
+
+		if (port->ifindex == 0)
+			continue;
+		up = dp_port_link_up(p->dp, i);
+		if (up == port->link_up)
+			continue;
+		port->link_up = up;
+		log_info("port %s: link is %s", port->name, up ? "up" : "down");
+		ret = hostif_tap_carrier(port->fd, up);
+		if (ret < 0)
+			log_warn("port %s: cannot tell the kernel device: %s", port->name,
+				strerror(-ret));
+	}
+}
+
 void hostif_ports_fini(struct hostif_ports *p)
 {
 	for (unsigned int i = 0; i < DP_MAX_PORTS; i++) {
-		if (p->port[i].ifindex != 0)
+		if (p->port[i].ifindex != 0) {
 			rtnl_link_del(p->rtnl, p->port[i].ifindex);
+			close(p->port[i].fd);
+		}
 		free(p->port[i].addresses);
 	}
 }

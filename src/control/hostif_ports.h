@@ -14,11 +14,14 @@
 
 struct hostif_port_address {
 	struct rtnl_address a;
-	bool seen; /* by the dump that is under way */
+	bool seen;    /* by the dump that is under way */
+	bool refused; /* the data plane has no room for it yet */
 };
 
 struct hostif_port {
 	uint32_t ifindex; /* 0: no TAP, or it is gone */
+	int fd;		  /* of the TAP, for its carrier; the data plane has another */
+	bool link_up;	  /* as the TAP was told last */
 	char name[RTNL_NAME_LEN];
 	struct hostif_port_address *addresses;
 	unsigned int nb_addresses;
@@ -43,6 +46,9 @@ int hostif_ports_find(const struct hostif_ports *p, uint32_t ifindex);
 /* An address came or changed, or went; those of other links are passed over. */
 void hostif_ports_address(struct hostif_ports *p, const struct rtnl_address *a, bool gone);
 void hostif_ports_link_gone(struct hostif_ports *p, uint32_t ifindex);
+/* The TAPs' carriers become what the ports' links are, so that the kernel and routing daemons see
+ * it. */
+void hostif_ports_follow_links(struct hostif_ports *p);
 /* Asks for links and addresses anew, and tells the differences. -EINTR: again. */
 int hostif_ports_resync(struct hostif_ports *p);
 

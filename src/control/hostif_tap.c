@@ -8,7 +8,12 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#define TUN_MAJOR 10 /* /dev/net/tun, in whatever folder */
+#define TUN_MINOR 200
 
 /* The kernel's own rules, and no '%': it would choose a number for tun%d. */
 static int check_name(const char *name)
@@ -59,4 +64,48 @@ int hostif_tap_new(const char *name, bool offload, int *fd, uint32_t *ifindex)
 close_tap:
 	close(tap);
 	return ret;
+}
+
+static bool is_tun(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+		st.st_rdev == makedev(TUN_MAJOR, TUN_MINOR);
+}
+
+static bool in_netns(int fd, int netns_fd)
+{
+	struct stat theirs;
+	struct stat wanted;
+	int ns = ioctl(fd, TUNGETDEVNETNS);
+	bool same = ns >= 0 && fstat(ns, &theirs) == 0 && fstat(netns_fd, &wanted) == 0 &&
+		theirs.st_dev == wanted.st_dev && theirs.st_ino == wanted.st_ino;
+
+	if (ns >= 0)
+		close(ns);
+	return same;
+}
+
+int hostif_tap_check(int fd, int netns_fd, char name[16])
+{
+	const unsigned int all = IFF_TUN | IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE |
+		IFF_NAPI | IFF_NAPI_FRAGS | IFF_PERSIST;
+	struct ifreq ifr = {.ifr_flags = 0};
+
+	if (!is_tun(fd) || ioctl(fd, TUNGETIFF, &ifr) < 0 || !in_netns(fd, netns_fd))
+		return -ENODEV;
+	if (((unsigned int)(unsigned short)ifr.ifr_flags & all) !=
+		(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+		return -ENODEV;
+	memcpy(name, ifr.ifr_name, IFNAMSIZ);
+	name[IFNAMSIZ - 1] = '\0';
+	return 0;
+}
+
+int hostif_tap_carrier(int fd, bool up)
+{
+	int on = up;
+
+	return ioctl(fd, TUNSETCARRIER, &on) < 0 ? -errno : 0;
 }

@@ -15,5 +15,13 @@
  * something has that name; -EINVAL: nothing can.
  */
 int hostif_tap_new(const char *name, bool offload, int *fd, uint32_t *ifindex);
+/*
+ * Is a descriptor that came from another process such a TAP, with offload, in that network
+ * namespace? 0 and its name there, or -ENODEV. Asks nothing of what it may be instead.
+ */
+int hostif_tap_check(int fd, int netns_fd, char name[16]);
+
+/* The kernel sees a cable in it, or none. 0 or -errno. */
+int hostif_tap_carrier(int fd, bool up);
 
 #endif

@@ -5,20 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/loop.h"
 #include "log.h"
 
 #define LEAF_BITS    12
 #define LEAF_LEN     (1u << LEAF_BITS)
 #define TOP_LEN	     (1u << (24 - LEAF_BITS))
 #define REFRESH_STEP 32 /* kernel queries in one turn of the loop */
+/* a way in doubt is looked at again after so long, or twice so at most */
+#define DOUBT_MS 400
 
 /* What the agent knows of a peer, beside what the data plane does. */
 struct way {
 	bool unknown; /* got a key without having been made: openvpn must hear that it is gone */
-	struct ip_addr remote;
-	struct ip_addr asked; /* source it must be answered from; IP_NONE: the route's choice */
-	uint16_t port;	      /* of the transport */
+	struct hostif_remote *remote;
+	uint16_t port; /* of the transport */
 	bool known;
+	uint64_t doubt_ms;   /* since then the kernel is resolving where it leads; 0: it is not */
 	struct dp_path path; /* last published */
 };
 
@@ -31,6 +34,8 @@ struct iface {
 	uint32_t nb_unknown;
 	uint32_t refresh_next; /* DP_NO_PEER: done */
 	bool refresh_all;
+	bool refresh_again;	      /* all, once more, when this walk is through */
+	uint64_t doubt_ms;	      /* since then some way is in doubt; 0: none */
 	struct way **leaves[TOP_LEN]; /* by peer id, high half then low half */
 };
 
@@ -99,6 +104,7 @@ static void way_del(struct iface *in, uint32_t id)
 		in->nb_unknown--;
 	else
 		hostif_peer_del(in->h, in->device, id);
+	hostif_remote_put(in->h, w->remote);
 	free(w);
 	in->leaves[id >> LEAF_BITS][id % LEAF_LEN] = NULL;
 }
@@ -113,12 +119,12 @@ void iface_free(struct iface *in)
 {
 	if (in == NULL)
 		return;
-	for (uint32_t id = way_next(in, 0); id != DP_NO_PEER; id = way_next(in, id + 1))
+	for (uint32_t id = way_next(in, 0); id != DP_NO_PEER; id = way_next(in, id + 1)) {
+		hostif_remote_put(in->h, way_find(in, id)->remote);
 		free(way_find(in, id));
+	}
 	for (unsigned int i = 0; i < TOP_LEN; i++)
 		free(in->leaves[i]);
-	if (in->device != NULL)
-		log_info("%s: device removed", iface_name(in));
 	dp_instance_del(in->dp, in->iid);
 	hostif_device_del(in->h, in->device);
 	free(in);
@@ -149,6 +155,26 @@ int iface_link(struct iface *in, int netns_fd, const char *name)
 	return ret;
 }
 
+int iface_adopt(struct iface *in, int netns_fd, int tap, uint32_t ifindex)
+{
+	int ret;
+
+	if (in->device != NULL)
+		return -EBUSY;
+	ret = hostif_device_adopt(in->h, in->iid, netns_fd, tap, ifindex, &in->device);
+	if (ret == 0)
+		log_info("%s: device taken back, %s", iface_name(in),
+			in->mode == DP_MODE_MP ? "for many peers" : "for one peer");
+	else
+		in->device = NULL;
+	return ret;
+}
+
+int iface_take_fd(struct iface *in)
+{
+	return in->device != NULL ? hostif_device_take_fd(in->device) : -1;
+}
+
 uint32_t iface_ifindex(const struct iface *in)
 {
 	return in->device != NULL ? hostif_device_ifindex(in->device) : 0;
@@ -166,37 +192,57 @@ static bool path_equal(const struct dp_path *a, const struct dp_path *b)
 }
 
 /*
- * While a next hop is being resolved again the old path stays: the neighbour that was there a
- * moment ago is a better guess than none.
+ * While a next hop is being resolved the old path stays for a moment: the neighbour that was there
+ * is a better guess than none. Not for long, or a gateway that never answers would leave packets
+ * with the one that the kernel has turned away from.
  */
 static void way_refresh(struct iface *in, uint32_t id, struct way *w)
 {
 	struct dp_path path = {.local.port = w->port};
-	int ret = hostif_path(in->h, &w->remote, &w->asked, &path);
+	int ret = hostif_remote_path(in->h, w->remote, &path);
+	uint64_t now = loop_now_ms();
 
+	if (ret == -EAGAIN && w->known) {
+		w->doubt_ms = w->doubt_ms != 0 ? w->doubt_ms : now;
+		if (now - w->doubt_ms < DOUBT_MS) {
+			in->doubt_ms = in->doubt_ms != 0 ? in->doubt_ms : now;
+			return;
+		}
+	}
+	w->doubt_ms = 0;
 	if (ret == 0 && !(w->known && path_equal(&path, &w->path))) {
 		w->known = dp_peer_path(in->dp, in->iid, id, &path) == 0;
 		w->path = path;
-	} else if (ret < 0 && ret != -EAGAIN && w->known) {
+	} else if (ret < 0 && w->known) {
 		dp_peer_path(in->dp, in->iid, id, NULL);
 		w->known = false;
 	}
 }
 
+/*
+ * A walk that is under way is not begun anew: under a stream of changes the peers at its end would
+ * never have their turn.
+ */
 void iface_refresh(struct iface *in, bool all)
 {
-	/* a walk over all that is under way is not cut short by one over the pathless */
-	if (!all && in->refresh_next != DP_NO_PEER)
+	if (in->refresh_next != DP_NO_PEER) {
+		in->refresh_again |= all;
 		return;
+	}
 	in->refresh_all = all;
 	in->refresh_next = 0;
 }
 
 bool iface_refresh_some(struct iface *in)
 {
-	uint32_t id = in->refresh_next;
 	unsigned int asked = 0;
+	uint32_t id;
 
+	if (in->doubt_ms != 0 && loop_now_ms() - in->doubt_ms >= DOUBT_MS) {
+		in->doubt_ms = 0;
+		iface_refresh(in, false);
+	}
+	id = in->refresh_next;
 	for (; id != DP_NO_PEER && asked < REFRESH_STEP; id++) {
 		struct way *w;
 
@@ -204,13 +250,18 @@ bool iface_refresh_some(struct iface *in)
 		if (id == DP_NO_PEER)
 			break;
 		w = way_find(in, id);
-		if (w->unknown || (w->known && !in->refresh_all))
+		if (w->unknown || (w->known && w->doubt_ms == 0 && !in->refresh_all))
 			continue;
 		way_refresh(in, id, w);
 		asked++;
 	}
 	in->refresh_next = id;
-	return id != DP_NO_PEER;
+	if (id == DP_NO_PEER && in->refresh_again) {
+		in->refresh_again = false;
+		in->refresh_all = true;
+		in->refresh_next = 0;
+	}
+	return in->refresh_next != DP_NO_PEER;
 }
 
 static void log_new_peer(const struct iface *in, const struct dp_peer_conf *conf)
@@ -248,9 +299,11 @@ static int bind_peer(struct iface *in, const struct dp_peer_conf *conf)
 	w = way_new(in, conf->id);
 	if (w == NULL)
 		return -ENOMEM;
-	*w = (struct way){
-		.remote = conf->remote.ip, .asked = conf->local.ip, .port = conf->local.port};
-	ret = hostif_peer_add(in->h, in->device, conf->id, &conf->vpn4, &conf->vpn6, info.mac);
+	*w = (struct way){.port = conf->local.port};
+	ret = hostif_remote_get(in->h, &conf->remote, &conf->local.ip, &w->remote);
+	if (ret == 0)
+		ret = hostif_peer_add(
+			in->h, in->device, conf->id, &conf->vpn4, &conf->vpn6, info.mac);
 	if (ret < 0) {
 		way_del(in, conf->id);
 		return ret;
@@ -278,7 +331,8 @@ static int new_peer(struct iface *in, const struct dco_request *q, const struct 
 	ret = dp_peer_new(in->dp, in->iid, &conf);
 	if (ret < 0) {
 		*why = new_peer_error(ret);
-		log_warn("%s: peer %u refused: %s", iface_name(in), q->peer_id, *why);
+		if (ret != -ENOSPC) /* watch.c tells once that it is full, openvpn each client */
+			log_warn("%s: peer %u refused: %s", iface_name(in), q->peer_id, *why);
 		return ret;
 	}
 	/* what is left of the peer it replaces, or of the last one with this id */
@@ -324,6 +378,11 @@ static void note_unknown(struct iface *in, uint32_t id)
 	in->nb_unknown++;
 }
 
+static const char *slot_name(enum keyslot slot)
+{
+	return slot == KEYSLOT_PRIMARY ? "primary" : "secondary";
+}
+
 /*
  * openvpn exits, with all its peers, when NEW_KEY fails. So it does not: the peer ends instead, and
  * openvpn hears of that in its own time. A peer that has ended already is on its way there.
@@ -338,7 +397,7 @@ static void new_key(struct iface *in, const struct dco_request *q)
 		ret = dp_key_new(in->dp, in->iid, q->peer_id, k->slot, &k->material);
 	if (ret == 0) {
 		log_debug("%s: peer %u: key %u installed in %s slot", iface_name(in), q->peer_id,
-			k->material.key_id, k->slot == KEYSLOT_PRIMARY ? "primary" : "secondary");
+			k->material.key_id, slot_name(k->slot));
 		return;
 	}
 	if (dp_peer_get(in->dp, in->iid, q->peer_id, &info) < 0) {
@@ -366,8 +425,11 @@ int iface_do(struct iface *in, const struct dco_request *q, const struct udp_add
 		new_key(in, q);
 		return 0;
 	case DCO_SWAP_KEYS:
+		log_debug("%s: peer %u: key labels exchanged", iface_name(in), q->peer_id);
 		return dp_key_swap(in->dp, in->iid, q->peer_id);
 	case DCO_DEL_KEY:
+		log_debug("%s: peer %u: key in %s slot removed", iface_name(in), q->peer_id,
+			slot_name(q->slot));
 		return dp_key_del(in->dp, in->iid, q->peer_id, q->slot);
 	case DCO_GET_PEER:
 	case DCO_DUMP_PEERS:
@@ -428,4 +490,9 @@ uint32_t iface_nb_peers(const struct iface *in)
 			n++;
 	}
 	return n;
+}
+
+size_t iface_peer_bytes(void)
+{
+	return heap_bytes(sizeof(struct way)) + sizeof(struct way *);
 }

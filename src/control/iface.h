@@ -28,6 +28,13 @@ enum dp_mode iface_mode(const struct iface *in);
 
 /* Makes the device in a network namespace. -EEXIST: the name is taken; -EBUSY: it has one. */
 int iface_link(struct iface *in, int netns_fd, const char *name);
+/*
+ * Takes a device back that a daemon before us made: this TAP with this index. tap stays the
+ * caller's unless 0 is returned. -ENODEV: it is not such a device.
+ */
+int iface_adopt(struct iface *in, int netns_fd, int tap, uint32_t ifindex);
+/* A descriptor of a new device for its openvpn to keep, once; the caller's from here on. Or -1. */
+int iface_take_fd(struct iface *in);
 /* 0: no device. */
 uint32_t iface_ifindex(const struct iface *in);
 /* "": no device. */
@@ -53,6 +60,8 @@ void iface_refresh(struct iface *in, bool all);
 /* Does a bounded part of that. True: more is left. */
 bool iface_refresh_some(struct iface *in);
 
+/* Bytes that one peer takes here. */
+size_t iface_peer_bytes(void);
 /* Live peers. */
 uint32_t iface_nb_peers(const struct iface *in);
 

@@ -98,6 +98,7 @@ bool rtnl_parse_neighbour(const struct nlmsghdr *nlh, struct rtnl_neighbour *n)
 {
 	const struct ndmsg *m = head(nlh, sizeof(*m));
 	const struct nlattr *a;
+	uint32_t flags = 0;
 
 	memset(n, 0, sizeof(*n));
 	if (m == NULL || m->ndm_flags & NTF_PROXY || m->ndm_ifindex <= 0)
@@ -113,7 +114,10 @@ bool rtnl_parse_neighbour(const struct nlmsghdr *nlh, struct rtnl_neighbour *n)
 			memcpy(n->mac, mnl_attr_get_payload(a), sizeof(n->mac));
 			n->has_mac = true;
 		}
+		if (type == NDA_FLAGS_EXT)
+			take_u32(a, &flags);
 	}
+	n->managed = flags & NTF_EXT_MANAGED;
 	return n->ip.family != IP_NONE;
 }
 

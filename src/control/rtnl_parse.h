@@ -34,6 +34,7 @@ struct rtnl_neighbour {
 	uint32_t ifindex;
 	struct ip_addr ip;
 	uint16_t state; /* NUD_* */
+	bool managed;	/* the kernel keeps it confirmed by itself */
 	bool has_mac;
 	uint8_t mac[RTNL_MAC_LEN];
 };

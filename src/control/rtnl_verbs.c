@@ -164,6 +164,15 @@ int rtnl_neighbour_get(
 	return rtnl_ask(r, on_neighbour, n);
 }
 
+int rtnl_neighbour_dump(struct rtnl *r, uint32_t ifindex, rtnl_cb cb, void *arg)
+{
+	struct ndmsg m = {.ndm_family = AF_UNSPEC};
+	struct nlmsghdr *nlh = rtnl_request(r, RTM_GETNEIGH, 0, &m, sizeof(m));
+
+	mnl_attr_put_u32(nlh, NDA_IFINDEX, ifindex);
+	return rtnl_dump(r, cb, arg);
+}
+
 int rtnl_neighbour_use(struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, bool managed)
 {
 	struct ndmsg m = {.ndm_flags = NTF_USE};
@@ -174,13 +183,21 @@ int rtnl_neighbour_use(struct rtnl *r, uint32_t ifindex, const struct ip_addr *i
 	return rtnl_do(r);
 }
 
+int rtnl_neighbour_release(struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip)
+{
+	/* The use that is not managed takes the mark off; an entry that is gone is not made again.
+	 */
+	neighbour_request(r, RTM_NEWNEIGH, 0, ifindex, ip, (struct ndmsg){.ndm_flags = NTF_USE});
+	return rtnl_do(r);
+}
+
 static void on_route(const struct nlmsghdr *nlh, void *arg)
 {
 	rtnl_parse_route(nlh, arg);
 }
 
 int rtnl_route_get(struct rtnl *r, const struct ip_addr *dst, const struct ip_addr *src,
-	struct rtnl_route *route)
+	uint32_t ifindex, struct rtnl_route *route)
 {
 	uint8_t bits = (uint8_t)(8 * ip_len(dst->family));
 	struct rtmsg m = {
@@ -194,6 +211,8 @@ int rtnl_route_get(struct rtnl *r, const struct ip_addr *dst, const struct ip_ad
 	mnl_attr_put(nlh, RTA_DST, ip_len(dst->family), dst->b);
 	if (m.rtm_src_len != 0)
 		mnl_attr_put(nlh, RTA_SRC, ip_len(src->family), src->b);
+	if (ifindex != 0)
+		mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
 	mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
 	return rtnl_ask(r, on_route, route);
 }

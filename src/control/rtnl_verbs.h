@@ -31,15 +31,22 @@ int rtnl_neighbour_del(struct rtnl *r, uint32_t ifindex, const struct ip_addr *i
 /* -ENOENT: no entry. */
 int rtnl_neighbour_get(
 	struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, struct rtnl_neighbour *n);
+/* All entries of a link, both families; -EINTR as rtnl_dump(). */
+int rtnl_neighbour_dump(struct rtnl *r, uint32_t ifindex, rtnl_cb cb, void *arg);
 /*
  * Counts as a packet to this neighbour: resolves or confirms it. managed: the kernel goes on doing
  * that by itself. Not for permanent entries: they would stop being permanent.
  */
 int rtnl_neighbour_use(struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, bool managed);
+/* The kernel need not go on. */
+int rtnl_neighbour_release(struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip);
 
-/* The route a UDP datagram to dst would take, from src unless that is IP_NONE. */
+/*
+ * The route a UDP datagram to dst would take, from src unless that is IP_NONE, and through that
+ * link unless ifindex is 0. Its MTU is that of the path, where the kernel has learnt one.
+ */
 int rtnl_route_get(struct rtnl *r, const struct ip_addr *dst, const struct ip_addr *src,
-	struct rtnl_route *route);
+	uint32_t ifindex, struct rtnl_route *route);
 /* All routes of all tables over a link, both families; -EINTR as rtnl_dump(). */
 int rtnl_route_dump(struct rtnl *r, uint32_t ifindex, rtnl_cb cb, void *arg);
 

@@ -172,18 +172,13 @@ static int bind_and_claim(struct sock *s, const struct shim_addr *a)
 	return 0;
 }
 
-int sockets_link(struct sockets *t, enum dp_mode mode, int netns_fd, const char *name)
+int sockets_instance(struct sockets *t, enum dp_mode mode)
 {
-	int ret;
-
 	if (t->iface != NULL && iface_ifindex(t->iface) != 0)
 		return -EBUSY;
-	if (t->iface == NULL || iface_mode(t->iface) != mode) {
-		ret = replace_iface(t, mode);
-		if (ret < 0)
-			return ret;
-	}
-	return iface_link(t->iface, netns_fd, name);
+	if (t->iface == NULL || iface_mode(t->iface) != mode)
+		return replace_iface(t, mode);
+	return 0;
 }
 
 int sockets_unlink(struct sockets *t, uint32_t ifindex)

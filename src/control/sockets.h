@@ -33,7 +33,9 @@ int sockets_bind(
 int sockets_name(struct sockets *t, uint32_t id, struct shim_addr *bound);
 int sockets_setopt(struct sockets *t, uint32_t id, const struct shim_opt *o);
 bool sockets_has_genl(const struct sockets *t, uint32_t id);
-int sockets_link(struct sockets *t, enum dp_mode mode, int netns_fd, const char *name);
+/* An instance of that mode that has no device yet; the bound sockets are its. -EBUSY: it has one.
+ */
+int sockets_instance(struct sockets *t, enum dp_mode mode);
 int sockets_unlink(struct sockets *t, uint32_t ifindex);
 
 /* NULL: none yet. */

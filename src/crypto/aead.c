@@ -164,6 +164,27 @@ void aead_device_info(const struct aead *a, unsigned int i, struct aead_device_i
 	info->algs = d->algs;
 	info->sessions = d->sessions;
 	info->sessions_max = d->sessions_max;
+	info->session_bytes = d->session_bytes;
+	info->bytes = d->pool_bytes;
+}
+
+uint32_t aead_session_bytes(const struct aead *a)
+{
+	uint32_t most = 0;
+
+	for (unsigned int alg = 0; alg < AEAD_NB_ALGS; alg++) {
+		struct aead_device_info info = {0};
+
+		/* the first device that has it, as in aead_session_new() */
+		for (unsigned int i = 0; i < a->nb_devices; i++) {
+			if (a->devices[i].algs & 1u << alg) {
+				aead_device_info(a, i, &info);
+				break;
+			}
+		}
+		most = RTE_MAX(most, info.session_bytes);
+	}
+	return most;
 }
 
 /* --- sessions --------------------------------------------------------------------------- */
@@ -197,12 +218,13 @@ int aead_session_on(struct aead_device *d, enum aead_alg alg, enum aead_dir dir,
 	struct aead_session **out)
 {
 	struct rte_crypto_sym_xform xform = xform_of(alg, dir, key);
+	struct rte_mempool *pool;
 	void *s;
 
-	/* Looked at here, because cryptodev would write an error line for each. */
-	if (d->sessions == d->sessions_max)
+	pool = aead_pool_take(d);
+	if (pool == NULL)
 		return -ENOMEM;
-	s = rte_cryptodev_sym_session_create(d->id, &xform, d->pool);
+	s = rte_cryptodev_sym_session_create(d->id, &xform, pool);
 	if (s == NULL)
 		return rte_errno != 0 ? -rte_errno : -ENOMEM;
 	rte_cryptodev_sym_session_opaque_data_set(s, (uintptr_t)d);

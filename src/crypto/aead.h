@@ -119,9 +119,13 @@ struct aead_device_info {
 	uint32_t algs;	   /* bit i: enum aead_alg i */
 	uint32_t sessions; /* in use */
 	uint32_t sessions_max;
+	uint32_t session_bytes; /* memory of one */
+	uint64_t bytes;		/* taken for sessions so far */
 };
 unsigned int aead_nb_devices(const struct aead *a);
 void aead_device_info(const struct aead *a, unsigned int i, struct aead_device_info *info);
+/* The most memory that one session of any algorithm takes. */
+uint32_t aead_session_bytes(const struct aead *a);
 const char *aead_alg_name(enum aead_alg alg); /* as openvpn writes it: "AES-256-GCM" */
 size_t aead_key_len(enum aead_alg alg);
 

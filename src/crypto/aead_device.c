@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From a name or devargs to a started cryptodev with its session pool, and back.
+ * From a name or devargs to a started cryptodev with its first session pool, and back.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <rte_cryptodev.h>
 #include <rte_dev.h>
 #include <rte_devargs.h>
 #include <rte_errno.h>
-#include <rte_memory.h>
 
 #include "crypto/aead_private.h"
 #include "log.h"
-
-/*
- * Some drivers write more into a session than the size they tell: crypto_scheduler's own record
- * has 72 bytes, though it asks for its workers' size only (64 with crypto_chacha20_poly1305).
- */
-#define SESSION_BYTES_MIN 128
 
 int aead_vdev_new(struct aead *a, const char *name, const char *args)
 {
@@ -185,41 +176,6 @@ static int examine(struct aead *a, struct aead_device *d, bool null)
 	return aead_is_scheduler(d->driver) ? examine_scheduler(a, d, info.device) : 0;
 }
 
-/* Key schedules do not belong into core dumps. Whole pages, rounded outward. */
-static void keep_from_dumps(
-	struct rte_mempool *mp, void *name, struct rte_mempool_memhdr *mem, unsigned int i)
-{
-	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(mem->addr);
-	size_t page = list != NULL ? list->page_sz : (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)mem->addr & ~(page - 1);
-	uintptr_t end = ((uintptr_t)mem->addr + mem->len + page - 1) & ~(page - 1);
-
-	(void)mp;
-	(void)i;
-	if (madvise((void *)start, end - start, MADV_DONTDUMP) < 0)
-		log_warn("crypto device %s: its keys may be in core dumps: madvise: %s",
-			(const char *)name, strerror(errno));
-}
-
-static int new_pool(struct aead_device *d, int socket_id)
-{
-	unsigned int size = rte_cryptodev_sym_get_private_session_size(d->id);
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	snprintf(name, sizeof(name), "aead_sessions_%u", d->id);
-	/* No cache: it is the agent alone that takes and gives, and the count stays exact. */
-	d->pool = rte_cryptodev_sym_session_pool_create(name, d->sessions_max * d->objects,
-		RTE_MAX(size, (unsigned int)SESSION_BYTES_MIN), 0, 0, socket_id);
-	if (d->pool == NULL) {
-		log_err("crypto device %s: no memory for %u sessions of %u bytes", d->name,
-			d->sessions_max * d->objects, size);
-		return -ENOMEM;
-	}
-	d->session_size = d->pool->elt_size;
-	rte_mempool_mem_iter(d->pool, keep_from_dumps, d->name);
-	return 0;
-}
-
 static int configure(struct aead *a, struct aead_device *d, int socket_id)
 {
 	struct rte_cryptodev_config conf = {
@@ -230,7 +186,7 @@ static int configure(struct aead *a, struct aead_device *d, int socket_id)
 	/* Rings of drivers hold one less than their size, which must be a power of two. */
 	struct rte_cryptodev_qp_conf qp = {
 		.nb_descriptors = rte_align32pow2(d->limit * (d->serial ? a->nb_queues : 1) + 1),
-		.mp_session = d->pool,
+		.mp_session = d->pools[0],
 	};
 	int ret = rte_cryptodev_configure(d->id, &conf);
 
@@ -264,7 +220,8 @@ int aead_device_open(
 	ret = examine(a, d, conf->null);
 	if (ret < 0)
 		return ret;
-	ret = new_pool(d, conf->socket_id);
+	d->socket_id = conf->socket_id;
+	ret = aead_pool_add(d);
 	if (ret < 0)
 		return ret;
 	return configure(a, d, conf->socket_id);
@@ -276,6 +233,6 @@ void aead_device_close(struct aead_device *d)
 		rte_cryptodev_stop(d->id);
 	if (d->configured)
 		rte_cryptodev_close(d->id);
-	rte_mempool_free(d->pool);
+	aead_pools_free(d);
 	memset(d, 0, sizeof(*d));
 }

@@ -23,6 +23,7 @@
 #define AEAD_DONE_SIZE	 512  /* jobs done at once and not yet polled */
 #define AEAD_NAME_LEN	 64
 #define AEAD_MAX_VDEVS	 (AEAD_MAX_DEVICES * 9) /* a scheduler has up to eight workers */
+#define AEAD_POOLS_MAX	 64			/* of one device */
 #define AEAD_MAX_LENGTHS 40			/* text lengths of the self-test */
 
 /* A job and its mbuf. */
@@ -50,12 +51,16 @@ struct aead_device {
 
 	/* main and agent thread only */
 	bool configured, started;
-	uint64_t features;     /* RTE_CRYPTODEV_FF_* */
-	uint32_t algs;	       /* bit i: enum aead_alg i */
-	uint32_t objects;      /* pool objects behind one session */
-	uint32_t session_size; /* bytes of one */
+	uint64_t features; /* RTE_CRYPTODEV_FF_* */
+	uint32_t algs;	   /* bit i: enum aead_alg i */
+	uint32_t objects;  /* pool objects behind one session */
 	uint32_t sessions, sessions_max;
-	struct rte_mempool *pool;
+	uint32_t session_size;	/* bytes of one object */
+	uint32_t session_bytes; /* of one, as it lies in memory with all its objects */
+	uint64_t pool_bytes;
+	unsigned int nb_pools;
+	struct rte_mempool *pools[AEAD_POOLS_MAX];
+	int socket_id;
 	char name[AEAD_NAME_LEN];
 	char driver[AEAD_NAME_LEN];
 
@@ -114,6 +119,13 @@ void aead_device_close(struct aead_device *d);
 /* Probes a vdev and remembers it in a->vdevs. args may be NULL. */
 int aead_vdev_new(struct aead *a, const char *name, const char *args);
 void aead_vdevs_free(struct aead *a);
+
+/* aead_pool.c */
+int aead_pool_add(struct aead_device *d);
+/* A pool that has room for one more session, made if need be; NULL: out of memory, or of sessions.
+ */
+struct rte_mempool *aead_pool_take(struct aead_device *d);
+void aead_pools_free(struct aead_device *d);
 
 /* aead_scheduler.c: what is peculiar about crypto_scheduler. */
 bool aead_is_scheduler(const char *name);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t key_size(uint32_t replay_window)
+size_t key_size(uint32_t replay_window)
 {
 	size_t size = offsetof(struct key, rx) + replay_size(replay_window);
 
@@ -56,11 +56,19 @@ free_key:
 	return ret;
 }
 
+struct aead_session *key_spend(struct key *k)
+{
+	/* pairs with the acquire in keyslots_tx_key(): the newer key is seen confirmed by then */
+	atomic_store_explicit(&k->spent, true, memory_order_release);
+	return k->encrypt;
+}
+
 void key_free(struct aead *a, struct key *k)
 {
 	if (k == NULL)
 		return;
-	aead_session_free(a, k->encrypt);
+	if (!atomic_load_explicit(&k->spent, memory_order_relaxed))
+		aead_session_free(a, k->encrypt);
 	aead_session_free(a, k->decrypt);
 	wipe_free(k, key_size(k->rx.window));
 }

@@ -35,6 +35,7 @@ struct key {
 	/* read by every worker, written before publication */
 	alignas(CACHE_LINE) uint8_t id;
 	uint8_t alg;		 /* enum aead_alg */
+	_Atomic(bool) spent;	 /* a newer one encrypts for good: its encrypt is not to be used */
 	_Atomic(bool) confirmed; /* the peer uses it, or openvpn made it primary: see keyslots.h */
 	uint32_t generation;	 /* rises with each key of a peer */
 	struct aead_session *encrypt;
@@ -52,10 +53,17 @@ struct key {
 	struct replay rx;	  /* last: its words follow */
 };
 
+/* Bytes of a struct key with that window; two sessions come with it. */
+size_t key_size(uint32_t replay_window);
 /* -ENOTSUP: no device has the algorithm; -ENOMEM. Agent thread. Does not wipe m. */
 int key_new(struct aead *a, const struct key_material *m, uint32_t replay_window, uint64_t now_ms,
 	struct key **out);
-/* Frees both sessions and wipes. NULL is ignored. Agent thread, after quiescence. */
+/*
+ * The key encrypts no more; of its two sessions the one for it is the caller's now, to be freed
+ * after quiescence. Agent thread, once.
+ */
+struct aead_session *key_spend(struct key *k);
+/* Frees what sessions it has and wipes. NULL is ignored. Agent thread, after quiescence. */
 void key_free(struct aead *a, struct key *k);
 
 /* Fetches what decrypting a packet of that id needs of a key whose first line is here. */

@@ -223,6 +223,19 @@ static void classify_ip4(const struct locals *t, const uint8_t *frame, uint16_t 
 		drop(c, DROP_IP_CHECKSUM);
 }
 
+/* A fragment header whose datagram is in one piece (RFC 6946) changes nothing. */
+static void classify_ip6_fragment(
+	const struct locals *t, const uint8_t *frame, uint16_t len, struct classified *c)
+{
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+	const uint16_t udp = ETH_HDR_LEN + IP6_HDR_LEN + IP6_FRAG_HDR_LEN;
+
+	if ((be16_load(ip + IP6_HDR_LEN + 2) & 0xfff9) == 0) /* no offset, no more fragments */
+		classify_udp(t, frame, udp, len, ip + 24, c);
+	else
+		classify_fragment(t, ip + 24, c);
+}
+
 static void classify_ip6(
 	const struct locals *t, const uint8_t *frame, uint16_t len, struct classified *c)
 {
@@ -236,8 +249,9 @@ static void classify_ip6(
 	 */
 	if (ip[6] == IPPROTO_UDP_)
 		classify_udp(t, frame, ETH_HDR_LEN + IP6_HDR_LEN, l4_len, ip + 24, c);
-	else if (ip[6] == IPPROTO_FRAGMENT_ && l4_len >= 8 && ip[IP6_HDR_LEN] == IPPROTO_UDP_)
-		classify_fragment(t, ip + 24, c);
+	else if (ip[6] == IPPROTO_FRAGMENT_ && l4_len >= IP6_FRAG_HDR_LEN &&
+		ip[IP6_HDR_LEN] == IPPROTO_UDP_)
+		classify_ip6_fragment(t, frame, l4_len - IP6_FRAG_HDR_LEN, c);
 }
 
 void classify(const struct locals *t, const uint8_t *frame, uint16_t len, bool ip_ok,

@@ -13,6 +13,7 @@
 #define ETH_HDR_LEN	  14
 #define IP4_HDR_LEN	  20
 #define IP6_HDR_LEN	  40
+#define IP6_FRAG_HDR_LEN  8
 #define UDP_HDR_LEN	  8
 #define ETHERTYPE_IP4	  0x0800
 #define ETHERTYPE_IP6	  0x86dd

@@ -3,9 +3,13 @@
 
 #include "crypto/key.h"
 #include "dataplane/classify.h"
+#include "dataplane/early.h"
 #include "dataplane/inner.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
+
+#define IP4_SRC 12 /* where the source address stands in the outer IP header */
+#define IP6_SRC 8
 
 /* Packets of one burst in a row with the same key: locks and counts are paid per run. */
 struct run {
@@ -15,38 +19,37 @@ struct run {
 	struct pkt **pkts;
 };
 
-/* --- in: classify ----------------------------------------------------------------------- */
-
-/* May one more session be opened now? */
-static bool bucket_take(struct bucket *b, uint64_t now)
+/* The packet ends here, and it claims to be this peer's; its outer frame is still as it came. */
+static void drop_received(struct worker *w, struct pkt *p, struct peer *peer, enum drop_reason why)
 {
-	if (b->cost == 0)
-		return true;
-	b->credit += now - b->filled;
-	b->filled = now;
-	if (b->credit > b->depth)
-		b->credit = b->depth;
-	if (b->credit < b->cost)
-		return false;
-	b->credit -= b->cost;
-	return true;
+	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
+	const struct drop_facts f = {
+		.now = w->now,
+		.pktid = p->pktid,
+		.family = p->family,
+		.port = be16_load(frame + p->payload - UDP_HDR_LEN),
+		.from = frame + ETH_HDR_LEN + (p->family == IP_V4 ? IP4_SRC : IP6_SRC),
+	};
+
+	peer_drops_add(&peer->drops, why, &f);
+	drop_pkt(w, p, why);
 }
+
+/* --- in: classify ----------------------------------------------------------------------- */
 
 static void punt_control(struct worker *w, struct rte_mbuf *m, bool opener)
 {
-	if (opener && !bucket_take(&w->openers, w->now)) {
-		drop(w, m, DROP_HANDSHAKE_LIMIT);
+	const struct pkt *p = pkt_of(m);
+	struct udp_addr src, dst;
+	enum drop_reason why;
+
+	classify_addrs(rte_pktmbuf_mtod(m, const uint8_t *), p->family, p->payload, &src, &dst);
+	if (!limit_pass(&w->limit, &w->dp->known, &src, opener, w->now, &why)) {
+		drop(w, m, why);
 		return;
 	}
 	stat_add(&w->stats.control_packets, 1);
 	worker_send_exception(w, m);
-}
-
-static void punt_host(struct worker *w, struct rte_mbuf *m)
-{
-	pkt_of(m)->iid = 0;
-	stat_add(&w->stats.host_packets, 1);
-	worker_send_host(w, m);
 }
 
 /*
@@ -63,7 +66,8 @@ static bool sort_out(
 	classify(locals, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, port_ip_checked(m), &c);
 	if (c.verdict == VERDICT_FRAGMENT) {
 		stat_add(&w->stats.fragments_received, 1);
-		*pm = m = frag_reassemble(w, m);
+		pkt_of(m)->port = port;
+		*pm = m = frag_reassemble(w, locals, m);
 		return m != NULL && sort_out(w, locals, port, pm);
 	}
 	p = pkt_of(m);
@@ -87,7 +91,7 @@ static bool sort_out(
 		drop(w, m, c.reason);
 		return false;
 	default:
-		punt_host(w, m);
+		worker_send_mirror(w, m);
 		return false;
 	}
 }
@@ -126,17 +130,14 @@ static void burst_add(struct burst *b, struct pkt *p)
 	peertab_prefetch(&p->inst->peers, peer_id_of(b->who[i]));
 }
 
-/* Drops packet i for a reason, or keeps it as the k-th. */
-static inline uint16_t keep(struct worker *w, struct burst *b, uint16_t i, uint16_t k,
-	const void *found, enum drop_reason why)
+/* True: the packet has a key. Else it waits for one (early.h), or ends here. */
+static inline bool has_key(struct worker *w, struct pkt *p, uint8_t key_id)
 {
-	if (found == NULL) {
-		drop_pkt(w, b->pkts[i], why);
-		return k;
-	}
-	b->pkts[k] = b->pkts[i];
-	b->who[k] = b->who[i];
-	return k + 1;
+	if ((p->key == NULL || w->early.n != 0) && early_take(w, p, key_id))
+		return false;
+	if (p->key == NULL)
+		drop_received(w, p, p->peer, DROP_UNKNOWN_KEY);
+	return p->key != NULL;
 }
 
 /*
@@ -145,48 +146,54 @@ static inline uint16_t keep(struct worker *w, struct burst *b, uint16_t i, uint1
  */
 static void look_up_many(struct worker *w, struct burst *b)
 {
-	uint16_t n = b->n;
+	uint16_t n = b->n, kept = 0;
 
-	b->n = 0;
 	for (uint16_t i = 0; i < n; i++) {
 		struct pkt *p = b->pkts[i];
 
 		p->peer = peertab_find(&p->inst->peers, peer_id_of(b->who[i]));
-		if (p->peer != NULL)
-			rte_prefetch0(p->peer);
-		b->n = keep(w, b, i, b->n, p->peer, DROP_UNKNOWN_PEER);
+		rte_prefetch0(p->peer);
 	}
-	for (uint16_t i = 0; i < b->n; i++)
-		peer_prefetch(b->pkts[i]->peer, w->index);
-	n = b->n;
-	b->n = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		if (b->pkts[i]->peer != NULL)
+			peer_prefetch(b->pkts[i]->peer, w->index);
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		struct pkt *p = b->pkts[i];
 
+		if (p->peer == NULL) {
+			drop_pkt(w, p, DROP_UNKNOWN_PEER);
+			continue;
+		}
 		p->key = keyslots_find(&p->peer->keys, key_id_of(b->who[i]));
-		if (p->key != NULL)
-			key_prefetch_rx(p->key, p->pktid);
-		b->n = keep(w, b, i, b->n, p->key, DROP_UNKNOWN_KEY);
+		if (!has_key(w, p, key_id_of(b->who[i])))
+			continue;
+		key_prefetch_rx(p->key, p->pktid);
+		b->pkts[kept++] = p;
 	}
+	b->n = kept;
 }
 
 /* The same for packets that all name the same key. */
 static void look_up_one(struct worker *w, struct burst *b)
 {
 	const struct peertab *peers = &b->pkts[0]->inst->peers;
+	uint8_t key_id = key_id_of(b->who[0]);
 	struct peer *peer = peertab_find(peers, peer_id_of(b->who[0]));
-	struct key *key = peer == NULL ? NULL : keyslots_find(&peer->keys, key_id_of(b->who[0]));
+	struct key *key = peer == NULL ? NULL : keyslots_find(&peer->keys, key_id);
+	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct pkt *p = b->pkts[i];
 
 		p->peer = peer;
 		p->key = key;
-		if (key == NULL)
-			drop_pkt(w, p, peer == NULL ? DROP_UNKNOWN_PEER : DROP_UNKNOWN_KEY);
+		if (peer == NULL)
+			drop_pkt(w, p, DROP_UNKNOWN_PEER);
+		else if (has_key(w, p, key_id))
+			b->pkts[kept++] = p;
 	}
-	if (key == NULL)
-		b->n = 0;
+	b->n = kept;
 }
 
 static enum drop_reason replay_reason(enum replay_verdict v)
@@ -215,7 +222,7 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 		if (verdicts[i] == REPLAY_FRESH)
 			run->pkts[kept++] = run->pkts[i];
 		else
-			drop_pkt(w, run->pkts[i], replay_reason(verdicts[i]));
+			drop_received(w, run->pkts[i], run->peer, replay_reason(verdicts[i]));
 	}
 	run->n = kept;
 }
@@ -246,7 +253,7 @@ static void run_submit(struct worker *w, struct run run)
 	taken = aead_submit(w->aead, run.key->decrypt, jobs, nonces, run.n);
 	stage_mark(w->stages, STAGE_CRYPTO);
 	for (uint16_t i = taken; i < run.n; i++)
-		drop_pkt(w, run.pkts[i], DROP_CRYPTO_FULL);
+		drop_received(w, run.pkts[i], run.peer, DROP_CRYPTO_FULL);
 }
 
 /* The data packets of a burst, the others being sent on their way. */
@@ -312,9 +319,9 @@ static bool authenticated(struct worker *w, struct pkt *p)
 		return true;
 	if (p->job.status == AEAD_AUTH_FAILED) {
 		atomic_fetch_add_explicit(&p->key->failed, 1, memory_order_relaxed);
-		drop_pkt(w, p, DROP_AUTH_FAILED);
+		drop_received(w, p, p->peer, DROP_AUTH_FAILED);
 	} else {
-		drop_pkt(w, p, DROP_CRYPTO_ERROR);
+		drop_received(w, p, p->peer, DROP_CRYPTO_ERROR);
 	}
 	return false;
 }
@@ -353,7 +360,8 @@ static bool source_is_peers(const struct pkt *p, enum ip_family family, const ui
 	if (family == IP_V6 && peer->has_vpn6 && memcmp(src, peer->vpn6, 16) == 0)
 		return true;
 	fib = atomic_load_explicit(&p->inst->fib, memory_order_acquire);
-	return fib != NULL && fib_lookup(fib, family, src) == peer->id;
+	return fib != NULL && !inner_source_is_martian(src, family) &&
+		fib_lookup(fib, family, src) == peer->id;
 }
 
 /* Gives the inner packet the Ethernet header of the peer's neighbour and sends it to the device. */
@@ -370,7 +378,7 @@ static void deliver(
 	memcpy(eth, dev->mac, MAC_LEN);
 	inner_mac_write(eth + MAC_LEN, p->peer->generation, p->peer->id);
 	be16_store(eth + 2 * MAC_LEN, family == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
-	worker_send_host(w, m);
+	worker_send_host(w, m, p->peer);
 }
 
 /* Returns the inner bytes delivered; 0: the packet ended here. */
@@ -387,15 +395,16 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 	}
 	family = inner_family(inner, len);
 	if (family == IP_NONE) {
-		drop_pkt(w, p, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
+		drop_received(
+			w, p, p->peer, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
 		return 0;
 	}
 	if (!source_is_peers(p, family, inner_source(inner, family))) {
-		drop_pkt(w, p, DROP_INNER_SOURCE);
+		drop_received(w, p, p->peer, DROP_INNER_SOURCE);
 		return 0;
 	}
 	if (dev == NULL) {
-		drop_pkt(w, p, DROP_NO_DEVICE);
+		drop_received(w, p, p->peer, DROP_NO_DEVICE);
 		return 0;
 	}
 	deliver(w, p, family, dev);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The data plane's life, what workers tell the agent, and what the operator sees. */
+/* The data plane's life, and what workers tell the agent. */
 #include "dataplane/dp_life.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -13,54 +14,18 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
-#include "dataplane/dp_view.h"
+#include "dataplane/memory.h"
 #include "dataplane/pool.h"
 #include "dataplane/state.h"
 #include "log.h"
 
-#define PORT_MBUFS_MIN 16384
-#define PING_MBUFS     2047 /* under way at once; beside those that drivers keep */
-#define PING_ROOM      (RTE_PKTMBUF_HEADROOM + 128)
-#define FRAG_MBUFS     2047
-#define STUCK_MS       1000
-
 /* --- life ------------------------------------------------------------------------------- */
 
-static uint32_t descriptors(uint16_t configured)
-{
-	return configured == 0 ? PORT_DESC_DEFAULT : configured;
-}
-
-/* Enough for full queues, rings and bursts at once, so that a slow reader cannot starve a port. */
-static uint32_t port_mbufs(
-	const struct dp_conf *conf, const struct dp_port_conf *port, unsigned int nb_workers)
-{
-	uint32_t queues = RTE_MAX((unsigned int)port->queues, nb_workers);
-	uint32_t n = queues * descriptors(port->rx_desc) +
-		nb_workers *
-			(HOST_RING_SIZE + EXCEPTION_RING_SIZE + FRAG_HELD_MAX +
-				descriptors(port->tx_desc) + 1024);
-
-	if (conf->mbufs != 0)
-		return conf->mbufs;
-	return RTE_MAX(n, (uint32_t)PORT_MBUFS_MIN) - 1;
-}
-
-/* What drivers may keep of sent packets before they free them: whole transmit rings. */
-static uint32_t sent_mbufs(const struct dp_conf *conf)
-{
-	uint32_t n = 0;
-
-	for (unsigned int i = 0; i < conf->nb_ports; i++)
-		n += conf->nb_workers * descriptors(conf->ports[i].tx_desc);
-	return n;
-}
-
-static int open_ports(struct dp *dp, const struct dp_conf *conf)
+static int open_ports(struct dp *dp, const struct dp_conf *conf, const struct sizes *s)
 {
 	for (unsigned int i = 0; i < conf->nb_ports; i++) {
-		int ret = port_open(&dp->ports[i], i, &conf->ports[i], dp->nb_workers,
-			port_mbufs(conf, &conf->ports[i], dp->nb_workers));
+		int ret = port_open(
+			&dp->ports[i], i, &conf->ports[i], dp->nb_workers, s->rx_mbufs[i]);
 
 		dp->nb_ports = i + 1;
 		if (ret < 0)
@@ -90,6 +55,28 @@ static int deal_queues(struct dp *dp)
 		}
 	}
 	return 0;
+}
+
+/* Shares the handshakes openvpn is given among the workers that receive. */
+static void deal_handshakes(struct dp *dp)
+{
+	unsigned int receiving = 0;
+
+	for (unsigned int i = 0; i < dp->nb_workers; i++)
+		receiving += dp->workers[i]->nb_rx > 0;
+	for (unsigned int i = 0; i < dp->nb_workers; i++)
+		limit_init(&dp->workers[i]->limit, &dp->secret,
+			(double)dp->handshake_rate / receiving, rte_get_tsc_hz());
+}
+
+/* What strangers must not guess. */
+static int make_secrets(struct dp *dp)
+{
+	if (getentropy(&dp->secret, sizeof(dp->secret)) < 0)
+		return -errno;
+	for (uint64_t i = 0; i < IPID_COUNTERS; i++)
+		atomic_init(&dp->ipids[i].next, (uint32_t)source_words(&dp->secret, i, ~i));
+	return known_init(&dp->known, dp->max_peers);
 }
 
 static int make_workers(struct dp *dp)
@@ -126,39 +113,30 @@ static int make_workers(struct dp *dp)
 	return 0;
 }
 
-/* The largest room any port's packet needs; devices of instances are read with the same. */
-static uint16_t widest_room(const struct dp *dp)
-{
-	uint32_t room = RTE_MBUF_DEFAULT_BUF_SIZE;
-
-	for (unsigned int i = 0; i < dp->nb_ports; i++)
-		room = RTE_MAX(room,
-			RTE_ALIGN_CEIL(
-				(uint32_t)RTE_PKTMBUF_HEADROOM + dp->ports[i].mtu + 64, 64u));
-	return (uint16_t)room;
-}
-
 static int make_parts(struct dp *dp, const struct dp_conf *conf)
 {
 	int ret = waker_init(&dp->agent);
+	struct sizes s;
 
+	sizes_of(conf, &s);
 	if (ret == 0)
 		ret = rcu_init(&dp->rcu, dp->nb_workers + 1);
 	if (ret == 0)
-		ret = open_ports(dp, conf);
+		ret = open_ports(dp, conf, &s);
 	if (ret == 0)
 		ret = make_workers(dp);
 	if (ret == 0)
-		ret = hostio_init(&dp->hostio, dp, dp->nb_workers,
-			sent_mbufs(conf) + dp->nb_workers * HOST_RING_SIZE, widest_room(dp));
+		ret = hostio_init(
+			&dp->hostio, dp, dp->nb_workers, s.host_mbufs, (uint16_t)s.host_room);
 	if (ret == 0)
 		ret = deal_queues(dp);
+	if (ret == 0)
+		ret = make_secrets(dp);
 	if (ret < 0)
 		return ret;
-	dp->ping_pool =
-		pool_new("pings", sent_mbufs(conf) + PING_MBUFS, 32, PING_ROOM, SOCKET_ID_ANY);
-	dp->frag_pool = pool_new(
-		"datagrams", FRAG_MBUFS, 64, RTE_PKTMBUF_HEADROOM + FRAG_ROOM, SOCKET_ID_ANY);
+	deal_handshakes(dp);
+	dp->ping_pool = pool_new("pings", s.ping_mbufs, 32, s.ping_room, SOCKET_ID_ANY);
+	dp->frag_pool = pool_new("datagrams", s.frag_mbufs, 64, s.frag_room, SOCKET_ID_ANY);
 	if (dp->ping_pool == NULL || dp->frag_pool == NULL)
 		return -ENOMEM;
 	dp->no_locals = locals_build(NULL, 0);
@@ -178,6 +156,7 @@ int dp_new(const struct dp_conf *conf, struct dp **out)
 	if (dp == NULL)
 		return -ENOMEM;
 	dp->aead = conf->aead;
+	TAILQ_INIT(&dp->graces);
 	dp->max_peers = conf->max_peers;
 	dp->replay_window = conf->replay_window;
 	dp->handshake_rate = conf->handshake_rate;
@@ -267,6 +246,7 @@ void dp_free(struct dp *dp)
 	hostio_fini(&dp->hostio); /* its buffers stood in the ports' queues */
 	rte_mempool_free(dp->ping_pool);
 	rte_mempool_free(dp->frag_pool);
+	known_fini(&dp->known);
 	waker_fini(&dp->agent);
 	rte_free(dp);
 }
@@ -344,104 +324,4 @@ bool dp_event_arm(struct dp *dp)
 			return false;
 	}
 	return true;
-}
-
-/* --- the operator's view ---------------------------------------------------------------- */
-
-unsigned int dp_nb_drops(void)
-{
-	return NB_DROPS;
-}
-
-const char *dp_drop_name(unsigned int reason)
-{
-	return drop_name(reason);
-}
-
-const char *dp_drop_words(unsigned int reason)
-{
-	return drop_words(reason);
-}
-
-void dp_drops(struct dp *dp, uint64_t *out)
-{
-	for (unsigned int r = 0; r < NB_DROPS; r++) {
-		out[r] = stat_read(&dp->hostio.stats.drops[r]);
-		for (unsigned int i = 0; i < dp->nb_workers; i++)
-			out[r] += stat_read(&dp->workers[i]->stats.drops[r]);
-	}
-}
-
-unsigned int dp_nb_ports(const struct dp *dp)
-{
-	return dp->nb_ports;
-}
-
-void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info)
-{
-	port_info(&dp->ports[port], info);
-}
-
-unsigned int dp_nb_workers(const struct dp *dp)
-{
-	return dp->nb_workers;
-}
-
-void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *info)
-{
-	const struct worker *w = dp->workers[worker];
-	const struct thread_stats *s = &w->stats;
-
-	*info = (struct dp_lcore_info){
-		.lcore = w->lcore,
-		.iterations = stat_read(&s->iterations),
-		.busy_iterations = stat_read(&s->busy_iterations),
-		.sleeps = stat_read(&s->sleeps),
-		.cycles = rte_rdtsc() - dp->started,
-		.busy_cycles = stat_read(&s->busy_cycles),
-		.rx_packets = stat_read(&s->rx_packets),
-		.rx_bursts = stat_read(&s->rx_bursts),
-		.decap_packets = stat_read(&s->decap_packets),
-		.encap_packets = stat_read(&s->encap_packets),
-		.control_packets = stat_read(&s->control_packets),
-		.host_packets = stat_read(&s->host_packets),
-		.crypto_inflight = aead_inflight(w->aead),
-		.stuck = rcu_behind(&dp->rcu, worker) && rcu_waiting_ms(&dp->rcu) > STUCK_MS,
-	};
-}
-
-static const struct rte_mempool *pool(const struct dp *dp, unsigned int i)
-{
-	if (i < dp->nb_ports)
-		return dp->ports[i].pool;
-	switch (i - dp->nb_ports) {
-	case 0:
-		return dp->hostio.pool;
-	case 1:
-		return dp->ping_pool;
-	default:
-		return dp->frag_pool;
-	}
-}
-
-unsigned int dp_nb_pools(const struct dp *dp)
-{
-	return dp->nb_ports + 3;
-}
-
-void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info)
-{
-	const struct rte_mempool *mp = pool(dp, i);
-
-	*info = (struct dp_pool_info){
-		.size = mp->size,
-		.in_use = rte_mempool_in_use_count(mp),
-		.element_bytes = mp->header_size + mp->elt_size + mp->trailer_size,
-	};
-	snprintf(info->name, sizeof(info->name), "%s", mp->name);
-}
-
-uint64_t dp_tsc_hz(void)
-{
-	return rte_get_tsc_hz();
 }

@@ -43,6 +43,8 @@ int dp_instance_del(struct dp *dp, uint32_t iid);
 int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP_MAC_LEN]);
 /* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
+/* Is there a cable in it? Cheap enough to ask several times a second. */
+bool dp_port_link_up(struct dp *dp, unsigned int port);
 
 /*
  * Claims UDP datagrams for a local address and port. The wildcard address stands for every address

@@ -5,6 +5,9 @@
 
 #include "dataplane/dp.h"
 
+/* AEAD sessions beside the peers' own: of keys that were replaced and wait to be freed. */
+#define DP_SESSIONS_SPARE 256
+
 struct dp_port_conf {
 	const char *name; /* kernel name of the mirror TAP, and the port's name in `show ports` */
 	const char *devargs; /* existing ethdev name, PCI address or vdev devargs */
@@ -25,6 +28,12 @@ struct dp_conf {
 	bool idle_poll; /* idle workers poll instead of sleeping */
 };
 
+/*
+ * Is there memory for all that these settings may come to take, in EAL and in the machine? 0, or
+ * -ENOMEM after a sentence that says what to change. agent_peer: bytes the agent takes for a peer.
+ * Before dp_new().
+ */
+int dp_fits(const struct dp_conf *conf, size_t agent_peer);
 /* Opens the ports and makes pools, rings and workers (one per worker lcore). Main lcore. */
 int dp_new(const struct dp_conf *conf, struct dp **out);
 /* Launches the workers and the host I/O thread. */

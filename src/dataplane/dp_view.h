@@ -8,8 +8,35 @@
 unsigned int dp_nb_drops(void);
 const char *dp_drop_name(unsigned int reason);	/* "replayed" */
 const char *dp_drop_words(unsigned int reason); /* one sentence for an operator */
+#define DP_DROPS_MAX 64				/* reasons there may be */
 /* Sums of all threads into out[dp_nb_drops()]. */
 void dp_drops(struct dp *dp, uint64_t *out);
+
+/* A peer's packet that was dropped last. */
+struct dp_last_drop {
+	bool any;
+	unsigned int reason;
+	uint64_t ago_ms;
+	uint64_t packet_id;   /* 0: not known */
+	struct udp_addr from; /* the outer source; IP_NONE: not known */
+};
+
+struct dp_peer_view {
+	struct dp_peer_info
+		info; /* counters since dp_peer_clear(); of a gone peer all there were */
+	uint64_t dropped;
+	uint64_t drops[DP_DROPS_MAX]; /* of `dropped`, by reason */
+	struct dp_last_drop last;
+};
+/* One peer, or its tombstone. -ENOENT. */
+int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t peer_id, struct dp_peer_view *v);
+/*
+ * An operator's zero point for dp_peer_view(); what openvpn is told counts on. -ENOENT: no live
+ * peer; -ENOMEM.
+ */
+int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t peer_id);
+/* Live peers of all instances, and how many there may be. */
+void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max);
 
 struct dp_port_info {
 	char name[32];	 /* mirror TAP */
@@ -31,11 +58,22 @@ struct dp_lcore_info {
 	uint64_t rx_packets, rx_bursts;
 	uint64_t decap_packets, encap_packets;	/* finished */
 	uint64_t control_packets, host_packets; /* punted */
+	uint64_t keepalives;			/* received */
+	uint64_t fragments_received, fragments_sent;
 	uint32_t crypto_inflight;
 	bool stuck; /* has not been quiescent for a second or more */
 };
 unsigned int dp_nb_workers(const struct dp *dp);
 void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *info);
+
+/* The host I/O thread, between workers and the kernel's devices; a packet of a super-frame is one.
+ */
+struct dp_host_info {
+	uint64_t from_packets, from_reads; /* the kernel, and system calls for them */
+	uint64_t to_packets, to_writes;
+	uint64_t sleeps;
+};
+void dp_host_info(struct dp *dp, struct dp_host_info *info);
 
 struct dp_pool_info {
 	char name[32];
@@ -43,6 +81,19 @@ struct dp_pool_info {
 };
 unsigned int dp_nb_pools(const struct dp *dp);
 void dp_pool_info(struct dp *dp, unsigned int i, struct dp_pool_info *info);
+
+/* One of the things that take memory. */
+struct dp_memory {
+	char name[48];
+	bool eal;	   /* EAL's memory (hugepages, or -m without them), else the heap's */
+	bool grows;	   /* with peers and keys */
+	uint64_t now, max; /* bytes; max: with max-peers peers of two keys each */
+};
+unsigned int dp_nb_memory(const struct dp *dp);
+void dp_memory(struct dp *dp, unsigned int i, struct dp_memory *m);
+/* EAL's memory: taken, free, and what it could still get from hugepages. */
+void dp_eal_memory(uint64_t *taken, uint64_t *available);
+
 uint64_t dp_tsc_hz(void);
 
 #endif

@@ -86,7 +86,7 @@ static bool who_of_frame(struct worker *w, struct pkt *p, uint64_t *who)
 static bool sort_out(struct worker *w, struct pkt *p, uint64_t *who)
 {
 	if (p->kind == PKT_FRAME) {
-		worker_send_port(w, p->port, pkt_mbuf(p));
+		worker_send_port(w, p->port, pkt_mbuf(p), NULL);
 		return false;
 	}
 	p->inst = instance_find(w->dp, p->iid);
@@ -165,7 +165,7 @@ static void look_up_one(struct worker *w, struct burst *b)
 static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop_reason why)
 {
 	for (uint16_t i = from; i < run->n; i++)
-		drop_pkt(w, run->pkts[i], why);
+		drop_of(w, run->peer, pkt_mbuf(run->pkts[i]), why);
 	run->n = from;
 }
 
@@ -298,14 +298,14 @@ static void count(const struct worker *w, struct peer *peer, const struct tally 
 	__atomic_store_n(&ps->last_tx, w->now, __ATOMIC_RELAXED);
 }
 
-static void finish_pkt(struct worker *w, struct pkt *p, struct tally *t)
+static void finish_pkt(
+	struct worker *w, const struct endpoint *e, struct pkt *p, uint16_t ip_id, struct tally *t)
 {
-	const struct endpoint *e = p->endpoint;
 	struct rte_mbuf *m = pkt_mbuf(p);
 	uint16_t len = m->data_len;
 	uint8_t *hdr = (uint8_t *)rte_pktmbuf_prepend(m, e->hdr_len);
 
-	endpoint_write(e, hdr, len, w->ip_id++);
+	endpoint_write(e, hdr, len, ip_id);
 	if (e->family == IP_V6)
 		endpoint_checksum6(e, hdr, len);
 	t->link_packets++;
@@ -315,27 +315,37 @@ static void finish_pkt(struct worker *w, struct pkt *p, struct tally *t)
 		t->vpn_bytes += p->job.len;
 	}
 	if (m->data_len > ETH_HDR_LEN + e->mtu)
-		frag_send(w, e, m);
+		frag_send(w, p->peer, e, m);
 	else
-		worker_send_port(w, (uint8_t)e->port, m);
+		worker_send_port(w, (uint8_t)e->port, m, p->peer);
+}
+
+/* All of one peer, to the same place. An IPv6 packet needs no id but in pieces. */
+static void run_finish(struct worker *w, const struct endpoint *e, struct pkt **pkts, uint16_t n)
+{
+	uint32_t id = e->family == IP_V4 ? ipid_take(&w->dp->ipids[e->ipid], n) : 0;
+	struct peer *peer = pkts[0]->peer;
+	struct tally t = {0};
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + 2 < n)
+			pkt_prefetch_again(pkts[i + 2], -(WIRE_DATA_HDR_LEN + ENDPOINT_HDR_MAX));
+		if (pkts[i]->job.status == AEAD_OK)
+			finish_pkt(w, e, pkts[i], (uint16_t)(id + i), &t);
+		else
+			drop_of(w, peer, pkt_mbuf(pkts[i]), DROP_CRYPTO_ERROR);
+	}
+	count(w, peer, &t);
 }
 
 void encap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
 {
-	for (uint16_t i = 0; i < n;) {
-		struct peer *peer = pkts[i]->peer;
-		struct tally t = {0};
+	for (uint16_t i = 0, same; i < n; i += same) {
+		const struct endpoint *e = pkts[i]->endpoint;
 
-		for (; i < n && pkts[i]->peer == peer; i++) {
-			if (i + 2 < n)
-				pkt_prefetch_again(
-					pkts[i + 2], -(WIRE_DATA_HDR_LEN + ENDPOINT_HDR_MAX));
-			if (pkts[i]->job.status == AEAD_OK)
-				finish_pkt(w, pkts[i], &t);
-			else
-				drop_pkt(w, pkts[i], DROP_CRYPTO_ERROR);
-		}
-		count(w, peer, &t);
+		for (same = 1; i + same < n && pkts[i + same]->endpoint == e;)
+			same++;
+		run_finish(w, e, pkts + i, same);
 	}
 	stat_add(&w->stats.encap_packets, n);
 }

@@ -21,6 +21,7 @@ struct endpoint {
 		sum; /* of the IPv4 header as it stands, or of the IPv6 pseudo header; not folded */
 	uint16_t mtu; /* of the path, IP bytes */
 	uint16_t port;
+	uint16_t ipid; /* index of its counter of identifications; the caller's, 0 when built */
 	struct udp_addr remote, local;
 };
 

@@ -4,135 +4,353 @@
 #include <errno.h>
 
 #include <rte_cycles.h>
-#include <rte_ip.h>
+#include <rte_malloc.h>
 
+#include "dataplane/classify.h"
 #include "dataplane/endpoint.h"
 #include "dataplane/state.h"
 
-#define BUCKET_ENTRIES	 16
-#define SWEEP_MS	 250
-#define IP6_FRAG_HDR_LEN 8
-#define MORE_FRAGMENTS	 0x2000
+#define MORE_FRAGMENTS 0x2000
 
-int frag_init(struct frag *f, unsigned int worker, int socket_id)
+/* Whose pieces belong together: UDP datagrams only, so no protocol. */
+struct frag_key {
+	uint8_t addrs[32]; /* source, destination */
+	uint32_t id;
+	uint32_t family;
+};
+
+enum frag_state {
+	FRAG_WAITS, /* for more pieces */
+	FRAG_HOST,  /* not ours: its pieces are the kernel's */
+	FRAG_DEAD,  /* contradicted itself: its pieces are dropped */
+};
+
+struct frag_piece {
+	struct rte_mbuf *m;
+	uint16_t offset, len; /* of what it carries in the datagram */
+	uint16_t at;	      /* of the same in its frame */
+};
+
+struct frag_datagram {
+	LIST_ENTRY(frag_datagram) link; /* of its hash, or unused */
+	TAILQ_ENTRY(frag_datagram) age;
+	struct frag_key key;
+	uint64_t born; /* TSC */
+	enum frag_state state;
+	uint32_t total, got; /* bytes; total 0: not known yet */
+	unsigned int n;
+	struct frag_piece pieces[FRAG_PIECES];
+};
+
+int frag_init(struct frag *f, int socket_id)
 {
-	f->table = rte_ip_frag_table_create(FRAG_DATAGRAMS / BUCKET_ENTRIES, BUCKET_ENTRIES,
-		FRAG_DATAGRAMS, rte_get_tsc_hz() / MSEC_PER_SEC * FRAG_TIMEOUT_MS, socket_id);
-	/* never equal between workers within reach: each starts in a part of its own */
-	f->id6 = (uint32_t)rte_rdtsc() + (worker << 24);
-	return f->table == NULL ? -ENOMEM : 0;
+	f->all = rte_zmalloc_socket(
+		"fragments", FRAG_DATAGRAMS * sizeof(*f->all), CACHE_LINE, socket_id);
+	if (f->all == NULL)
+		return -ENOMEM;
+	f->timeout = rte_get_tsc_hz() / MSEC_PER_SEC * FRAG_TIMEOUT_MS;
+	TAILQ_INIT(&f->by_age);
+	for (unsigned int i = 0; i < FRAG_DATAGRAMS; i++)
+		LIST_INSERT_HEAD(&f->unused, &f->all[i], link);
+	return 0;
 }
 
 void frag_fini(struct frag *f)
 {
-	rte_ip_frag_free_death_row(&f->dead, 0);
-	if (f->table != NULL)
-		rte_ip_frag_table_destroy(f->table);
-	f->table = NULL;
-}
+	struct frag_datagram *d;
 
-/* --- in --------------------------------------------------------------------------------- */
-
-static void bury(struct worker *w)
-{
-	if (w->frag.dead.cnt == 0)
+	if (f->all == NULL)
 		return;
-	stat_add(&w->stats.drops[DROP_FRAGMENT], w->frag.dead.cnt);
-	w->frag.held -= RTE_MIN(w->frag.held, w->frag.dead.cnt);
-	rte_ip_frag_free_death_row(&w->frag.dead, 0);
-}
-
-static struct rte_mbuf *add_ip4(struct worker *w, struct rte_mbuf *m)
-{
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, ETH_HDR_LEN);
-
-	m->l3_len = (ip->version_ihl & 15) * 4;
-	return rte_ipv4_frag_reassemble_packet(w->frag.table, &w->frag.dead, m, w->now, ip);
-}
-
-static struct rte_mbuf *add_ip6(struct worker *w, struct rte_mbuf *m)
-{
-	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, ETH_HDR_LEN);
-
-	m->l3_len = IP6_HDR_LEN + IP6_FRAG_HDR_LEN;
-	return rte_ipv6_frag_reassemble_packet(w->frag.table, &w->frag.dead, m, w->now, ip,
-		(struct rte_ipv6_fragment_ext *)(ip + 1));
-}
-
-/* One segment of the chain; the IPv4 header's checksum, which the library leaves open, closed. */
-static struct rte_mbuf *flatten(struct worker *w, struct rte_mbuf *chain, bool ip4)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->dp->frag_pool);
-	uint8_t *to;
-
-	if (m == NULL || chain->pkt_len > rte_pktmbuf_tailroom(m)) {
-		drop(w, chain, m == NULL ? DROP_NO_MBUF : DROP_TOO_BIG);
-		rte_pktmbuf_free(m);
-		return NULL;
+	TAILQ_FOREACH (d, &f->by_age, age) {
+		for (unsigned int i = 0; i < d->n; i++)
+			rte_pktmbuf_free(d->pieces[i].m);
 	}
-	to = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)chain->pkt_len);
-	for (const struct rte_mbuf *s = chain; s != NULL; s = s->next) {
-		memcpy(to, rte_pktmbuf_mtod(s, const void *), s->data_len);
-		to += s->data_len;
-	}
-	rte_pktmbuf_free(chain);
-	if (ip4) {
-		uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, ETH_HDR_LEN);
-
-		be16_store(ip + 10, 0);
-		be16_store(ip + 10, checksum_fold(checksum_add(0, ip, (ip[0] & 15) * 4u)));
-	}
-	return m;
+	rte_free(f->all);
+	f->all = NULL;
 }
 
-/* Drops what has waited for longer than the timeout, counted as if it were `early` cycles later. */
-static void expire(struct worker *w, uint64_t early)
-{
-	uint32_t expired;
+/* --- in: datagrams that are not complete ------------------------------------------------ */
 
-	do { /* the death row holds fewer packets than the table */
-		rte_ip_frag_table_del_expired_entries(w->frag.table, &w->frag.dead, w->now + early);
-		expired = w->frag.dead.cnt;
-		bury(w);
-	} while (expired > 0);
+static void drop_pieces(struct worker *w, struct frag_datagram *d, enum drop_reason why)
+{
+	for (unsigned int i = 0; i < d->n; i++)
+		drop(w, d->pieces[i].m, why);
+	w->frag.held -= d->n;
+	d->n = 0;
 }
 
-struct rte_mbuf *frag_reassemble(struct worker *w, struct rte_mbuf *m)
+static void forget(struct frag *f, struct frag_datagram *d)
 {
-	bool ip4 = be16_load(rte_pktmbuf_mtod_offset(m, uint8_t *, 12)) == ETHERTYPE_IP4;
-	uint64_t ms = rte_get_tsc_hz() / MSEC_PER_SEC;
-	struct rte_mbuf *chain;
+	LIST_REMOVE(d, link);
+	TAILQ_REMOVE(&f->by_age, d, age);
+	LIST_INSERT_HEAD(&f->unused, d, link);
+}
 
-	w->frag.last = w->now;
-	if (w->frag.sweep == 0)
-		w->frag.sweep = w->now + SWEEP_MS * ms;
-	if (w->frag.held >= FRAG_HELD_MAX)
-		expire(w, (FRAG_TIMEOUT_MS - FRAG_CROWDED_MS) * ms);
-	if (w->frag.held >= FRAG_HELD_MAX) {
-		drop(w, m, DROP_FRAGMENT);
-		return NULL;
-	}
-	w->frag.held++;
-	m->l2_len = ETH_HDR_LEN;
-	chain = ip4 ? add_ip4(w, m) : add_ip6(w, m);
-	bury(w);
-	if (chain == NULL)
-		return NULL;
-	w->frag.held -= RTE_MIN(w->frag.held, (uint32_t)chain->nb_segs);
-	return flatten(w, chain, ip4);
+static void bury_oldest(struct worker *w)
+{
+	struct frag_datagram *d = TAILQ_FIRST(&w->frag.by_age);
+
+	drop_pieces(w, d, DROP_FRAGMENT);
+	forget(&w->frag, d);
 }
 
 void frag_sweep(struct worker *w)
 {
-	uint64_t ms = rte_get_tsc_hz() / MSEC_PER_SEC;
-	struct frag *f = &w->frag;
+	struct frag_datagram *d;
 
-	if (f->sweep == 0 || w->now < f->sweep)
+	while ((d = TAILQ_FIRST(&w->frag.by_age)) != NULL && w->now - d->born > w->frag.timeout)
+		bury_oldest(w);
+}
+
+static struct frag_chain *head_of(struct worker *w, const struct frag_key *k)
+{
+	const struct source_secret *s = &w->dp->secret;
+	uint64_t a[4], h;
+
+	memcpy(a, k->addrs, sizeof(a));
+	h = source_words(s, a[0], a[1]) ^ source_mix(a[2] ^ s->word[2], a[3] ^ s->word[3]);
+	return &w->frag.heads[source_words(s, h, k->id) % FRAG_DATAGRAMS];
+}
+
+/* The datagram of this key, made if there is none. */
+static struct frag_datagram *datagram(struct worker *w, const struct frag_key *k)
+{
+	struct frag_chain *head = head_of(w, k);
+	struct frag_datagram *d;
+
+	LIST_FOREACH (d, head, link) {
+		if (memcmp(&d->key, k, sizeof(*k)) == 0)
+			return d;
+	}
+	if (LIST_EMPTY(&w->frag.unused))
+		bury_oldest(w);
+	d = LIST_FIRST(&w->frag.unused);
+	LIST_REMOVE(d, link);
+	d->key = *k;
+	d->born = w->now;
+	d->state = FRAG_WAITS;
+	d->total = d->got = d->n = 0;
+	LIST_INSERT_HEAD(head, d, link);
+	TAILQ_INSERT_TAIL(&w->frag.by_age, d, age);
+	return d;
+}
+
+/* --- in: a piece ------------------------------------------------------------------------ */
+
+/* What classify() has checked: lengths hold, and the payload is UDP. True: more pieces follow. */
+static bool read_piece(struct rte_mbuf *m, struct frag_key *k, struct frag_piece *p)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+
+	*k = (struct frag_key){.family = IP_V4};
+	if (be16_load(frame + 12) == ETHERTYPE_IP4) {
+		uint16_t hdr_len = (ip[0] & 15) * 4;
+
+		memcpy(k->addrs, ip + 12, 8);
+		k->id = be16_load(ip + 4);
+		*p = (struct frag_piece){
+			.m = m,
+			.offset = (be16_load(ip + 6) & 0x1fff) * 8,
+			.len = be16_load(ip + 2) - hdr_len,
+			.at = ETH_HDR_LEN + hdr_len,
+		};
+		return be16_load(ip + 6) & MORE_FRAGMENTS;
+	}
+	k->family = IP_V6;
+	memcpy(k->addrs, ip + 8, 32);
+	k->id = be32_load(ip + 44);
+	*p = (struct frag_piece){
+		.m = m,
+		.offset = be16_load(ip + 42) & 0xfff8,
+		.len = be16_load(ip + 4) - IP6_FRAG_HDR_LEN,
+		.at = ETH_HDR_LEN + IP6_HDR_LEN + IP6_FRAG_HDR_LEN,
+	};
+	return be16_load(ip + 42) & 1;
+}
+
+static bool same_bytes(const struct frag_piece *a, const struct frag_piece *b)
+{
+	return a->offset == b->offset && a->len == b->len &&
+		memcmp(rte_pktmbuf_mtod_offset(a->m, void *, a->at),
+			rte_pktmbuf_mtod_offset(b->m, void *, b->at), a->len) == 0;
+}
+
+enum fit { FIT_NEW, FIT_TWICE, FIT_NOT };
+
+/* How a piece goes with those that are there. */
+static enum fit fit(const struct frag_datagram *d, const struct frag_piece *p, bool more)
+{
+	uint32_t end = (uint32_t)p->offset + p->len;
+
+	if (p->len == 0 || (more && p->len % 8 != 0) || end > UINT16_MAX)
+		return FIT_NOT;
+	for (unsigned int i = 0; i < d->n; i++) {
+		const struct frag_piece *q = &d->pieces[i];
+
+		if (p->offset >= q->offset + q->len || end <= q->offset)
+			continue;
+		return same_bytes(p, q) && more == (d->total != end) ? FIT_TWICE : FIT_NOT;
+	}
+	for (unsigned int i = 0; !more && i < d->n; i++) {
+		if (d->pieces[i].offset > p->offset)
+			return FIT_NOT;
+	}
+	if (d->total != 0 && (!more || end > d->total))
+		return FIT_NOT;
+	return d->n < FRAG_PIECES ? FIT_NEW : FIT_NOT;
+}
+
+/* A first piece has the ports. */
+static bool is_ours(
+	const struct locals *locals, const struct frag_key *k, const struct frag_piece *p)
+{
+	const uint8_t *udp = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->at);
+	uint16_t port = be16_load(udp + 2);
+
+	return port != 0 &&
+		locals_find(locals, (uint8_t)k->family, k->addrs + ip_len((uint8_t)k->family),
+			port) != NULL;
+}
+
+static void give_to_host(struct worker *w, struct frag_datagram *d)
+{
+	for (unsigned int i = 0; i < d->n; i++)
+		worker_send_mirror(w, d->pieces[i].m);
+	w->frag.held -= d->n;
+	d->n = 0;
+	d->state = FRAG_HOST;
+}
+
+/* --- in: complete ----------------------------------------------------------------------- */
+
+/* Where the datagram is put together: behind its first piece if there is room, which is usual. */
+static struct rte_mbuf *make_room(struct worker *w, const struct frag_piece *first, uint32_t need)
+{
+	struct rte_mbuf *m = first->m;
+
+	if (RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 &&
+		need <= (uint32_t)m->buf_len - m->data_off)
+		return m;
+	m = rte_pktmbuf_alloc(w->dp->frag_pool);
+	if (m != NULL) {
+		pkt_of(m)->port = pkt_of(first->m)->port;
+		memcpy(rte_pktmbuf_mtod(m, void *), rte_pktmbuf_mtod(first->m, void *),
+			first->at + first->len);
+	}
+	return m;
+}
+
+/* The IP header of the first piece becomes that of the datagram. */
+static void repair(struct rte_mbuf *m, const struct frag_datagram *d, uint16_t at)
+{
+	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, ETH_HDR_LEN);
+
+	if (d->key.family == IP_V4) {
+		be16_store(ip + 2, (uint16_t)(at - ETH_HDR_LEN + d->total));
+		be16_store(ip + 6, 0);
+		be16_store(ip + 10, 0);
+		be16_store(ip + 10, checksum_fold(checksum_add(0, ip, (ip[0] & 15) * 4u)));
 		return;
-	expire(w, 0);
-	f->sweep = w->now + SWEEP_MS * ms;
-	if (w->now - f->last > 2 * FRAG_TIMEOUT_MS * ms)
-		f->sweep = 0;
+	}
+	be16_store(ip + 4, (uint16_t)d->total);
+	ip[6] = IPPROTO_UDP_;
+	memmove(ip - ETH_HDR_LEN + IP6_FRAG_HDR_LEN, ip - ETH_HDR_LEN, ETH_HDR_LEN + IP6_HDR_LEN);
+	rte_pktmbuf_adj(m, IP6_FRAG_HDR_LEN);
+}
+
+/* All pieces are there and none overlaps: one segment of them. NULL: dropped. */
+static struct rte_mbuf *assemble(struct worker *w, struct frag_datagram *d)
+{
+	const struct frag_piece *first = d->pieces;
+	struct rte_mbuf *m;
+	uint8_t *payload;
+
+	while (first->offset != 0)
+		first++;
+	if (first->at + d->total > FRAG_ROOM) {
+		drop_pieces(w, d, DROP_TOO_BIG);
+		return NULL;
+	}
+	m = make_room(w, first, first->at + d->total);
+	if (m == NULL) {
+		drop_pieces(w, d, DROP_NO_MBUF);
+		return NULL;
+	}
+	payload = rte_pktmbuf_mtod_offset(m, uint8_t *, first->at);
+	m->data_len = (uint16_t)(first->at + d->total);
+	m->pkt_len = m->data_len;
+	for (unsigned int i = 0; i < d->n; i++) {
+		const struct frag_piece *p = &d->pieces[i];
+
+		if (p != first)
+			memcpy(payload + p->offset, rte_pktmbuf_mtod_offset(p->m, void *, p->at),
+				p->len);
+	}
+	repair(m, d, first->at);
+	for (unsigned int i = 0; i < d->n; i++) {
+		if (d->pieces[i].m != m)
+			rte_pktmbuf_free(d->pieces[i].m);
+	}
+	w->frag.held -= d->n;
+	d->n = 0;
+	return m;
+}
+
+/* A piece of a datagram that waits for it. True: that was the last that was missing. */
+static bool add(struct worker *w, const struct locals *locals, struct frag_datagram *d,
+	const struct frag_piece *p, bool more)
+{
+	switch (fit(d, p, more)) {
+	case FIT_TWICE:
+		drop(w, p->m, DROP_FRAGMENT);
+		return false;
+	case FIT_NOT:
+		drop(w, p->m, DROP_FRAGMENT);
+		drop_pieces(w, d, DROP_FRAGMENT);
+		d->state = FRAG_DEAD;
+		return false;
+	case FIT_NEW:
+		break;
+	}
+	d->pieces[d->n++] = *p;
+	d->got += p->len;
+	w->frag.held++;
+	if (!more)
+		d->total = (uint32_t)p->offset + p->len;
+	if (p->offset == 0 && !is_ours(locals, &d->key, p)) {
+		give_to_host(w, d);
+		return false;
+	}
+	return d->got == d->total;
+}
+
+struct rte_mbuf *frag_reassemble(struct worker *w, const struct locals *locals, struct rte_mbuf *m)
+{
+	struct rte_mbuf *whole = NULL;
+	struct frag_datagram *d;
+	struct frag_piece p;
+	struct frag_key k;
+	bool more = read_piece(m, &k, &p);
+
+	while (w->frag.held >= FRAG_HELD_MAX)
+		bury_oldest(w);
+	d = datagram(w, &k);
+	switch (d->state) {
+	case FRAG_HOST:
+		worker_send_mirror(w, m);
+		break;
+	case FRAG_DEAD:
+		drop(w, m, DROP_FRAGMENT);
+		break;
+	case FRAG_WAITS:
+		if (add(w, locals, d, &p, more)) {
+			whole = assemble(w, d);
+			forget(&w->frag, d);
+		}
+		break;
+	}
+	return whole;
 }
 
 /* --- out -------------------------------------------------------------------------------- */
@@ -185,7 +403,7 @@ static struct rte_mbuf *copy_piece(
 	return m;
 }
 
-void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
+void frag_send(struct worker *w, struct peer *peer, const struct endpoint *e, struct rte_mbuf *m)
 {
 	uint32_t l3 = e->family == IP_V4 ? IP4_HDR_LEN : IP6_HDR_LEN;
 	uint32_t extra = e->family == IP_V4 ? 0 : IP6_FRAG_HDR_LEN;
@@ -195,7 +413,7 @@ void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
 		.l4 = whole + ETH_HDR_LEN + l3,
 		.len = m->data_len - ETH_HDR_LEN - l3,
 		.room = (e->mtu - l3 - extra) & ~7u,
-		.id6 = w->frag.id6++,
+		.id6 = extra != 0 ? ipid_take(&w->dp->ipids[e->ipid], 1) : 0,
 	};
 	struct rte_mbuf *rest[BURST_MAX];
 	unsigned int n = 0;
@@ -206,7 +424,7 @@ void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
 		if (n == ARRAY_LEN(rest) || rest[n] == NULL) {
 			/* the receiver could do nothing with the others */
 			rte_pktmbuf_free_bulk(rest, n);
-			drop(w, m, DROP_NO_MBUF);
+			drop_of(w, peer, m, DROP_NO_MBUF);
 			return;
 		}
 	}
@@ -216,7 +434,7 @@ void frag_send(struct worker *w, const struct endpoint *e, struct rte_mbuf *m)
 		rte_pktmbuf_prepend(m, (uint16_t)extra);
 	piece_headers(&c, rte_pktmbuf_mtod(m, uint8_t *), whole, 0, c.room);
 	stat_add(&w->stats.fragments_sent, n + 1);
-	worker_send_port(w, (uint8_t)e->port, m);
+	worker_send_port(w, (uint8_t)e->port, m, peer);
 	for (unsigned int i = 0; i < n; i++)
-		worker_send_port(w, (uint8_t)e->port, rest[i]);
+		worker_send_port(w, (uint8_t)e->port, rest[i], peer);
 }

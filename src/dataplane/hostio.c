@@ -16,7 +16,6 @@
 #include "dataplane/state.h"
 #include "log.h"
 
-#define POOL_SPARE 3071 /* in caches and on their way */
 #define POOL_CACHE 256
 #define STALLED_NS 1000000
 
@@ -135,7 +134,7 @@ int hostio_init(
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (h->epoll < 0)
 		return -errno;
-	h->pool = pool_new("host_in", mbufs + POOL_SPARE, POOL_CACHE, pool_room, SOCKET_ID_ANY);
+	h->pool = pool_new("host_in", mbufs, POOL_CACHE, pool_room, SOCKET_ID_ANY);
 	h->scratch = malloc(pool_room + SUPER_LEN_MAX);
 	return h->pool == NULL || h->scratch == NULL ? -ENOMEM : 0;
 }

@@ -45,7 +45,9 @@ struct hostio {
 	struct thread_stats stats;
 };
 
-/* mbufs: how many may be under way at once; pool_room: bytes of an mbuf's data room. */
+#define HOSTIO_SPARE_MBUFS 3071 /* in caches and on their way */
+
+/* mbufs: of its pool; pool_room: bytes of an mbuf's data room. */
 int hostio_init(
 	struct hostio *h, struct dp *dp, unsigned int reader, uint32_t mbufs, uint16_t pool_room);
 void hostio_fini(struct hostio *h);

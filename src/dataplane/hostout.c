@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <sys/uio.h>
 
+#include <rte_cycles.h>
+
+#include "dataplane/inner.h"
 #include "dataplane/state.h"
 #include "log.h"
 
@@ -41,6 +44,31 @@ static bool write_all(struct hostio *h, const struct hostdev *d, struct iovec *i
 	return true;
 }
 
+/* A frame for a device bears its peer's MAC as source; the peer may be gone by now. */
+static struct peer *sender(struct hostio *h, const struct hostdev *d, const struct rte_mbuf *m)
+{
+	struct instance *inst = d->iid == 0 ? NULL : instance_find(h->dp, d->iid);
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint16_t generation;
+	struct peer *peer;
+	uint32_t id;
+
+	if (inst == NULL || !inner_mac_read(frame + MAC_LEN, &generation, &id))
+		return NULL;
+	peer = peertab_find(&inst->peers, id);
+	return peer != NULL && peer->generation == generation ? peer : NULL;
+}
+
+static void count_refused(struct hostio *h, const struct hostdev *d, const struct rte_mbuf *m)
+{
+	const struct drop_facts f = {.now = rte_rdtsc()};
+	struct peer *peer = sender(h, d, m);
+
+	if (peer != NULL)
+		peer_drops_add(&peer->drops, DROP_HOST_WRITE, &f);
+	stat_add(&h->stats.drops[DROP_HOST_WRITE], 1);
+}
+
 static void write_alone(struct hostio *h, const struct hostdev *d, struct rte_mbuf *m)
 {
 	struct super_vnet vnet = {0};
@@ -52,7 +80,7 @@ static void write_alone(struct hostio *h, const struct hostdev *d, struct rte_mb
 	if (write_all(h, d, d->vnet ? iov : iov + 1, d->vnet ? 2 : 1))
 		stat_add(&h->stats.host_out_packets, 1);
 	else
-		stat_add(&h->stats.drops[DROP_HOST_WRITE], 1);
+		count_refused(h, d, m);
 }
 
 /* The frames of join i as one. False: the kernel does not take it. */

@@ -50,6 +50,21 @@ static inline const uint8_t *inner_source(const uint8_t *p, enum ip_family famil
 	return p + (family == IP_V4 ? 12 : 8);
 }
 
+/*
+ * May nobody send from this address: unspecified, loopback, multicast, broadcast, IPv4-mapped? A
+ * prefix that is routed to a peer may have them in it, as 0.0.0.0/0 has.
+ */
+static inline bool inner_source_is_martian(const uint8_t *src, enum ip_family family)
+{
+	static const uint8_t zero[15];
+
+	if (family == IP_V4)
+		return src[0] == 0 || src[0] == 127 || (src[0] >= 224 && src[0] < 240) ||
+			be32_load(src) == 0xffffffff;
+	return src[0] == 0xff || (memcmp(src, zero, 15) == 0 && src[15] <= 1) ||
+		(memcmp(src, zero, 10) == 0 && src[10] == 0xff && src[11] == 0xff);
+}
+
 /* Is it an OpenVPN options message (openvpn: occ_magic)? */
 bool inner_is_occ(const uint8_t *p, size_t len);
 

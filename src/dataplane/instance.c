@@ -213,7 +213,7 @@ int dp_instance_del(struct dp *dp, uint32_t iid)
 	while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
 		peer_end(dp, inst, p, DP_GONE_TEARDOWN, true);
 	while ((id = peertab_next(&inst->peers, id)) != UINT32_MAX)
-		tombstone_drop(inst, peertab_entry(&inst->peers, id, false));
+		tombstone_drop(dp, inst, peertab_entry(&inst->peers, id, false));
 	hostdev_del(&dp->hostio, atomic_load_explicit(&inst->device, memory_order_relaxed));
 	rcu_defer(&dp->rcu, instance_free, inst);
 	return 0;
@@ -247,6 +247,11 @@ int dp_port_mirror(struct dp *dp, unsigned int port, int fd)
 	hostdev_del(
 		&dp->hostio, atomic_exchange_explicit(&dp->mirrors[port], d, memory_order_acq_rel));
 	return 0;
+}
+
+bool dp_port_link_up(struct dp *dp, unsigned int port)
+{
+	return port < dp->nb_ports && port_link_up(&dp->ports[port]);
 }
 
 static void fib_free_void(void *arg)

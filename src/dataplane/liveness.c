@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "crypto/key.h"
+#include "dataplane/grace.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
@@ -94,6 +95,7 @@ void dp_tick(struct dp *dp)
 		if (inst != NULL)
 			scan(dp, inst, now);
 	}
+	grace_tick(dp, now);
 	rcu_reclaim(&dp->rcu);
 }
 

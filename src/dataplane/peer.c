@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "crypto/key.h"
+#include "dataplane/grace.h"
 #include "dataplane/inner.h"
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
@@ -37,17 +38,28 @@ struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers)
 	return p;
 }
 
+static void free_key(struct dp *dp, struct key *k)
+{
+	dp->nb_keys -= k != NULL;
+	key_free(dp->aead, k);
+}
+
 void peer_free(void *arg)
 {
 	struct peer *p = arg;
 
 	if (p->tomb != NULL) {
 		peer_sum(p, &p->tomb->sums);
+		peer_drops_copy(&p->tomb->drops, &p->drops);
 		p->tomb->peer = NULL;
 	}
 	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
-		key_free(p->dp->aead, keyslots_remove(&p->keys, i));
+		free_key(p->dp, keyslots_remove(&p->keys, i));
+	free_key(p->dp, keyslots_forget(&p->keys));
+	p->dp->nb_zeros -= p->zero != NULL;
+	p->dp->nb_peer_objects--;
 	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
+	free(p->zero);
 	free(p);
 }
 
@@ -81,7 +93,7 @@ static struct peer *find(struct dp *dp, uint32_t iid, uint32_t id, struct instan
 	return peertab_find(&(*inst)->peers, id);
 }
 
-void tombstone_drop(struct instance *inst, struct peertab_entry *e)
+void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e)
 {
 	struct tombstone *t = e->tomb;
 
@@ -92,6 +104,7 @@ void tombstone_drop(struct instance *inst, struct peertab_entry *e)
 	if (t->peer != NULL)
 		t->peer->tomb = NULL;
 	free(t);
+	dp->nb_tombstones--;
 	e->tomb = NULL;
 }
 
@@ -105,6 +118,8 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
+	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
+	grace_cancel(dp, p);
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -116,6 +131,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 		};
 		p->tomb = t;
 		e->tomb = t;
+		dp->nb_tombstones++;
 		if (!reported)
 			TAILQ_INSERT_TAIL(&inst->unreported, t, link);
 	}
@@ -127,31 +143,33 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	struct instance *inst = instance_find(dp, iid);
 	struct peertab_entry *e;
 	struct peer *p;
+	bool replaces;
 
 	if (inst == NULL)
 		return -ENOENT;
 	if (conf->id > WIRE_PEER_MAX || conf->remote.ip.family == IP_NONE)
 		return -EINVAL;
+	replaces = inst->mode == DP_MODE_P2P && !TAILQ_EMPTY(&inst->peer_list);
+	if (inst->mode != DP_MODE_P2P && peertab_find(&inst->peers, conf->id) != NULL)
+		return -EEXIST;
+	if (dp->nb_peers - replaces >= dp->max_peers)
+		return -ENOSPC;
 	e = peertab_entry(&inst->peers, conf->id, true);
 	if (e == NULL)
 		return -ENOMEM;
-	if (inst->mode == DP_MODE_P2P) {
-		/* the one peer is replaced, whatever its id */
-		while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
-			peer_end(dp, inst, p, DP_GONE_USERSPACE, true);
-	} else if (atomic_load_explicit(&e->peer, memory_order_relaxed) != NULL) {
-		return -EEXIST;
-	}
-	if (dp->nb_peers >= dp->max_peers)
-		return -ENOSPC;
 	p = peer_new(conf, dp->nb_workers);
 	if (p == NULL)
 		return -ENOMEM;
+	/* the one peer is replaced, whatever its id */
+	if (replaces)
+		peer_end(dp, inst, TAILQ_FIRST(&inst->peer_list), DP_GONE_USERSPACE, true);
 	p->dp = dp;
+	dp->nb_peer_objects++;
 	p->generation = inst->generations++;
 	p->since = rte_rdtsc();
-	tombstone_drop(inst, e);
+	tombstone_drop(dp, inst, e);
 	TAILQ_INSERT_TAIL(&inst->peer_list, p, link);
+	known_add(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */
 	atomic_store_explicit(&e->peer, p, memory_order_release);
@@ -206,6 +224,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 		endpoint_build(e, &p->remote, &p->local, port->mac, path->dst_mac,
 			(uint16_t)path->port,
 			path->mtu == 0 ? port->mtu : RTE_MIN(path->mtu, port->mtu));
+		e->ipid = ipid_index(&dp->secret, &p->remote.ip);
 	}
 	atomic_store_explicit(&p->float_pending, false, memory_order_relaxed);
 	/* pairs with the acquire in encap.c */
@@ -217,31 +236,41 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 
 /* --- keys ------------------------------------------------------------------------------- */
 
-struct dead_key {
+struct dead_session {
 	struct aead *aead;
-	struct key *key;
+	struct aead_session *session;
 };
 
-static void dead_key_free(void *arg)
+static void dead_session_free(void *arg)
 {
-	struct dead_key *d = arg;
+	struct dead_session *d = arg;
 
-	key_free(d->aead, d->key);
+	aead_session_free(d->aead, d->session);
 	free(d);
 }
 
-/* A key that no slot holds any more: freed when no worker and no job can hold it either. */
-static void retire(struct dp *dp, struct key *key)
+/*
+ * The choice of the key that encrypts moves forward only, so an older one gives back its session
+ * for encryption: a third of the memory of a peer with two keys. Whoever still encrypts with it is
+ * waited for.
+ */
+static void spend_older(struct dp *dp, struct peer *p)
 {
-	struct dead_key *d;
+	const struct key *now = keyslots_tx_key(&p->keys);
 
-	if (key == NULL)
-		return;
-	d = malloc(sizeof(*d));
-	if (d == NULL)
-		return; /* leaking a key is safe, freeing it early is not */
-	*d = (struct dead_key){dp->aead, key};
-	rcu_defer(&dp->rcu, dead_key_free, d);
+	for (int slot = KEYSLOT_PRIMARY; now != NULL && slot <= KEYSLOT_SECONDARY; slot++) {
+		struct key *k = keyslots_get(&p->keys, slot);
+		struct dead_session *d;
+
+		if (k == NULL || k->generation >= now->generation ||
+			atomic_load_explicit(&k->spent, memory_order_relaxed))
+			continue;
+		d = malloc(sizeof(*d));
+		if (d == NULL)
+			return; /* it goes with its key */
+		*d = (struct dead_session){dp->aead, key_spend(k)};
+		rcu_defer(&dp->rcu, dead_session_free, d);
+	}
 }
 
 static uint64_t now_ms(void)
@@ -264,12 +293,16 @@ int dp_key_new(
 	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	if (ret == -ENOMEM) {
 		/* sessions of displaced keys may be back by now */
+		grace_end_all(dp);
 		rcu_reclaim(&dp->rcu);
 		ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
 	}
 	if (ret < 0)
 		return ret;
-	retire(dp, keyslots_install(&p->keys, slot, key));
+	dp->nb_keys++;
+	key_retire(dp, keyslots_install(&p->keys, slot, key));
+	grace_begin(dp, p);
+	spend_older(dp, p);
 	return 0;
 }
 
@@ -281,6 +314,7 @@ int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t id)
 	if (p == NULL)
 		return -ENOENT;
 	keyslots_swap(&p->keys);
+	spend_older(dp, p);
 	return 0;
 }
 
@@ -291,7 +325,8 @@ int dp_key_del(struct dp *dp, uint32_t iid, uint32_t id, enum keyslot slot)
 
 	if (p == NULL)
 		return -ENOENT;
-	retire(dp, keyslots_remove(&p->keys, slot));
+	key_retire(dp, keyslots_remove(&p->keys, slot));
+	grace_begin(dp, p);
 	return 0;
 }
 

@@ -10,16 +10,25 @@
 #include "crypto/keyslots.h"
 #include "dataplane/dp.h"
 #include "dataplane/endpoint.h"
+#include "dataplane/peer_drops.h"
 #include "dataplane/stats.h"
 
 /* Written by one worker, summed by the agent. UDP payload bytes (link) and inner bytes (vpn). */
 struct peer_stats {
-	alignas(CACHE_LINE) uint64_t last_rx, last_tx; /* TSC; 0: never */
+	alignas(CACHE_LINE) uint64_t last_rx; /* TSC; 0: never */
+	uint64_t last_tx;		      /* likewise */
 	uint64_t link_rx_packets, link_rx_bytes, vpn_rx_packets, vpn_rx_bytes;
 	uint64_t link_tx_packets, link_tx_bytes, vpn_tx_packets, vpn_tx_bytes;
 };
 
 struct tombstone;
+
+/* An operator's zero point: what is taken off of what he is shown. */
+struct peer_zero {
+	uint64_t when; /* TSC */
+	struct peer_stats sums;
+	uint64_t drops[NB_PEER_DROPS];
+};
 
 struct peer {
 	/* read by workers, replaced by the agent */
@@ -30,20 +39,26 @@ struct peer {
 	struct keyslots keys;
 	_Atomic(struct endpoint *) endpoint; /* NULL: no path */
 
-	/* written by the worker that proposes a float; cleared by the agent */
-	_Atomic(bool) float_pending;
+	/* written by whoever drops one of its packets */
+	struct peer_drops drops;
 
 	/* agent only */
 	alignas(CACHE_LINE) TAILQ_ENTRY(peer) link;
 	struct udp_addr remote, local;
-	uint32_t tid;
 	uint32_t interval, timeout; /* keepalive, seconds */
 	uint64_t since;		    /* TSC from which silence counts */
 	struct tombstone *tomb;	    /* where its last counters go; NULL: nobody wants them */
 	struct dp *dp;
+	struct peer_zero *zero; /* NULL: the operator has not cleared its counters */
+	TAILQ_ENTRY(peer) grace;
+	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
+
+	unsigned int nb_stats;
+
+	/* written by the worker that proposes a float; cleared by the agent */
+	_Atomic(bool) float_pending;
 
 	/* written by their workers */
-	unsigned int nb_stats;
 	struct peer_stats stats[];
 };
 
@@ -56,6 +71,7 @@ struct tombstone {
 	uint8_t owed;	   /* dumps that still show it */
 	struct peer *peer; /* not yet freed: it may still count; NULL: the sums below are final */
 	struct peer_stats sums;
+	struct peer_drops drops;
 };
 
 /* Worker. Fetches what a packet needs of a peer whose first line is here: keys, endpoint, counts.

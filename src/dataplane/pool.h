@@ -12,4 +12,9 @@
 struct rte_mempool *pool_new(
 	const char *name, uint32_t n, uint32_t cache, uint32_t room, int socket_id);
 
+/* What such a pool takes, about. */
+uint64_t pool_bytes(uint32_t n, uint32_t room);
+/* What it has taken. */
+uint64_t pool_taken(struct rte_mempool *mp);
+
 #endif

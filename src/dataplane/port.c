@@ -3,9 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -40,14 +43,20 @@ static int probe(const char *devargs, uint16_t *ethdev)
 	return *ethdev == RTE_MAX_ETHPORTS ? -ENODEV : 0;
 }
 
+uint32_t port_room(uint16_t mtu)
+{
+	uint32_t need = RTE_PKTMBUF_HEADROOM + (mtu == 0 ? DEFAULT_MTU : mtu) + FRAME_EXTRA;
+
+	return RTE_ALIGN_CEIL(RTE_MAX((uint32_t)ROOM_MIN, need), (uint32_t)RTE_CACHE_LINE_SIZE);
+}
+
 static int make_pool(struct port *p, unsigned int index, uint32_t nb_mbufs)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	uint32_t room =
-		RTE_MAX((uint32_t)ROOM_MIN, (uint32_t)RTE_PKTMBUF_HEADROOM + p->mtu + FRAME_EXTRA);
 
 	snprintf(name, sizeof(name), "rx_port%u", index);
-	p->pool = pool_new(name, nb_mbufs, 256, room, rte_eth_dev_socket_id(p->ethdev));
+	p->pool =
+		pool_new(name, nb_mbufs, 256, port_room(p->mtu), rte_eth_dev_socket_id(p->ethdev));
 	return p->pool == NULL ? -rte_errno : 0;
 }
 
@@ -167,6 +176,7 @@ int port_open(struct port *p, unsigned int index, const struct dp_port_conf *con
 	ret = rte_eth_dev_info_get(p->ethdev, &info);
 	if (ret < 0)
 		return ret;
+	p->kernel_ifindex = info.if_index;
 	ret = choose_queues(p, conf, &info, nb_workers);
 	if (ret < 0)
 		return ret;
@@ -225,6 +235,28 @@ uint16_t port_tx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, u
 	return rte_eth_tx_burst(p->ethdev, queue, pkts, n);
 }
 
+/* Drivers on top of a kernel interface say "up" without looking at it. */
+static bool kernel_link_up(unsigned int ifindex)
+{
+	struct ifreq ifr = {.ifr_ifindex = (int)ifindex};
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up = s >= 0 && ioctl(s, SIOCGIFNAME, &ifr) == 0 && ioctl(s, SIOCGIFFLAGS, &ifr) == 0 &&
+		(ifr.ifr_flags & IFF_RUNNING) != 0;
+
+	if (s >= 0)
+		close(s);
+	return up;
+}
+
+bool port_link_up(const struct port *p)
+{
+	struct rte_eth_link link = {0};
+
+	return rte_eth_link_get_nowait(p->ethdev, &link) == 0 &&
+		link.link_status == RTE_ETH_LINK_UP &&
+		(p->kernel_ifindex == 0 || kernel_link_up(p->kernel_ifindex));
+}
+
 void port_info(const struct port *p, struct dp_port_info *info)
 {
 	struct rte_eth_dev_info dev;
@@ -241,11 +273,10 @@ void port_info(const struct port *p, struct dp_port_info *info)
 	rte_eth_dev_get_name_by_port(p->ethdev, info->ethdev);
 	if (rte_eth_dev_info_get(p->ethdev, &dev) == 0)
 		snprintf(info->driver, sizeof(info->driver), "%s", dev.driver_name);
-	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0) {
-		info->link_up = link.link_status == RTE_ETH_LINK_UP;
+	info->link_up = port_link_up(p);
+	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0)
 		info->speed_mbps =
 			link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
-	}
 	rte_eth_stats_get(p->ethdev, &st);
 	info->rx_packets = st.ipackets;
 	info->rx_bytes = st.ibytes;

@@ -26,6 +26,7 @@ struct port {
 
 	/* agent only */
 	char name[32];
+	unsigned int kernel_ifindex; /* the interface the device stands on (af_xdp, tap); 0: none */
 	struct rte_mempool *pool;
 	unsigned int nb_addrs;
 	struct ip_addr addrs[PORT_MAX_ADDRS];
@@ -37,6 +38,8 @@ struct port {
  */
 int port_open(struct port *p, unsigned int index, const struct dp_port_conf *conf,
 	unsigned int nb_workers, uint32_t nb_mbufs);
+/* Bytes of a buffer's data room that the packets of a port with this MTU (0: the default) need. */
+uint32_t port_room(uint16_t mtu);
 int port_start(struct port *p);
 void port_stop(struct port *p);
 void port_close(struct port *p);
@@ -51,6 +54,8 @@ static inline bool port_ip_checked(const struct rte_mbuf *m)
 	return (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 }
 
+/* Agent. Of a device that stands on a kernel interface, both must have a link. */
+bool port_link_up(const struct port *p);
 /* Agent. Name, driver, link and counters; drops of ours are not in it. */
 void port_info(const struct port *p, struct dp_port_info *info);
 

@@ -5,6 +5,8 @@
 
 #include "dataplane/fib.h"
 #include "dataplane/hostio.h"
+#include "dataplane/ipid.h"
+#include "dataplane/known.h"
 #include "dataplane/peer.h"
 #include "dataplane/peertab.h"
 #include "dataplane/rcu.h"
@@ -46,12 +48,18 @@ struct dp {
 	struct hostio hostio;
 	struct waker agent; /* dp_event_fd() */
 	struct rcu rcu;	    /* readers: workers, then host I/O */
+	struct source_secret secret;
+	struct known known; /* where live peers are */
 	atomic_bool stop;
 	bool idle_poll, running;
+	struct ipid ipids[IPID_COUNTERS];
 
 	/* agent only */
 	struct aead *aead;
 	uint32_t max_peers, nb_peers, replay_window;
+	uint32_t nb_peer_objects, nb_keys, nb_tombstones, nb_zeros; /* allocated, see dp_memory() */
+	struct peer_list graces; /* by grace_since; see grace.h */
+	unsigned int nb_graces;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */
@@ -84,6 +92,6 @@ static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t 
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
 /* Agent. Forgets the tombstone of an id. */
-void tombstone_drop(struct instance *inst, struct peertab_entry *e);
+void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e);
 
 #endif

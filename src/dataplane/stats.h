@@ -13,8 +13,12 @@
 
 #include "base.h"
 
-/* name for operators and JSON; the sentence answers "why was this packet dropped" */
-#define DROP_REASONS(X)                                                                            \
+/*
+ * name for operators and JSON; the sentence answers "why was this packet dropped".
+ *
+ * First, what ends before its peer is known, or has none.
+ */
+#define DROPS_WITHOUT_PEER(X)                                                                      \
 	X(RUNT, "runt", "frame shorter than its headers")                                          \
 	X(SEGMENTED, "segmented", "frame came in several segments and could not be made one")      \
 	X(IP_CHECKSUM, "ip-checksum", "outer IPv4 header checksum is wrong")                       \
@@ -25,8 +29,21 @@
 	X(DATA_V1, "data-v1", "P_DATA_V1: never used with offload")                                \
 	X(DATA_SHORT, "data-short", "P_DATA_V2 shorter than its header and tag")                   \
 	X(HANDSHAKE_LIMIT, "handshake-limit", "more session openers than handshake-rate allows")   \
+	X(SOURCE_LIMIT, "source-limit", "one network sent more handshakes than its share")         \
+	X(SESSION_LIMIT, "session-limit", "one address and port sent more than a handshake needs") \
+	X(STRANGER_LIMIT, "stranger-limit", "too many control packets of no session we know")      \
 	X(CONTROL_FULL, "control-full", "exception ring full: the agent does not keep up")         \
 	X(UNKNOWN_PEER, "unknown-peer", "P_DATA_V2 with a peer id that does not exist")            \
+	X(BAD_OFFLOAD, "bad-offload", "frame from a device contradicts its offload header")        \
+	X(INNER_NOT_IP, "inner-not-ip", "frame from a device is neither IPv4 nor IPv6")            \
+	X(INNER_MULTICAST, "inner-multicast", "multicast or broadcast from a device")              \
+	X(NO_ROUTE, "no-route", "packet from a device whose next hop is no peer")                  \
+	X(STALE_PEER, "stale-peer", "packet from a device for a peer that is gone")                \
+	X(TOO_BIG, "too-big", "packet too big for a datagram or for our buffers")                  \
+	X(STALE_INSTANCE, "stale-instance", "packet for an instance or port that is gone")
+
+/* What a peer's packet can end by: each peer has a count of its own of these, see peer_drops.h. */
+#define DROPS_OF_PEER(X)                                                                           \
 	X(UNKNOWN_KEY, "unknown-key", "P_DATA_V2 with a key id in neither key slot")               \
 	X(REPLAYED, "replayed", "packet id was received before")                                   \
 	X(TOO_OLD, "too-old", "packet id lies before the replay window")                           \
@@ -40,31 +57,29 @@
 	X(NO_DEVICE, "no-device", "instance has no device to deliver to")                          \
 	X(HOST_FULL, "host-full", "ring to the host I/O thread full: the kernel does not keep up") \
 	X(HOST_WRITE, "host-write", "kernel refused the frame (device down or its queue full)")    \
-	X(BAD_OFFLOAD, "bad-offload", "frame from a device contradicts its offload header")        \
-	X(INNER_NOT_IP, "inner-not-ip", "frame from a device is neither IPv4 nor IPv6")            \
-	X(INNER_MULTICAST, "inner-multicast", "multicast or broadcast from a device")              \
-	X(NO_ROUTE, "no-route", "packet from a device whose next hop is no peer")                  \
-	X(STALE_PEER, "stale-peer", "packet from a device for a peer that is gone")                \
 	X(NO_KEY, "no-key", "peer has no key to encrypt with yet")                                 \
 	X(NO_PATH, "no-path", "no route or neighbour to the peer's transport address")             \
 	X(PKTID_EXHAUSTED, "packet-ids-exhausted", "key has used all its packet ids")              \
-	X(TOO_BIG, "too-big", "packet too big for a datagram or for our buffers")                  \
 	X(PORT_FULL, "port-full", "port's transmit queue is full")                                 \
-	X(NO_MBUF, "no-mbuf", "packet buffers used up")                                            \
-	X(STALE_INSTANCE, "stale-instance", "packet for an instance or port that is gone")
+	X(NO_MBUF, "no-mbuf", "packet buffers used up")
+
+#define DROP_REASONS(X) DROPS_WITHOUT_PEER(X) DROPS_OF_PEER(X)
 
 enum drop_reason {
 #define X(id, name, words) DROP_##id,
 	DROP_REASONS(X)
 #undef X
 		NB_DROPS,
+	DROP_OF_PEER = DROP_UNKNOWN_KEY, /* the first */
+	NB_PEER_DROPS = NB_DROPS - DROP_OF_PEER,
 };
 
 const char *drop_name(enum drop_reason reason);
 const char *drop_words(enum drop_reason reason);
 
 struct thread_stats {
-	alignas(CACHE_LINE) uint64_t iterations, busy_iterations, sleeps, busy_cycles;
+	alignas(CACHE_LINE) uint64_t iterations;
+	uint64_t busy_iterations, sleeps, busy_cycles;
 	uint64_t rx_packets, rx_bursts, decap_packets, encap_packets;
 	uint64_t control_packets, host_packets, keepalives;
 	uint64_t fragments_received, fragments_sent;

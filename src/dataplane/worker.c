@@ -15,7 +15,6 @@
 #define LULL_NS	     10000000 /* longest sleep in a lull */
 #define DRAIN_US     10000    /* longest wait for the crypto queue in one iteration */
 #define DRAIN_END_MS 1000     /* longest wait for it at the end */
-#define OPENER_BURST 64	      /* openers that may come at once */
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
@@ -25,7 +24,7 @@ void worker_flush_port(struct worker *w, uint8_t port)
 	uint16_t sent = port_tx(&w->dp->ports[port], (uint16_t)w->index, o->pkts, o->n);
 
 	for (; sent < o->n; sent++)
-		drop(w, o->pkts[sent], DROP_PORT_FULL);
+		drop_of(w, o->peers[sent], o->pkts[sent], DROP_PORT_FULL);
 	o->n = 0;
 }
 
@@ -41,7 +40,7 @@ static bool flush_ring(
 	sent = rte_ring_sp_enqueue_burst(ring, (void **)o->pkts, n, NULL);
 	o->n = 0;
 	for (unsigned int i = sent; i < n; i++)
-		drop(w, o->pkts[i], full);
+		drop_of(w, o->peers[i], o->pkts[i], full);
 	return sent > 0;
 }
 
@@ -55,9 +54,16 @@ static void flush_exception(struct worker *w)
 	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
 }
 
+void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
+{
+	pkt_of(m)->iid = 0;
+	stat_add(&w->stats.host_packets, 1);
+	worker_send_host(w, m, NULL);
+}
+
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
 {
-	w->exception.pkts[w->exception.n++] = m;
+	outbox_put(&w->exception, m, NULL);
 	if (w->exception.n == BURST_MAX)
 		flush_exception(w);
 }
@@ -173,6 +179,7 @@ unsigned int worker_iteration(struct worker *w)
 	w->now = rte_rdtsc();
 	if (w->stages != NULL)
 		w->stages->last = w->now;
+	early_turn(w);
 	n = rx_ports(w);
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
@@ -242,13 +249,12 @@ int worker_main(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns: the default would double the shortest nap */
 	nap_init(&w->nap);
-	w->openers.filled = rte_rdtsc();
 	rcu_online(&w->dp->rcu, w->index);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
 		unsigned int n = worker_iteration(w);
 
 		nap_moved(&w->nap, n);
-		if (n == 0 && !w->dp->idle_poll && aead_inflight(w->aead) == 0)
+		if (n == 0 && !w->dp->idle_poll && aead_inflight(w->aead) == 0 && w->early.n == 0)
 			worker_sleep(w);
 	}
 	rcu_offline(&w->dp->rcu, w->index);
@@ -257,24 +263,18 @@ int worker_main(void *arg)
 
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore)
 {
-	uint64_t hz = rte_get_tsc_hz();
 	int ret;
 
 	w->dp = dp;
 	w->index = index;
 	w->lcore = lcore;
-	w->ip_id = (uint16_t)rte_rdtsc();
 	w->nb_peers = &dp->nb_peers;
 	w->session_lines = aead_session_lines(dp->aead);
-	if (dp->handshake_rate > 0) {
-		w->openers.cost = hz * dp->nb_workers / dp->handshake_rate;
-		w->openers.depth = w->openers.credit = w->openers.cost * OPENER_BURST;
-	}
 	ret = waker_init(&w->waker);
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
-		ret = frag_init(&w->frag, index, (int)rte_lcore_to_socket_id(lcore));
+		ret = frag_init(&w->frag, (int)rte_lcore_to_socket_id(lcore));
 	if (ret == 0)
 		ret = aead_queue_new(dp->aead, index, &w->aead);
 	return ret;
@@ -300,6 +300,7 @@ void worker_fini(struct worker *w)
 		drain_crypto(w);
 	if (w->aead != NULL)
 		aead_queue_free(w->aead);
+	early_fini(&w->early);
 	frag_fini(&w->frag);
 	rings_free(&w->rings);
 	waker_fini(&w->waker);

@@ -6,9 +6,12 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "dataplane/early.h"
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
+#include "dataplane/limit.h"
 #include "dataplane/nap.h"
+#include "dataplane/peer.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
 #include "dataplane/stage.h"
@@ -18,19 +21,12 @@
 #define WORKER_RX_MAX 32 /* receive queues of one worker */
 
 struct dp;
-struct peer_stats;
 
 /* Packets on their way out, sent when full and at the end of the iteration. */
 struct outbox {
 	uint16_t n;
 	struct rte_mbuf *pkts[BURST_MAX];
-};
-
-/* Token bucket in TSC cycles: no division. */
-struct bucket {
-	uint64_t credit, filled; /* cycles saved up; TSC of the last fill */
-	uint64_t cost,
-		depth; /* cycles a token costs, and the most that is saved; cost 0: no limit */
+	struct peer *peers[BURST_MAX]; /* whose they are; NULL: nobody's */
 };
 
 struct worker {
@@ -52,14 +48,14 @@ struct worker {
 	struct rings rings;
 	struct waker waker;
 	struct nap nap;
-	struct bucket openers;
 	struct frag frag;
-	uint16_t ip_id; /* identification of the next outer IPv4 packet */
+	struct early early;
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
 
 	struct stages *stages; /* NULL: not measured */
 	struct thread_stats stats;
+	struct limit limit; /* of control packets */
 };
 
 /* The packet ends here. */
@@ -67,6 +63,20 @@ static inline void drop(struct worker *w, struct rte_mbuf *m, enum drop_reason w
 {
 	stat_add(&w->stats.drops[why], 1);
 	rte_pktmbuf_free(m);
+}
+
+/*
+ * Likewise, and the packet is known to be this peer's. The peer is an argument and never read from
+ * the packet, whose fields may be left over from the buffer's last use. NULL: nobody's.
+ */
+static inline void drop_of(
+	struct worker *w, struct peer *peer, struct rte_mbuf *m, enum drop_reason why)
+{
+	const struct drop_facts f = {.now = w->now};
+
+	if (peer != NULL)
+		peer_drops_add(&peer->drops, why, &f);
+	drop(w, m, why);
 }
 
 static inline void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason why)
@@ -98,26 +108,36 @@ unsigned int worker_iteration(struct worker *w);
 /* The lcore's function: iterates until dp_stop(). arg: struct worker. */
 int worker_main(void *arg);
 
-/* Each consumes the packet; a full outbox is flushed on the way. */
 void worker_flush_port(struct worker *w, uint8_t port);
 void worker_flush_host(struct worker *w);
-void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
 
-static inline void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m)
+static inline void outbox_put(struct outbox *o, struct rte_mbuf *m, struct peer *peer)
 {
-	struct outbox *o = &w->port[port];
-
+	o->peers[o->n] = peer;
 	o->pkts[o->n++] = m;
-	if (o->n == BURST_MAX)
+}
+
+/*
+ * Each consumes the packet; a full outbox is flushed on the way. peer: whose packet it is, looked
+ * up since the last quiescent state; NULL: nobody's.
+ */
+static inline void worker_send_port(
+	struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer)
+{
+	outbox_put(&w->port[port], m, peer);
+	if (w->port[port].n == BURST_MAX)
 		worker_flush_port(w, port);
 }
 
 /* pkt: iid, port */
-static inline void worker_send_host(struct worker *w, struct rte_mbuf *m)
+static inline void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
 {
-	w->host.pkts[w->host.n++] = m;
+	outbox_put(&w->host, m, peer);
 	if (w->host.n == BURST_MAX)
 		worker_flush_host(w);
 }
+
+void worker_send_mirror(struct worker *w, struct rte_mbuf *m);	  /* the kernel's; pkt: port */
+void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct shim shim = {.rpc_fd = -1, .idle = {-1, -1}};
+struct shim shim = {.rpc_fd = -1, .netns_fd = -1, .idle = {-1, -1}};
 
 struct sock *sock_find(int fd)
 {
@@ -66,6 +66,20 @@ int sock_buffer(int fd, int name, const void *value, socklen_t len)
 	return enlarge(fd, name, size < SHIM_BUF ? SHIM_BUF : size);
 }
 
+/* So that it can be said again; a later value replaces an earlier one. */
+static void remember(struct sock *s, const struct shim_opt *opt)
+{
+	unsigned int i = 0;
+
+	while (i < s->nb_opts && (s->opts[i].level != opt->level || s->opts[i].name != opt->name))
+		i++;
+	if (i == SHIM_OPTS)
+		return;
+	s->opts[i] = *opt;
+	if (i == s->nb_opts)
+		s->nb_opts++;
+}
+
 int sock_option(struct sock *s, int level, int name, const void *value, socklen_t len)
 {
 	struct shim_opt opt = {.level = level, .name = name, .len = len};
@@ -76,7 +90,10 @@ int sock_option(struct sock *s, int level, int name, const void *value, socklen_
 	if (len != 0)
 		memcpy(opt.value, value, len);
 	ret = rpc_call(SHIM_SETOPT, s->id, &opt, sizeof(opt), -1, NULL, 0);
-	return ret < 0 ? ret : 0;
+	if (ret < 0 && !away())
+		return ret;
+	remember(s, &opt);
+	return 0;
 }
 
 int sock_pair(enum shim_kind kind, sa_family_t family, int want_fd, uint32_t *id)
@@ -123,4 +140,39 @@ ssize_t sock_received(ssize_t n, int msg_flags)
 		return -EAGAIN;
 	}
 	return n;
+}
+
+void sock_idle(const struct sock *s)
+{
+	dup3(shim.idle[0], s->fd, O_CLOEXEC);
+}
+
+static int say_again(const struct sock *s)
+{
+	struct shim_addr bound;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < s->nb_opts && ret >= 0; i++)
+		ret = rpc_call(SHIM_SETOPT, s->id, &s->opts[i], sizeof(s->opts[i]), -1, NULL, 0);
+	if (ret >= 0 && s->bound)
+		ret = rpc_call(
+			SHIM_BIND, s->id, &s->wish, sizeof(s->wish), -1, &bound, sizeof(bound));
+	return ret < 0 ? ret : 0;
+}
+
+int sock_again(struct sock *s)
+{
+	enum shim_kind kind = s->kind == KIND_GENL ? SHIM_KIND_GENL : SHIM_KIND_UDP;
+	int ours = sock_pair(kind, s->family, s->fd, &s->id);
+	int ret;
+
+	if (ours < 0)
+		return ours;
+	ret = say_again(s);
+	/* openvpn may have asked for this long ago; none of its loops needs a read that waits */
+	fcntl(ours, F_SETFL, O_NONBLOCK);
+	if (ret == 0)
+		dup3(ours, s->fd, O_CLOEXEC);
+	real()->close(ours);
+	return ret;
 }

@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <linux/genetlink.h>
 
+#define CMD_NEW_KEY 4 /* of family ovpn-dco-v2 */
+
 static bool names_our_family(const char *name, size_t len)
 {
 	static const char *const families[] = {"ovpn-dco-v2", "ovpn"};
@@ -77,15 +79,30 @@ int genl_adopt(int fd, struct sock **out)
 	return 0;
 }
 
+/*
+ * What to say when the agent is not there. A dump is empty. A key that fails ends openvpn at once:
+ * it is taken, because its peer is gone anyway and its session ends with the others.
+ */
+static int answer_without_agent(struct replies *q, const struct nlmsghdr *h, const uint8_t *p)
+{
+	bool ours = h->nlmsg_type != GENL_ID_CTRL &&
+		h->nlmsg_len >= sizeof(*h) + sizeof(struct genlmsghdr);
+
+	if (ours && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
+		return replies_done(q, h);
+	return replies_error(q, h, ours && p[0] == CMD_NEW_KEY ? 0 : -ENOTCONN);
+}
+
 ssize_t genl_send(struct sock *s, const struct msghdr *msg)
 {
 	struct nlmsghdr h;
+	const uint8_t *p = nl_request(msg, &h);
 	size_t len = 0;
 	int ret;
 
 	for (size_t i = 0; i < msg->msg_iovlen; i++)
 		len += msg->msg_iov[i].iov_len;
-	if (nl_request(msg, &h) == NULL)
+	if (p == NULL)
 		return -EINVAL;
 	ret = rpc_netlink(s->id, msg, &s->replies);
 	if (ret == -EMSGSIZE)
@@ -94,8 +111,10 @@ ssize_t genl_send(struct sock *s, const struct msghdr *msg)
 	 * No answer at all makes openvpn ask for ever, ENODEV or ENOMEM make it exit at once: what
 	 * failed here is the connection, or the agent did not understand.
 	 */
-	if (ret < 0)
-		ret = replies_error(&s->replies, &h, ret == -ENOTCONN ? -ENOTCONN : -EINVAL);
+	if (ret == -ENOTCONN)
+		ret = answer_without_agent(&s->replies, &h, p);
+	else if (ret < 0)
+		ret = replies_error(&s->replies, &h, -EINVAL);
 	return ret < 0 ? ret : (ssize_t)len;
 }
 
@@ -107,7 +126,7 @@ ssize_t genl_recv(struct sock *s, struct msghdr *msg, int flags)
 	if ((flags & MSG_ERRQUEUE) != 0)
 		return -EAGAIN;
 	n = replies_recv(&s->replies, msg, flags);
-	if (n != -EAGAIN)
+	if (n != -EAGAIN || shim.state != SHIM_ATTACHED)
 		return n;
 	n = sock_received(real()->recvmsg(s->fd, &plain, flags), plain.msg_flags);
 	if (n >= 0) {

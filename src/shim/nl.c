@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What genl and rtnl share: reading requests, and the queue of answers.
- *
  * Answers wait in memory of our own, not in a socket: a dump of thousands of peers is larger than
  * a socket's buffer, and nobody reads while sendmsg() runs.
  */
@@ -83,6 +81,18 @@ void replies_commit(struct replies *q, uint32_t len)
 	q->tail += sizeof(len) + PAD(len);
 }
 
+static int append(struct replies *q, const void *message, uint32_t len)
+{
+	uint8_t *room = NULL;
+	int ret = replies_reserve(q, len, &room);
+
+	if (ret < 0)
+		return ret;
+	memcpy(room, message, len);
+	replies_commit(q, len);
+	return 0;
+}
+
 int replies_error(struct replies *q, const struct nlmsghdr *request, int error)
 {
 	struct {
@@ -99,14 +109,27 @@ int replies_error(struct replies *q, const struct nlmsghdr *request, int error)
 			},
 		.e = {.error = error, .msg = *request},
 	};
-	uint8_t *room = NULL;
-	int ret = replies_reserve(q, sizeof(ack), &room);
 
-	if (ret < 0)
-		return ret;
-	memcpy(room, &ack, sizeof(ack));
-	replies_commit(q, sizeof(ack));
-	return 0;
+	return append(q, &ack, sizeof(ack));
+}
+
+int replies_done(struct replies *q, const struct nlmsghdr *request)
+{
+	struct {
+		struct nlmsghdr h;
+		int error;
+	} done = {
+		.h =
+			{
+				.nlmsg_len = sizeof(done),
+				.nlmsg_type = NLMSG_DONE,
+				.nlmsg_flags = NLM_F_MULTI,
+				.nlmsg_seq = request->nlmsg_seq,
+				.nlmsg_pid = request->nlmsg_pid,
+			},
+	};
+
+	return append(q, &done, sizeof(done));
 }
 
 void replies_free(struct replies *q)

@@ -7,23 +7,38 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
-#define HIDDEN_FD 64 /* ours stay out of the way of openvpn's low numbers */
-#define TEXT_MAX  512
+#define HIDDEN_FD 64  /* ours stay out of the way of openvpn's low numbers */
+#define HELLO_MS  100 /* to wait for the answer of a daemon that is back */
+
+/* --daemon without --log. */
+static bool leads_nowhere(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+}
 
 static void print_line(const char *fmt, va_list ap)
 {
-	char line[TEXT_MAX + 64] = "ovpn-dpdk: ";
+	char line[2 * SHIM_TEXT] = "ovpn-dpdk: ";
 	size_t n = strlen(line);
 
 	vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+	if (leads_nowhere(STDERR_FILENO)) {
+		syslog(LOG_DAEMON | LOG_WARNING, "%s", line);
+		return;
+	}
 	n = strlen(line);
 	line[n++] = '\n';
 	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
@@ -79,17 +94,42 @@ static int send_record(struct shim_hdr *h, struct iovec *iov, size_t nb_iov, int
 	return n < 0 ? -errno : 0;
 }
 
-/* A body longer than max is cut off: only sentences are that long. */
-static int receive_record(
-	const struct shim_hdr *request, struct shim_hdr *h, void *body, size_t max)
+/* The descriptor that came along, or -1. */
+static int came_along(struct msghdr *msg)
 {
+	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/*
+ * A body longer than max is cut off: only sentences are that long. fd: gets the descriptor that
+ * came along, or -1. NULL: there is no room for one, and the kernel closes it.
+ */
+static int receive_record(
+	const struct shim_hdr *request, struct shim_hdr *h, void *body, size_t max, int *fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
 	struct iovec iov[2] = {{h, sizeof(*h)}, {body, max}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t n;
 
+	if (fd != NULL) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_LEN(sizeof(int));
+	}
 	do {
-		n = real()->recvmsg(shim.rpc_fd, &msg, 0);
+		n = real()->recvmsg(shim.rpc_fd, &msg, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
+	if (fd != NULL)
+		*fd = n > 0 ? came_along(&msg) : -1;
 	if (n < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	if (n == 0)
@@ -114,20 +154,28 @@ static struct shim_hdr new_request(enum shim_type type, uint32_t id, uint32_t le
 	};
 }
 
-/* -errno: the connection failed; the agent's own error is in *h, its sentence in answer. */
-static int exchange(enum shim_type type, uint32_t id, const void *body, size_t len, int pass,
-	struct shim_hdr *h, char answer[TEXT_MAX])
+static int send_request(const struct shim_hdr *request, const void *body, int pass)
 {
-	struct shim_hdr request = new_request(type, id, (uint32_t)len);
-	struct iovec iov[2] = {[1] = {(void *)(uintptr_t)body, len}};
-	int ret = send_record(&request, iov, len != 0 ? 2 : 1, pass);
+	struct shim_hdr h = *request;
+	struct iovec iov[2] = {[1] = {(void *)(uintptr_t)body, h.len}};
 
-	return ret < 0 ? ret : receive_record(&request, h, answer, TEXT_MAX);
+	return send_record(&h, iov, h.len != 0 ? 2 : 1, pass);
 }
 
 static bool usable(void)
 {
 	return shim.state == SHIM_ATTACHED && shim.owner == getpid();
+}
+
+/* The descriptor under a high number, if there is room for one. */
+static int hide(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIDDEN_FD);
+
+	if (high < 0)
+		return fd;
+	real()->close(fd);
+	return high;
 }
 
 static void lost_errno(int error)
@@ -137,16 +185,19 @@ static void lost_errno(int error)
 					   : strerror(-error));
 }
 
-int rpc_call(enum shim_type type, uint32_t id, const void *body, size_t len, int pass, void *reply,
-	size_t reply_max)
+/* One request and its answer; fd as receive_record() has it. */
+static int call(const struct shim_hdr *request, const void *body, int pass, void *reply,
+	size_t reply_max, int *fd)
 {
-	char answer[TEXT_MAX];
+	char answer[SHIM_TEXT];
 	struct shim_hdr h;
 	int ret;
 
 	if (!usable())
 		return -ENOTCONN;
-	ret = exchange(type, id, body, len, pass, &h, answer);
+	ret = send_request(request, body, pass);
+	if (ret == 0)
+		ret = receive_record(request, &h, answer, sizeof(answer), fd);
 	if (ret < 0) {
 		lost_errno(ret);
 		return -ENOTCONN;
@@ -161,6 +212,30 @@ int rpc_call(enum shim_type type, uint32_t id, const void *body, size_t len, int
 	if (h.len != 0)
 		memcpy(reply, answer, h.len);
 	return (int)h.len;
+}
+
+int rpc_call(enum shim_type type, uint32_t id, const void *body, size_t len, int pass, void *reply,
+	size_t reply_max)
+{
+	struct shim_hdr request = new_request(type, id, (uint32_t)len);
+
+	return call(&request, body, pass, reply, reply_max, NULL);
+}
+
+int rpc_link(const struct shim_link *wish, int *fd, struct shim_link *made)
+{
+	struct shim_hdr request = new_request(SHIM_LINK_NEW, 0, sizeof(*wish));
+	int came = -1;
+	int ret = call(&request, wish, *fd, made, sizeof(*made), &came);
+
+	*fd = -1;
+	if (ret == (int)sizeof(*made)) {
+		*fd = came >= 0 ? hide(came) : -1;
+		return 0;
+	}
+	if (came >= 0)
+		real()->close(came);
+	return ret < 0 ? ret : -EPROTO;
 }
 
 /*
@@ -199,7 +274,7 @@ int rpc_netlink(uint32_t id, const struct msghdr *msg, struct replies *q)
 	while (ret == 0) {
 		ret = replies_reserve(q, SHIM_RECORD_MAX, &room);
 		if (ret == 0)
-			ret = receive_record(&request, &h, room, SHIM_RECORD_MAX);
+			ret = receive_record(&request, &h, room, SHIM_RECORD_MAX, NULL);
 		if (ret == 0 && h.error < 0)
 			return h.error;
 		if (ret == 0 && h.len != 0)
@@ -211,17 +286,6 @@ int rpc_netlink(uint32_t id, const struct msghdr *msg, struct replies *q)
 	return -ENOTCONN;
 }
 
-/* The descriptor under a high number, if there is room for one. */
-static int hide(int fd)
-{
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIDDEN_FD);
-
-	if (high < 0)
-		return fd;
-	real()->close(fd);
-	return high;
-}
-
 static const char *socket_path(void)
 {
 	const char *path = secure_getenv(SHIM_SOCKET_ENV);
@@ -229,7 +293,8 @@ static const char *socket_path(void)
 	return path != NULL && *path != '\0' ? path : SHIM_SOCKET;
 }
 
-static int connect_agent(const char *path)
+/* wait: as long as it takes; otherwise -EAGAIN while a daemon is too busy to listen. */
+static int connect_agent(const char *path, bool wait)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	struct timeval limit = {.tv_sec = SHIM_RPC_TIMEOUT};
@@ -239,7 +304,7 @@ static int connect_agent(const char *path)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path));
-	fd = real()->socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	fd = real()->socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | (wait ? 0 : SOCK_NONBLOCK), 0);
 	if (fd < 0)
 		return -errno;
 	real()->setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -255,96 +320,146 @@ static int connect_agent(const char *path)
 	return hide(fd);
 }
 
-/* The agent makes openvpn's device in this process's network namespace. */
-static int say_hello(void)
+void rpc_disconnect(void)
 {
-	struct shim_hello hello = {.version = SHIM_VERSION, .pid = (uint32_t)getpid()};
-	int ns = real()->open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	char answer[TEXT_MAX];
-	struct shim_hdr h;
-	int ret;
-
-	if (ns < 0)
-		return -errno;
-	snprintf(hello.program, sizeof(hello.program), "%s", program_invocation_short_name);
-	ret = exchange(SHIM_HELLO, 0, &hello, sizeof(hello), ns, &h, answer);
-	real()->close(ns);
-	if (ret < 0)
-		return ret;
-	if (h.error < 0) {
-		refused("ovpn-dpdkd refuses this process: %.*s", h.len != 0 ? (int)h.len : TEXT_MAX,
-			h.len != 0 ? answer : strerror(-h.error));
-		return h.error;
-	}
-	if (h.len >= sizeof(hello.version))
-		memcpy(&hello, answer, sizeof(hello.version));
-	if (hello.version != SHIM_VERSION) {
-		refused("ovpn-dpdkd speaks version %u of the shim's protocol, this shim %u: "
-			"install both from one build",
-			hello.version, SHIM_VERSION);
-		return -EPROTO;
-	}
-	return 0;
+	if (shim.rpc_fd >= 0)
+		real()->close(shim.rpc_fd);
+	shim.rpc_fd = -1;
 }
 
-static int attach(const char *path)
+/* The agent makes openvpn's device in this process's network namespace. */
+static int send_hello(void)
 {
-	int pair[2];
-	int ret = connect_agent(path);
+	struct shim_hello hello = {.version = SHIM_VERSION, .pid = (uint32_t)getpid()};
 
+	snprintf(hello.program, sizeof(hello.program), "%s", program_invocation_short_name);
+	shim.hello = new_request(SHIM_HELLO, 0, sizeof(hello));
+	return send_request(&shim.hello, &hello, shim.netns_fd);
+}
+
+/* -EPROTO: refused, why says it; another error: the connection failed. */
+static int hear_hello(char why[SHIM_TEXT])
+{
+	uint32_t version = SHIM_VERSION;
+	char answer[SHIM_TEXT];
+	struct shim_hdr h;
+	int ret = receive_record(&shim.hello, &h, answer, sizeof(answer), NULL);
+
+	if (ret == -EPROTO)
+		snprintf(why, SHIM_TEXT, "its answer is not in the protocol");
+	if (ret < 0)
+		return ret;
+	if (h.error == 0 && h.len >= sizeof(version))
+		memcpy(&version, answer, sizeof(version));
+	if (h.error == 0 && version == SHIM_VERSION)
+		return 0;
+	if (h.error == 0)
+		snprintf(why, SHIM_TEXT,
+			"it speaks version %u of the shim's protocol, this shim %u: install both "
+			"from one build",
+			version, SHIM_VERSION);
+	else
+		snprintf(why, SHIM_TEXT, "it refuses this process: %.*s",
+			h.len != 0 ? (int)h.len : SHIM_TEXT,
+			h.len != 0 ? answer : strerror(-h.error));
+	return -EPROTO;
+}
+
+/* What has to be there before rights, paths and descriptors may be lost. */
+static int prepare(void)
+{
+	struct stat root;
+	int pair[2];
+	int ns;
+
+	if (shim.netns_fd >= 0)
+		return 0;
+	if (stat("/", &root) < 0)
+		return -errno;
+	shim.root_dev = root.st_dev;
+	shim.root_ino = root.st_ino;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	shim.idle[0] = hide(pair[0]);
+	shim.idle[1] = hide(pair[1]);
+	ns = real()->open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (ns < 0)
+		return -errno;
+	shim.netns_fd = hide(ns);
+	return pthread_atfork(NULL, NULL, away_forked) == 0 ? 0 : -ENOMEM;
+}
+
+static int attach(const char *path, char why[SHIM_TEXT])
+{
+	int ret = prepare();
+
+	if (ret == 0)
+		ret = connect_agent(path, true);
 	if (ret < 0)
 		return ret;
 	shim.rpc_fd = ret;
-	ret = say_hello();
+	ret = send_hello();
+	if (ret == 0)
+		ret = hear_hello(why);
 	if (ret < 0)
-		goto disconnect;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		ret = -errno;
-		goto disconnect;
-	}
-	shim.idle[0] = hide(pair[0]);
-	shim.idle[1] = hide(pair[1]);
-	return 0;
-disconnect:
-	real()->close(shim.rpc_fd);
-	shim.rpc_fd = -1;
+		rpc_disconnect();
 	return ret;
 }
 
 int rpc_attach(void)
 {
 	const char *path = socket_path();
+	char why[SHIM_TEXT];
 	int ret;
 
-	if (shim.state == SHIM_ATTACHED || shim.state == SHIM_LOST)
+	if (away())
+		return away_wait() ? 0 : -ENOTCONN;
+	if (shim.state != SHIM_IDLE && shim.state != SHIM_REFUSED)
 		return usable() ? 0 : -ENOTCONN;
-	ret = attach(path);
+	ret = attach(path, why);
 	if (ret == 0) {
 		shim.owner = getpid();
 		shim.state = SHIM_ATTACHED;
 		return 0;
 	}
 	shim.state = SHIM_REFUSED;
-	refused("no daemon answers on %s: start ovpn-dpdkd, then openvpn again (%s)", path,
-		strerror(-ret));
+	if (ret == -EPROTO)
+		refused("ovpn-dpdkd answers on %s, but %s", path, why);
+	else
+		refused("no daemon answers on %s: start ovpn-dpdkd, then openvpn again (%s)", path,
+			strerror(-ret));
 	return -ECONNREFUSED;
 }
 
-/*
- * A closed socketpair is readable for ever, and openvpn would spin on it: an idle one takes its
- * place. Attaching again to a restarted daemon would start here, instead of the signal.
- */
+int rpc_again(char why[SHIM_TEXT])
+{
+	struct pollfd p = {.fd = -1, .events = POLLIN};
+	int ret = 0;
+
+	if (shim.rpc_fd < 0) {
+		ret = connect_agent(socket_path(), false);
+		if (ret < 0)
+			return ret == -EACCES || ret == -EPERM ? -EACCES : -EAGAIN;
+		shim.rpc_fd = ret;
+		ret = send_hello();
+		p.fd = shim.rpc_fd;
+		real()->poll(&p, 1, HELLO_MS);
+	}
+	if (ret == 0)
+		ret = hear_hello(why);
+	if (ret == -ETIMEDOUT)
+		return -EAGAIN; /* it listens, and will answer */
+	if (ret < 0)
+		rpc_disconnect();
+	else
+		fcntl(shim.rpc_fd, F_SETFL, 0); /* from now on requests wait for their answer */
+	return ret == 0 || ret == -EPROTO ? ret : -EAGAIN;
+}
+
 void rpc_lost(const char *why)
 {
 	if (!usable())
 		return;
-	shim.state = SHIM_LOST;
-	real()->close(shim.rpc_fd);
-	shim.rpc_fd = -1;
-	for (unsigned int i = 0; i < SHIM_SOCKS; i++) {
-		if (shim.socks[i].kind == KIND_GENL || shim.socks[i].kind == KIND_UDP)
-			dup3(shim.idle[0], shim.socks[i].fd, O_CLOEXEC);
-	}
-	tell("lost ovpn-dpdkd (%s): without it there is no data channel, ending this process", why);
-	kill(getpid(), SIGTERM);
+	rpc_disconnect();
+	away_begin(why);
 }

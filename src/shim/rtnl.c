@@ -10,10 +10,10 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-static uint32_t *link_entry(uint32_t ifindex)
+static struct kept_link *link_entry(uint32_t ifindex)
 {
 	for (unsigned int i = 0; i < SHIM_LINKS; i++) {
-		if (shim.links[i] == ifindex)
+		if (shim.links[i].link.ifindex == ifindex)
 			return &shim.links[i];
 	}
 	return NULL;
@@ -60,28 +60,50 @@ static bool read_newlink(const uint8_t *p, size_t len, struct shim_link *link)
 
 static int link_new(const struct shim_link *link)
 {
-	uint32_t *entry = link_entry(0);
+	struct kept_link *k = link_entry(0);
 	struct shim_link made = {0};
+	int fd = -1;
 	int ret;
 
-	if (entry == NULL)
+	if (k == NULL)
 		return -ENOBUFS;
-	ret = rpc_call(SHIM_LINK_NEW, 0, link, sizeof(*link), -1, &made, sizeof(made));
+	ret = rpc_link(link, &fd, &made);
+	if (ret == -ENOTCONN && away_wait()) {
+		fd = -1;
+		ret = rpc_link(link, &fd, &made);
+	}
 	if (ret < 0)
 		return ret;
-	if (ret < (int)sizeof(made))
-		return -EPROTO;
-	*entry = made.ifindex;
+	*k = (struct kept_link){.link = *link, .fd = fd};
+	k->link.ifindex = made.ifindex;
 	return 0;
 }
 
-static int link_del(uint32_t *entry)
+/* Without the agent, its end is that of the last descriptor. */
+static int link_del(struct kept_link *k)
 {
-	struct shim_link link = {.ifindex = *entry};
-	int ret = rpc_call(SHIM_LINK_DEL, 0, &link, sizeof(link), -1, NULL, 0);
+	struct shim_link link = {.ifindex = k->link.ifindex};
+	int ret;
 
-	*entry = 0;
-	return ret < 0 ? ret : 0;
+	if (k->fd >= 0)
+		real()->close(k->fd);
+	*k = (struct kept_link){.fd = -1};
+	ret = rpc_call(SHIM_LINK_DEL, 0, &link, sizeof(link), -1, NULL, 0);
+	return ret < 0 && ret != -ENOTCONN ? ret : 0;
+}
+
+int rtnl_again(struct kept_link *k)
+{
+	struct shim_link made = {0};
+	int fd = k->fd;
+	int ret = rpc_link(&k->link, &fd, &made);
+
+	if (ret == 0 && made.ifindex != k->link.ifindex)
+		ret = -ENODEV;
+	/* it is the same device: the descriptor that is here already will do */
+	if (fd >= 0)
+		real()->close(fd);
+	return ret;
 }
 
 /* Does what the request asks, if it concerns our links. */
@@ -90,7 +112,7 @@ static bool handle(int fd, const struct nlmsghdr *h, const uint8_t *p, int *erro
 	size_t len = h->nlmsg_len - sizeof(*h);
 	struct shim_link link = {0};
 	struct ifinfomsg ifi;
-	uint32_t *entry;
+	struct kept_link *entry;
 
 	if (h->nlmsg_type == RTM_NEWLINK && read_newlink(p, len, &link)) {
 		if (!nl_is(fd, NETLINK_ROUTE))

@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -262,9 +264,51 @@ EXPORT FILE *fopen64(const char *path, const char *mode)
 EXPORT int daemon(int nochdir, int noclose)
 {
 	bool owner = shim.owner != 0 && shim.owner == getpid();
-	int ret = real()->daemon(nochdir, noclose);
+	int ret;
 
+	shim.forking = owner;
+	ret = real()->daemon(nochdir, noclose);
+	shim.forking = false;
 	if (ret == 0 && owner)
 		shim.owner = getpid();
 	return ret;
+}
+
+/* openvpn's waits are the occasions to look for a daemon. Returning early is a time-out to it. */
+EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	bool watch = away() && in_main_executable(__builtin_return_address(0));
+	int ret = real()->poll(fds, n, watch ? away_sleep(timeout) : timeout);
+
+	if (watch)
+		away_step();
+	return ret;
+}
+
+/* With --shaper. */
+EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
+{
+	bool watch = away() && in_main_executable(__builtin_return_address(0));
+	struct timeval slice;
+	int ms = -1;
+	int ret;
+
+	if (!watch)
+		return real()->select(n, in, out, except, timeout);
+	if (timeout != NULL && timeout->tv_sec < INT_MAX / 2000)
+		ms = (int)(timeout->tv_sec * 1000 + timeout->tv_usec / 1000);
+	ms = away_sleep(ms);
+	slice = (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	ret = real()->select(n, in, out, except, &slice);
+	away_step();
+	return ret;
+}
+
+/* openvpn ends well when it gets SIGTERM, but units with Restart=on-failure must see a failure. */
+EXPORT void exit(int status)
+{
+	if (status == 0 && shim.state == SHIM_FAILED && shim.owner == getpid())
+		status = 1;
+	real()->exit(status);
+	__builtin_unreachable();
 }

@@ -9,6 +9,8 @@
  *   udp    UDP sockets made by the main executable are socketpairs too (udp.c)
  *   rtnl   rtnetlink sockets stay the kernel's; requests for our kind of link go to the agent
  *
+ * When the daemon goes, they stay as they are to openvpn, silent, until one is back (away.c).
+ *
  * openvpn uses these descriptors from one thread, so nothing here locks. No function allocates with
  * malloc. Functions return 0 or a length, or -errno; shim.c turns that into libc's convention.
  */
@@ -20,14 +22,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <poll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
-#include <linux/netlink.h>
 
 #include <ovpn-dpdk/shim_proto.h>
+
+#include "nl.h"
 
 #define SHIM_SOCKS 64	     /* emulated descriptors at a time */
 #define SHIM_LINKS 16	     /* devices of this process at a time */
 #define SHIM_IOV   8	     /* most parts of a message */
+#define SHIM_OPTS  12	     /* options of one of them that the agent must know of */
 #define SHIM_BUF   (1 << 20) /* least socket buffer of an emulated descriptor */
 
 /* libc's own functions. */
@@ -46,6 +52,9 @@ struct real {
 	FILE *(*fopen)(const char *, const char *);
 	FILE *(*fopen64)(const char *, const char *);
 	int (*daemon)(int, int);
+	int (*poll)(struct pollfd *, nfds_t, int);
+	int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
+	void (*exit)(int);
 };
 
 /* Looked up at first use: constructors of other libraries call us before our own would run. */
@@ -55,15 +64,9 @@ enum attach {
 	SHIM_IDLE,    /* never asked for the family: we are not there */
 	SHIM_REFUSED, /* asked, and no daemon answered */
 	SHIM_ATTACHED,
-	SHIM_LOST, /* the daemon went away; final */
+	SHIM_AWAY,   /* the daemon went; another is waited for */
+	SHIM_FAILED, /* in vain: openvpn is ending */
 };
-
-/* Netlink datagrams waiting for recvmsg(): u32 length, bytes, padding. Grows by mremap(). */
-struct replies {
-	uint8_t *mem;
-	size_t size, head, tail;
-};
-
 enum sock_kind { KIND_NONE, KIND_GENL, KIND_UDP, KIND_RTNL };
 
 /* One emulated descriptor. KIND_RTNL: only between a request that we took and its ACK. */
@@ -75,23 +78,46 @@ struct sock {
 	struct replies replies; /* genl, rtnl */
 	sa_family_t family;	/* udp */
 	bool pktinfo;		/* udp: asked for where datagrams arrive */
+	bool bound;		/* udp: to wish */
+	struct shim_addr wish;
+	unsigned int nb_opts;
+	struct shim_opt opts[SHIM_OPTS];
+};
+
+/* A device that the agent made for us. */
+struct kept_link {
+	struct shim_link link; /* ifindex 0: a free entry */
+	int fd;		       /* keeps it alive without the agent; -1: nothing does */
+};
+
+/* Between two daemons. Times are monotonic milliseconds. */
+struct away {
+	uint64_t since;
+	uint64_t deadline; /* 0: not away */
+	uint64_t next;	   /* attempt */
+	bool sessions;	   /* openvpn had some with the daemon that went */
 };
 
 /* An interposer's state cannot hang from an argument. All of it is here. */
 struct shim {
 	enum attach state;
 	bool told_refused;
-	int rpc_fd;
-	int idle[2]; /* a socketpair on which nothing ever happens */
-	int owner;   /* pid; a plugin's fork shares our descriptors, but must not use them */
+	int rpc_fd;	       /* while away: a connection whose HELLO is not answered yet */
+	struct shim_hdr hello; /* the last HELLO's header */
+	int netns_fd;
+	int idle[2];	/* a socketpair on which nothing ever happens */
+	int owner;	/* pid; a plugin's fork must not use our descriptors */
+	bool forking;	/* by daemon(): the child goes on in the parent's place */
+	dev_t root_dev; /* the root directory at attaching */
+	ino_t root_ino;
+	struct away away;
 	uint32_t last_seq, last_id;
 	unsigned int nb_socks; /* in use: 0 keeps the passive case cheap */
 	struct sock socks[SHIM_SOCKS];
-	uint32_t links[SHIM_LINKS]; /* ifindex of devices that the agent made for us; 0: free */
+	struct kept_link links[SHIM_LINKS];
 };
 
 extern struct shim shim;
-
 /* fds.c: the table */
 struct sock *sock_find(int fd);
 /* A free entry for fd; NULL: the table is full. */
@@ -106,36 +132,45 @@ int sock_option(struct sock *s, int level, int name, const void *value, socklen_
 void sock_close(struct sock *s);
 /* What a read from the agent's socketpair means: n, or -EAGAIN after the agent has gone. */
 ssize_t sock_received(ssize_t n, int msg_flags);
+/* Puts the idle socket in its place: never readable, always writable. */
+void sock_idle(const struct sock *s);
+/* Makes it anew with the daemon that is there now, in place. */
+int sock_again(struct sock *s);
 
 /* rpc.c: the connection */
-/* Connects and says HELLO. Without a daemon one sentence on stderr, and -errno. */
+#define SHIM_TEXT 512 /* longest sentence, with its end */
+/* Connects and says HELLO. Without a daemon one sentence, and -errno. */
 int rpc_attach(void);
 /* One request with one reply; returns the length of its body. pass: descriptor to pass, or -1. */
 int rpc_call(enum shim_type type, uint32_t id, const void *body, size_t len, int pass, void *reply,
 	size_t reply_max);
+/* LINK_NEW: *fd passes the descriptor of a device to take back (or -1), and gets the answer's. */
+int rpc_link(const struct shim_link *wish, int *fd, struct shim_link *made);
 /* A netlink request; its answers go to q. */
 int rpc_netlink(uint32_t id, const struct msghdr *msg, struct replies *q);
-/* The agent has gone: no descriptor may stay readable for ever, and openvpn ends. */
+/* The agent has gone. */
 void rpc_lost(const char *why);
-/* One sentence on stderr. */
+/*
+ * A step towards a daemon that is back; blocks for a moment at most. 0: HELLO was taken, -EAGAIN:
+ * nobody there yet, -EACCES: there is, but not for us, -EPROTO: refused, why has its sentence.
+ */
+int rpc_again(char why[SHIM_TEXT]);
+void rpc_disconnect(void);
+/* One sentence on stderr, or in syslog if that leads nowhere. */
 void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* nl.c: netlink requests and the queue of answers */
-/* The header of the first message, and where its payload starts; NULL: not netlink. */
-const uint8_t *nl_request(const struct msghdr *msg, struct nlmsghdr *h);
-/* The first attribute of a type in a payload; NULL: there is none. */
-const void *nl_attr(const uint8_t *p, size_t len, uint16_t type, size_t *attr_len);
-/* Is fd the kernel's netlink socket of this protocol? */
-bool nl_is(int fd, int protocol);
-/* The sender of everything is the kernel; no control data. */
-void nl_from_kernel(struct msghdr *msg);
-int replies_reserve(struct replies *q, size_t len, uint8_t **room);
-void replies_commit(struct replies *q, uint32_t len);
-/* Appends an NLMSG_ERROR for a request. */
-int replies_error(struct replies *q, const struct nlmsghdr *request, int error);
-/* As recvmsg() on a netlink socket; -EAGAIN: nothing waits. */
-ssize_t replies_recv(struct replies *q, struct msghdr *msg, int flags);
-void replies_free(struct replies *q);
+/* away.c: from the end of one daemon to the next */
+/* No daemon, and one is waited for, in this process. */
+bool away(void);
+void away_begin(const char *why);
+/* How much of a time-out (-1: none) openvpn may sleep before away_step() is due. */
+int away_sleep(int timeout_ms);
+/* Attaches again if it is time and a daemon is there; or gives up. */
+void away_step(void);
+/* The same until it is decided, or a signal comes. True: attached. */
+bool away_wait(void);
+/* In the child of a fork: closes what is hidden, so that openvpn's end is noticed. */
+void away_forked(void);
 
 /* genl.c */
 /* Is this a process asking for OpenVPN's offload on a socket of the kernel? */
@@ -159,5 +194,7 @@ ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags);
 /* True: the request concerned our kind of link; *result is sendmsg()'s. */
 bool rtnl_send(int fd, const struct msghdr *msg, ssize_t *result);
 ssize_t rtnl_recv(struct sock *s, struct msghdr *msg, int flags);
+/* Has the daemon that is there now take a device back. */
+int rtnl_again(struct kept_link *k);
 
 #endif

@@ -76,9 +76,12 @@ static socklen_t make_address(sa_family_t family, const struct shim_addr *from, 
 int udp_socket(int family, int type)
 {
 	struct sock *s;
-	uint32_t id;
+	uint32_t id = 0;
 	int fd = sock_pair(SHIM_KIND_UDP, (sa_family_t)family, -1, &id);
 
+	/* while no daemon is there: silent, and made when one is */
+	if (fd < 0 && away())
+		fd = fcntl(shim.idle[0], F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
 	s = sock_new(KIND_UDP, fd);
@@ -102,9 +105,14 @@ int udp_bind(struct sock *s, const struct sockaddr *addr, socklen_t len)
 
 	if (ret == 0 && wish.family != s->family)
 		ret = -EAFNOSUPPORT;
-	if (ret == 0)
-		ret = rpc_call(SHIM_BIND, s->id, &wish, sizeof(wish), -1, &bound, sizeof(bound));
-	return ret < 0 ? ret : 0;
+	if (ret < 0)
+		return ret;
+	ret = rpc_call(SHIM_BIND, s->id, &wish, sizeof(wish), -1, &bound, sizeof(bound));
+	if (ret < 0 && !away())
+		return ret;
+	s->bound = true;
+	s->wish = wish;
+	return 0;
 }
 
 int udp_name(struct sock *s, struct sockaddr *addr, socklen_t *len)
@@ -114,8 +122,10 @@ int udp_name(struct sock *s, struct sockaddr *addr, socklen_t *len)
 	socklen_t n;
 	int ret = rpc_call(SHIM_GETNAME, s->id, NULL, 0, -1, &bound, sizeof(bound));
 
-	if (ret < 0)
+	if (ret < 0 && !away())
 		return ret;
+	if (ret < 0)
+		bound = s->wish;
 	if (bound.family == 0)
 		bound.family = s->family;
 	n = make_address(s->family, &bound, &a);
@@ -199,7 +209,7 @@ ssize_t udp_send(struct sock *s, const struct msghdr *msg, int flags)
 	/* An empty datagram is not in the protocol; EAGAIN is the loss that openvpn is used to. */
 	if (len == 0)
 		return 0;
-	if (shim.state == SHIM_LOST)
+	if (shim.state != SHIM_ATTACHED)
 		return -EAGAIN;
 	read_source(msg, &d);
 	n = real()->sendmsg(s->fd, &record, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
@@ -251,7 +261,7 @@ ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	/* ICMP errors do not reach us; openvpn asks for them after every failed call. */
-	if ((flags & MSG_ERRQUEUE) != 0)
+	if ((flags & MSG_ERRQUEUE) != 0 || shim.state != SHIM_ATTACHED)
 		return -EAGAIN;
 	if (msg->msg_iovlen > SHIM_IOV)
 		return -EMSGSIZE;

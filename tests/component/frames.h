@@ -12,7 +12,7 @@
 
 #include "base.h"
 
-#define FRAME_MAX 4096
+#define FRAME_MAX 9728
 
 struct flow {
 	uint8_t dst_mac[6], src_mac[6];

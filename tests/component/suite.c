@@ -18,7 +18,7 @@
 
 #define LCORES	 5 /* main, two workers, two for crypto_scheduler */
 #define QUEUES	 2
-#define SESSIONS 512
+#define SESSIONS (4 * 65536 + 256) /* memory is taken as they come */
 
 static struct aead *aead;
 static bool async;

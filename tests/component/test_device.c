@@ -18,10 +18,16 @@ static int setup_with(void **state, const struct world_conf *conf)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	struct ip_addr src = ip_of("10.8.0.1"), dst = ip_of("10.8.0.2");
+	struct world *wd = world_new(conf);
 
+	/* the same senders share a bucket in every run: none that matters */
+	wd->dp->secret = (struct source_secret){
+		{0x0123456789abcdef, 0x9e3779b97f4a7c15, 0xfeedfacecafebeef, 0x5851f42d4c957f2d}};
+	for (unsigned int i = 0; i < wd->dp->nb_workers; i++)
+		wd->dp->workers[i]->limit.secret = wd->dp->secret;
 	b->remote = udp_of("198.51.100.7", 50000);
 	b->m = reference_key(AEAD_AES_256_GCM, 2, 77);
-	site_new(&b->s, world_new(conf), 0, DP_MODE_MP, "192.0.2.1", 1194);
+	site_new(&b->s, wd, 0, DP_MODE_MP, "192.0.2.1", 1194);
 	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, &b->m);
 	site_peer_mac(&b->s, PEER, b->mac);
 	frame_inner(b->inner, &src, &dst, sizeof(b->inner), 1);
@@ -57,7 +63,8 @@ static int setup_handshake_limit(void **state)
 
 static int setup_two_workers(void **state)
 {
-	static const struct world_conf conf = {.nb_ports = 1, .nb_workers = 2};
+	static const struct world_conf conf = {
+		.nb_ports = 1, .nb_workers = 2, .handshake_rate = 100};
 
 	return setup_with(state, &conf);
 }
@@ -291,7 +298,8 @@ static void a_full_ring_to_host_io_drops_the_rest(void **state)
 	}
 	while (worker_iteration(b->s.world->w) > 0)
 		;
-	world_drops(b->s.world, DROP_HOST_FULL, sent - (HOST_RING_SIZE - 1));
+	world_drops_of_none(b->s.world, DROP_HOST_FULL, sent - (HOST_RING_SIZE - 1),
+		sent - (HOST_RING_SIZE - 1)); /* frames for the kernel */
 }
 
 /* Frames of the kernel that find the worker busy wait where they are; none is lost. */
@@ -341,26 +349,82 @@ static void a_full_exception_ring_drops_control_packets(void **state)
 }
 
 /* Hard resets beyond the rate end in the worker; other control packets and data pass. */
-static void openers_beyond_the_rate_are_dropped(void **state)
+/* So many control packets with this first byte from `from`, each from an address of its own or not.
+ */
+static unsigned int reach_openvpn(
+	struct bench *b, uint8_t opcode, const char *from, unsigned int n, bool many)
 {
-	struct bench *b = *state;
-	uint8_t payload[20] = {0};
+	struct udp_addr a = udp_of(from, 50000);
+	uint8_t payload[20] = {(uint8_t)(opcode << 3)};
+	unsigned int reached = 0;
 	struct dp_event ev;
-	unsigned int openers = 0, others = 0;
 
-	for (unsigned int i = 0; i < 300; i++) {
-		payload[0] = (uint8_t)((i % 3 == 0 ? 7 : i % 3 == 1 ? 10 : 4) << 3);
-		site_payload(&b->s, b->remote, payload, sizeof(payload));
+	for (unsigned int i = 0; i < n; i++) {
+		a.ip.b[2] = many ? (uint8_t)i : a.ip.b[2];
+		site_payload(&b->s, a, payload, sizeof(payload));
 	}
 	world_settle(b->s.world);
 	while (dp_event_next(b->s.world->dp, &ev)) {
-		openers += ev.data[0] >> 3 != 4;
-		others += ev.data[0] >> 3 == 4;
+		assert_int_equal(ev.data[0] >> 3, opcode);
+		reached++;
 	}
-	assert_int_equal(others, 100);
-	assert_true(openers >= 64 && openers <= 66); /* one a second may be added */
-	world_drops(b->s.world, DROP_HANDSHAKE_LIMIT, 200 - openers);
+	return reached;
+}
+
+static void openers_beyond_the_rate_are_dropped(void **state)
+{
+	struct bench *b = *state;
+	unsigned int n = reach_openvpn(b, 7, "203.0.113.1", 200, false);
+
+	assert_true(n >= 64 && n <= 66); /* one a second may be added */
+	world_drops(b->s.world, DROP_SOURCE_LIMIT, 200 - n);
+	n = reach_openvpn(b, 10, "203.9.0.1", 200, true);
+	assert_true(n <= 2); /* the bucket of all is as empty */
+	world_drops(b->s.world, DROP_HANDSHAKE_LIMIT, 200 - n);
 	expect_works(b);
+}
+
+static void strangers_are_limited_and_peers_are_not(void **state)
+{
+	static const uint8_t opcodes[] = {3, 4, 5, 8, 11};
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(opcodes); i++)
+		n += reach_openvpn(b, opcodes[i], "203.0.113.1", 40, true);
+	assert_true(n >= 64 && n <= 66);
+	world_drops(wd, DROP_STRANGER_LIMIT, 200 - n);
+}
+
+static void control_packets_of_peers_pass_until_the_peer_is_gone(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	unsigned int n;
+
+	reach_openvpn(b, 4, "203.0.113.1", 200, true); /* nothing is left for strangers */
+	world_drops(wd, DROP_STRANGER_LIMIT, 136);
+	assert_int_equal(reach_openvpn(b, 4, "198.51.100.7", 256, false), 256);
+	n = reach_openvpn(b, 4, "198.51.100.7", 256, false);
+	world_drops(wd, DROP_SESSION_LIMIT, 256 - n);
+	assert_true(n < 200);
+	site_peer(&b->s, PEER + 1, udp_of("198.51.100.8", 50000), NULL, NULL, NULL);
+	assert_int_equal(reach_openvpn(b, 4, "198.51.100.8", 10, false), 10);
+	assert_int_equal(dp_peer_del(wd->dp, b->s.iid, PEER + 1, DP_GONE_EXPIRED), 0);
+	assert_true(reach_openvpn(b, 4, "198.51.100.8", 10, false) <= 2);
+	world_reclaim(wd);
+}
+
+/* Two workers, one receive queue: who receives nothing needs no share of the handshakes. */
+static void workers_that_receive_share_the_handshakes(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+
+	assert_int_equal(wd->dp->workers[0]->nb_rx, 1);
+	assert_int_equal(wd->dp->workers[1]->nb_rx, 0);
+	assert_int_equal(wd->dp->workers[0]->limit.all.cost, dp_tsc_hz() / 100);
 }
 
 static void host_io_without_buffers_counts_and_recovers(void **state)
@@ -378,7 +442,7 @@ static void host_io_without_buffers_counts_and_recovers(void **state)
 	hostio_turn(h);
 	dp_drops(b->s.world->dp, drops);
 	assert_int_equal(drops[DROP_NO_MBUF], 1);
-	world_drops(b->s.world, DROP_NO_MBUF, 1);
+	world_drops_of_none(b->s.world, DROP_NO_MBUF, 1, 1); /* of frames from the kernel */
 	rte_pktmbuf_free_bulk(all, n);
 	world_settle(b->s.world);
 	/* it waited in the kernel */
@@ -438,6 +502,9 @@ int main(int argc, char **argv)
 		TEST(frames_wait_in_the_kernel_while_workers_are_full, setup_many_mbufs),
 		TEST(a_full_exception_ring_drops_control_packets, setup),
 		TEST(openers_beyond_the_rate_are_dropped, setup_handshake_limit),
+		TEST(workers_that_receive_share_the_handshakes, setup_two_workers),
+		TEST(strangers_are_limited_and_peers_are_not, setup_handshake_limit),
+		TEST(control_packets_of_peers_pass_until_the_peer_is_gone, setup_handshake_limit),
 		TEST(host_io_without_buffers_counts_and_recovers, setup),
 		TEST(each_peer_belongs_to_one_worker, setup_two_workers),
 	};

@@ -2,12 +2,14 @@
 /* Peers and keys from their first packet to their last: keepalive, expiry, rekey, tombstones. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <rte_cryptodev.h>
 #include <rte_cycles.h>
 
 #include "dataplane/decap.h"
 #include "dataplane/dp_view.h"
+#include "dataplane/grace.h"
 #include "world.h"
 
 #define PEER 5
@@ -444,11 +446,183 @@ static void the_first_packet_of_a_new_key_makes_it_the_sending_one(void **state)
 	send_to_peer(b);
 	world_settle(world_of(b));
 	assert_int_equal(sent_text(b, &next, text), 100);
+	receive(b, &b->m); /* was under way */
+	world_settle(world_of(b));
 	world_no_drops(world_of(b));
+	grace_tick(dp, rte_rdtsc() + 4 * rte_get_tsc_hz());
+	receive(b, &b->m);
+	world_settle(world_of(b));
+	world_no_drops(world_of(b));
+	grace_tick(dp, rte_rdtsc() + 6 * rte_get_tsc_hz());
 	receive(b, &b->m);
 	world_settle(world_of(b));
 	world_drops(world_of(b), DROP_UNKNOWN_KEY, 1);
 	world_reclaim(world_of(b));
+}
+
+/*
+ * openvpn's order of commands, three times round all key ids: a new key, its packets, much later
+ * the exchange of labels, the end of the old one and at once the next. A client that only answers
+ * to new keys uses the old one until it hears of the next, so its packets come after that end.
+ */
+static void key_ids_come_round_in_openvpns_order(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct dp *dp = wd->dp;
+	struct key_material old = b->m, now;
+	uint8_t text[FRAME_MAX];
+
+	old.key_id = 0;
+	assert_int_equal(dp_key_new(dp, b->s.iid, PEER, KEYSLOT_PRIMARY, &old), 0);
+	now = reference_key(AEAD_AES_256_GCM, 1, 100);
+	assert_int_equal(dp_key_new(dp, b->s.iid, PEER, KEYSLOT_SECONDARY, &now), 0);
+	for (uint32_t round = 1; round <= 21; round++) {
+		struct key_material next =
+			reference_key(AEAD_AES_256_GCM, (uint8_t)(round % 7 + 1), round + 100);
+
+		receive(b, &now); /* the client has it, and sends with it or with the old one */
+		receive(b, &old);
+		world_settle(wd);
+		send_to_peer(b);
+		world_settle(wd);
+		assert_int_equal(sent_text(b, &now, text), 100);
+		assert_int_equal(dp_key_swap(dp, b->s.iid, PEER), 0);
+		assert_int_equal(dp_key_del(dp, b->s.iid, PEER, KEYSLOT_SECONDARY), 0);
+		receive(b, &old);
+		world_settle(wd);
+		assert_int_equal(dp_key_new(dp, b->s.iid, PEER, KEYSLOT_SECONDARY, &next), 0);
+		receive(b, &old);
+		receive(b, &now);
+		world_settle(wd);
+		send_to_peer(b);
+		world_settle(wd);
+		assert_int_equal(sent_text(b, &now, text), 100);
+		old = now;
+		now = next;
+	}
+	world_no_drops(wd);
+	world_reclaim(wd);
+}
+
+/* The number in an inner packet, behind its header. */
+static void receive_number(struct bench *b, const struct key_material *m, uint8_t number)
+{
+	uint8_t inner[sizeof(b->from)];
+
+	memcpy(inner, b->from, sizeof(inner));
+	inner[sizeof(inner) - 1] = number;
+	site_data(&b->s, b->remote, m, PEER, b->next++, inner, sizeof(inner));
+}
+
+static void expect_numbers(struct bench *b, uint8_t first, uint8_t last)
+{
+	uint8_t frame[FRAME_MAX];
+
+	for (unsigned int number = first; number <= last; number++) {
+		size_t n = world_read(b->s.device, frame);
+
+		assert_int_equal(n, 14 + sizeof(b->from));
+		assert_int_equal(frame[n - 1], number);
+	}
+	assert_int_equal(world_read(b->s.device, frame), 0);
+}
+
+static void packets_that_overtake_their_key_wait_for_it_in_order(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct key_material next = reference_key(AEAD_AES_256_GCM, 3, 78);
+	struct rte_mbuf *pkts[BURST_MAX];
+	uint16_t n;
+
+	world_settle(wd);
+	for (uint8_t i = 0; i < 40; i++)
+		receive_number(b, &next, i);
+	world_settle(wd);
+	expect_numbers(b, 1, 0);
+	assert_int_equal(dp_key_new(wd->dp, b->s.iid, PEER, KEYSLOT_SECONDARY, &next), 0);
+	for (uint8_t i = 40; i < 60; i++)
+		receive_number(b, &next, i);
+	world_settle(wd);
+	expect_numbers(b, 0, 59);
+	world_no_drops(wd);
+	/* the next key comes between two packets of one burst */
+	next = reference_key(AEAD_AES_256_GCM, 4, 79);
+	for (uint8_t i = 0; i < 10; i++)
+		receive_number(b, &next, i);
+	worker_iteration(wd->w);
+	assert_int_equal(wd->w->early.n, 1);
+	for (uint8_t i = 10; i < 20; i++)
+		receive_number(b, &next, i);
+	assert_int_equal(dp_key_new(wd->dp, b->s.iid, PEER, KEYSLOT_SECONDARY, &next), 0);
+	/* before the worker has looked for the key */
+	n = port_rx(&wd->dp->ports[0], 0, pkts, BURST_MAX);
+	assert_int_equal(n, 10);
+	decap_submit(wd->w, 0, pkts, n);
+	world_settle(wd);
+	expect_numbers(b, 0, 19);
+	assert_int_equal(wd->w->early.n, 0);
+	world_no_drops(wd);
+	world_reclaim(wd);
+}
+
+static void packets_of_no_key_to_come_do_not_wait(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct key_material next = reference_key(AEAD_AES_256_GCM, 4, 78);
+
+	receive(b, &next); /* 3 would be the next */
+	world_settle(wd);
+	assert_int_equal(wd->w->early.n, 0);
+	world_drops(wd, DROP_UNKNOWN_KEY, 1);
+	next.key_id = 3;
+	site_data(&b->s, udp_of("198.51.100.8", 50000), &next, PEER, b->next++, b->from,
+		sizeof(b->from)); /* from elsewhere */
+	world_settle(wd);
+	assert_int_equal(wd->w->early.n, 0);
+	world_drops(wd, DROP_UNKNOWN_KEY, 1);
+	for (int i = 0; i < 70; i++) {
+		receive(b, &next);
+		world_settle(wd);
+	}
+	world_drops(wd, DROP_UNKNOWN_KEY, 6);
+	usleep(250000);
+	world_settle(wd);
+	world_drops(wd, DROP_UNKNOWN_KEY, 64);
+	receive(b, &next);
+	world_settle(wd);
+	assert_int_equal(dp_peer_del(wd->dp, b->s.iid, PEER, DP_GONE_USERSPACE), 0);
+	world_settle(wd);
+	world_drops(wd, DROP_UNKNOWN_PEER, 1);
+	receive(b, &next);
+	world_reclaim(wd);
+}
+
+/* Keys that only wait for late packets are few, whoever makes new ones. */
+static void of_many_keys_without_a_label_the_oldest_are_forgotten(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+
+	for (uint32_t id = 100; id < 200; id++) {
+		struct key_material next = reference_key(AEAD_AES_256_GCM, 3, id);
+
+		site_peer(&b->s, id, b->remote, NULL, NULL, &b->m);
+		assert_int_equal(dp_key_new(wd->dp, b->s.iid, id, KEYSLOT_PRIMARY, &next), 0);
+		assert_true(wd->dp->nb_graces <= 64);
+	}
+	site_data(&b->s, b->remote, &b->m, 199, 1, b->from, sizeof(b->from));
+	world_settle(wd);
+	world_drops(wd, DROP_INNER_SOURCE, 1); /* decrypted, but not its address */
+	site_data(&b->s, b->remote, &b->m, 100, 1, b->from, sizeof(b->from));
+	world_settle(wd);
+	world_drops(wd, DROP_UNKNOWN_KEY, 1);
+	for (uint32_t id = 100; id < 200; id++)
+		assert_int_equal(dp_peer_del(wd->dp, b->s.iid, id, DP_GONE_USERSPACE), 0);
+	assert_int_equal(wd->dp->nb_graces, 0);
+	world_reclaim(wd);
 }
 
 static void a_forged_packet_of_a_new_key_confirms_nothing(void **state)
@@ -503,6 +677,7 @@ static void keys_change_under_traffic_and_nothing_is_lost(void **state)
 		while (rte_ring_count(wd->in[0]) > 0)
 			worker_iteration(wd->w);
 		assert_int_equal(dp_key_del(wd->dp, b->s.iid, PEER, KEYSLOT_SECONDARY), 0);
+		grace_end_all(wd->dp);
 		dp_tick(wd->dp);
 		worker_iteration(wd->w);
 		dp_tick(wd->dp);
@@ -544,6 +719,7 @@ static void a_key_outlives_its_packets_in_flight(void **state)
 		decap_submit(wd->w, 0, pkts, n);
 	assert_int_equal(aead_inflight(wd->w->aead), 448);
 	assert_int_equal(dp_key_del(wd->dp, b->s.iid, PEER, KEYSLOT_PRIMARY), 0);
+	grace_end_all(wd->dp);
 	hostio_turn(&wd->dp->hostio); /* the other reader holds nothing up */
 	worker_iteration(wd->w);
 	dp_tick(wd->dp);
@@ -644,6 +820,10 @@ int main(int argc, char **argv)
 		TEST(peers_are_limited_checked_and_unique),
 		TEST(a_new_p2p_peer_takes_the_place_of_the_old),
 		TEST(the_first_packet_of_a_new_key_makes_it_the_sending_one),
+		TEST(key_ids_come_round_in_openvpns_order),
+		TEST(packets_that_overtake_their_key_wait_for_it_in_order),
+		TEST(packets_of_no_key_to_come_do_not_wait),
+		TEST(of_many_keys_without_a_label_the_oldest_are_forgotten),
 		TEST(a_forged_packet_of_a_new_key_confirms_nothing),
 		TEST(keys_change_under_traffic_and_nothing_is_lost),
 		TEST(a_key_outlives_its_packets_in_flight),

@@ -268,7 +268,7 @@ static void a_super_frame_without_buffers_is_counted(void **state)
 	rte_pktmbuf_free(all[--n]);
 	kernel_sends(b, &v, frame, len);
 	world_settle(b->s.world);
-	world_drops(b->s.world, DROP_NO_MBUF, 8);
+	world_drops_of_none(b->s.world, DROP_NO_MBUF, 8, 8);
 	rte_pktmbuf_free_bulk(all, n);
 	free(all);
 	world_settle(b->s.world);

@@ -75,6 +75,7 @@ struct world *world_new(const struct world_conf *conf)
 		snprintf(names[i][0], sizeof(names[i][0]), "p%u", i);
 		snprintf(names[i][1], sizeof(names[i][1]), "net_ring_test%u", i);
 		ports[i].name = names[i][0];
+		ports[i].mtu = c.mtu;
 		ports[i].devargs = wd->rings ? names[i][1] : c.devargs;
 	}
 	dc = (struct dp_conf){
@@ -86,6 +87,7 @@ struct world *world_new(const struct world_conf *conf)
 		.replay_window = c.replay_window == 0 ? 8192 : c.replay_window,
 		.handshake_rate = c.handshake_rate,
 		.mbufs = c.mbufs == 0 ? 4095 : c.mbufs,
+		.idle_poll = c.idle_poll,
 	};
 	assert_int_equal(dp_new(&dc, &wd->dp), 0);
 	wd->w = wd->dp->workers[0];
@@ -262,7 +264,46 @@ void world_write(int fd, const void *frame, size_t len)
 	assert_int_equal(send(fd, frame, len, MSG_DONTWAIT), len);
 }
 
+/* What the peers of all instances, and their tombstones, count of a reason. */
+static uint64_t drops_of_peers(struct world *wd, unsigned int reason)
+{
+	struct dp_peer_view v;
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
+		const struct instance *inst = atomic_load(&wd->dp->instances[i]);
+
+		if (inst == NULL)
+			continue;
+		for (uint32_t id = dp_peer_next(wd->dp, inst->iid, 0); id != DP_NO_PEER;
+			id = dp_peer_next(wd->dp, inst->iid, id + 1)) {
+			assert_int_equal(dp_peer_view(wd->dp, inst->iid, id, &v), 0);
+			sum += v.drops[reason];
+		}
+	}
+	return sum;
+}
+
+static void compare_with_peers(
+	struct world *wd, enum drop_reason reason, uint64_t n, uint64_t nobody)
+{
+	uint64_t sum;
+
+	if (reason < DROP_OF_PEER || reason >= NB_DROPS)
+		return;
+	sum = drops_of_peers(wd, reason);
+	if (sum >= wd->peer_drops[reason] && sum - wd->peer_drops[reason] != n - nobody)
+		fail_msg("%s: the peers count %lu of %lu drops, %lu being nobody's",
+			drop_name(reason), sum - wd->peer_drops[reason], n, nobody);
+	wd->peer_drops[reason] = sum;
+}
+
 void world_drops(struct world *wd, enum drop_reason reason, uint64_t n)
+{
+	world_drops_of_none(wd, reason, n, 0);
+}
+
+void world_drops_of_none(struct world *wd, enum drop_reason reason, uint64_t n, uint64_t nobody)
 {
 	uint64_t now[NB_DROPS];
 
@@ -276,6 +317,7 @@ void world_drops(struct world *wd, enum drop_reason reason, uint64_t n)
 				reason < NB_DROPS ? drop_name(reason) : "none");
 	}
 	memcpy(wd->drops, now, sizeof(now));
+	compare_with_peers(wd, reason, n, nobody);
 }
 
 void world_no_drops(struct world *wd)

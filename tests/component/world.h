@@ -30,6 +30,8 @@ struct world_conf {
 	unsigned int nb_ports, nb_workers;
 	unsigned int out_size; /* of the ring behind a port's transmit queue */
 	uint32_t max_peers, handshake_rate, mbufs, replay_window;
+	uint16_t mtu;
+	bool idle_poll;
 	const char *devargs; /* of port 0, instead of rings */
 };
 
@@ -39,8 +41,9 @@ struct world {
 	unsigned int nb_ports;
 	bool rings;
 	struct rte_ring *in[WORLD_PORTS_MAX], *out[WORLD_PORTS_MAX];
-	int mirror[WORLD_PORTS_MAX]; /* our ends */
-	uint64_t drops[NB_DROPS];    /* accounted for by world_drops() */
+	int mirror[WORLD_PORTS_MAX];   /* our ends */
+	uint64_t drops[NB_DROPS];      /* accounted for by world_drops() */
+	uint64_t peer_drops[NB_DROPS]; /* the same, of all peers together */
 };
 
 /* An instance with a device and one transport on a port. */
@@ -93,9 +96,14 @@ unsigned int world_carry(struct world *wd, unsigned int from, unsigned int to);
 size_t world_read(int fd, uint8_t *frame);
 void world_write(int fd, const void *frame, size_t len);
 
-/* Since the last call exactly n packets were dropped, all of them for this reason. */
+/*
+ * Since the last call exactly n packets were dropped, all of them for this reason; of those that a
+ * peer's packets end by, the peers' own counts know all (unless a peer was forgotten meanwhile).
+ */
 void world_drops(struct world *wd, enum drop_reason reason, uint64_t n);
 void world_no_drops(struct world *wd);
+/* Likewise, when n of them were nobody's: frames of the kernel, fragments. */
+void world_drops_of_none(struct world *wd, enum drop_reason reason, uint64_t n, uint64_t nobody);
 
 /* --- instances and peers ---------------------------------------------------------------- */
 

@@ -60,34 +60,21 @@ static void *run(void *arg)
 	return (void *)(intptr_t)agent_run(rig->agent);
 }
 
-int rig_setup(void **state)
+void rig_start(struct rig *rig)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
-	struct agent_conf conf;
+	struct agent_conf conf = rig_conf(rig);
 
-	assert_non_null(rig);
-	*state = rig;
-	rig->fds = open_fds();
-	strcpy(rig->dir, "/tmp/agent-test-XXXXXX");
-	assert_non_null(mkdtemp(rig->dir));
-	assert_int_equal(chmod(rig->dir, 0755), 0);
-	snprintf(rig->dco, sizeof(rig->dco), "%s/run/dco.sock", rig->dir);
-	snprintf(rig->ctl, sizeof(rig->ctl), "%s/run/ctl.sock", rig->dir);
 	rig->dp = fake_dp_new();
 	assert_int_equal(hostif_new(rig->dp, &rig->h), 0);
 	assert_int_equal(hostif_mirror_new(rig->h, 0, addresses, 2), 0);
-	conf = rig_conf(rig);
 	assert_int_equal(agent_new(&conf, rig->dp, rig->h, &rig->agent), 0);
 	assert_int_equal(pthread_create(&rig->thread, NULL, run, rig), 0);
-	return 0;
 }
 
-int rig_teardown(void **state)
+void rig_stop(struct rig *rig)
 {
-	struct rig *rig = *state;
 	struct fake_dp_left left;
 	void *ret;
-	char dir[64];
 
 	agent_stop(rig->agent);
 	assert_int_equal(pthread_join(rig->thread, &ret), 0);
@@ -97,6 +84,30 @@ int rig_teardown(void **state)
 	assert_int_equal(left.instances + left.transports + left.peers + left.devices, 0);
 	hostif_free(rig->h);
 	fake_dp_free(rig->dp);
+}
+
+int rig_setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	assert_non_null(rig);
+	*state = rig;
+	rig->fds = open_fds();
+	strcpy(rig->dir, "/tmp/agent-test-XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	assert_int_equal(chmod(rig->dir, 0755), 0);
+	snprintf(rig->dco, sizeof(rig->dco), "%s/run/dco.sock", rig->dir);
+	snprintf(rig->ctl, sizeof(rig->ctl), "%s/run/ctl.sock", rig->dir);
+	rig_start(rig);
+	return 0;
+}
+
+int rig_teardown(void **state)
+{
+	struct rig *rig = *state;
+	char dir[64];
+
+	rig_stop(rig);
 	/* the sockets' files are gone, or this fails */
 	snprintf(dir, sizeof(dir), "%s/run", rig->dir);
 	assert_int_equal(rmdir(dir), 0);
@@ -145,12 +156,19 @@ void shim_send(
 	assert_int_equal(sendmsg(s->conn, &m, MSG_NOSIGNAL), sizeof(h) + len);
 }
 
-int shim_answer(struct shim *s)
+int shim_answer_fd(struct shim *s, int *fd)
 {
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
 	struct shim_hdr h;
 	struct iovec iov[2] = {{&h, sizeof(h)}, {s->body, sizeof(s->body)}};
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
-	ssize_t n = recvmsg(s->conn, &m, 0);
+	struct msghdr m = {.msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(s->conn, &m, MSG_CMSG_CLOEXEC);
 
 	assert_true(n >= (ssize_t)sizeof(h));
 	assert_int_equal(h.magic, SHIM_MAGIC);
@@ -158,7 +176,20 @@ int shim_answer(struct shim *s)
 	assert_int_equal(h.len, n - (ssize_t)sizeof(h));
 	s->body_len = h.len;
 	s->flags = h.flags;
+	*fd = -1;
+	if (m.msg_controllen != 0)
+		memcpy(fd, CMSG_DATA(&control.align), sizeof(*fd));
 	return h.error;
+}
+
+int shim_answer(struct shim *s)
+{
+	int fd;
+	int ret = shim_answer_fd(s, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
 int shim_call(

@@ -35,6 +35,9 @@ void rig_enter(void);
 /* CMocka set-up and tear-down; the latter fails if anything is left over. */
 int rig_setup(void **state);
 int rig_teardown(void **state);
+/* The daemon ends as after SIGTERM, and another takes its place. */
+void rig_stop(struct rig *rig);
+void rig_start(struct rig *rig);
 struct agent_conf rig_conf(const struct rig *rig);
 unsigned int open_fds(void);
 /* Waits up to some seconds for a condition that the agent's thread brings about. */
@@ -71,6 +74,8 @@ void shim_send(
 	struct shim *s, enum shim_type type, uint32_t id, const void *body, size_t len, int fd);
 /* Reads one record of the answer; the error in it. */
 int shim_answer(struct shim *s);
+/* The same with the descriptor that came along, or -1. */
+int shim_answer_fd(struct shim *s, int *fd);
 int shim_call(
 	struct shim *s, enum shim_type type, uint32_t id, const void *body, size_t len, int fd);
 /* Opens a socket with a number in openvpn: our end; its id in s->last_id. sndbuf 0: the default. */

@@ -45,6 +45,8 @@ int main(int argc, char **argv)
 		return 1;
 	a = strcmp(argv[2], "none") == 0 ? fake_view_empty()
 					 : fake_view((uint32_t)atoi(argv[2]), 1, 4);
+	if (strcmp(argv[2], "none") != 0)
+		fake_view_kernel((uint32_t)atoi(argv[2]), 2);
 	for (;;) {
 		int client = accept(fd, NULL, NULL);
 

@@ -467,6 +467,12 @@ void dp_drops(struct dp *dp, uint64_t *out)
 	(void)out;
 }
 
+bool dp_port_link_up(struct dp *dp, unsigned int port)
+{
+	(void)dp;
+	return port == 0;
+}
+
 unsigned int dp_nb_ports(const struct dp *dp)
 {
 	(void)dp;
@@ -492,6 +498,50 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *inf
 	(void)dp;
 	(void)worker;
 	*info = (struct dp_lcore_info){0};
+}
+
+void dp_host_info(struct dp *dp, struct dp_host_info *info)
+{
+	(void)dp;
+	*info = (struct dp_host_info){0};
+}
+
+int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_view *v)
+{
+	memset(v, 0, sizeof(*v));
+	return dp_peer_get(dp, iid, id, &v->info);
+}
+
+int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct dp_peer_info info;
+
+	return dp_peer_get(dp, iid, id, &info) < 0 || info.gone ? -ENOENT : 0;
+}
+
+void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
+{
+	(void)dp;
+	*nb = 0;
+	*max = MAX_PEERS;
+}
+
+unsigned int dp_nb_memory(const struct dp *dp)
+{
+	(void)dp;
+	return 0;
+}
+
+void dp_memory(struct dp *dp, unsigned int i, struct dp_memory *m)
+{
+	(void)dp;
+	(void)i;
+	*m = (struct dp_memory){0};
+}
+
+void dp_eal_memory(uint64_t *taken, uint64_t *available)
+{
+	*taken = *available = 0;
 }
 
 unsigned int dp_nb_pools(const struct dp *dp)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_view.h"
+#include "control/ctl_clear.h"
+#include "control/hostif_view.h"
 #include "dataplane/dp_view.h"
 
 #include <arpa/inet.h>
@@ -13,8 +15,13 @@
 struct agent {
 	bool empty;
 	uint32_t nb_peers, step, gone_every;
+	uint32_t nb_routes, nb_neighbours;
 	unsigned long looked_at;
 	struct control_counts counts;
+	uint32_t cleared; /* peers */
+	bool changes;
+	struct fake_view_state now;
+	struct ctl_zero zero;
 };
 
 static struct agent view;
@@ -25,12 +32,14 @@ struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every)
 		.step = step,
 		.gone_every = gone_every,
 		.counts = {.openvpn_busy = 6, .floats = 2}};
+	ctl_zero_init(&view.zero);
 	return &view;
 }
 
 struct agent *fake_view_empty(void)
 {
 	view = (struct agent){.empty = true, .step = 1};
+	ctl_zero_init(&view.zero);
 	return &view;
 }
 
@@ -92,6 +101,109 @@ const struct control_counts *agent_counts(const struct agent *a)
 	return &a->counts;
 }
 
+struct ctl_zero *agent_zero(struct agent *a)
+{
+	return &a->zero;
+}
+
+void fake_view_now(const struct fake_view_state *s)
+{
+	view.changes = true;
+	view.now = *s;
+}
+
+uint32_t fake_view_cleared(void)
+{
+	return view.cleared;
+}
+
+/* --- the kernel's side -------------------------------------------------------------------- */
+
+void fake_view_kernel(uint32_t nb_routes, uint32_t nb_neighbours)
+{
+	view.nb_routes = nb_routes;
+	view.nb_neighbours = nb_neighbours;
+}
+
+struct hostif *agent_hostif(struct agent *a)
+{
+	return (struct hostif *)a;
+}
+
+static struct iroutes_row tun1_route(uint32_t i)
+{
+	static const struct iroutes_row rows[] = {
+		{.vpn = true, .prefix = {IP_V4, {10, 8, 0, 2}}, .prefix_len = 32, .peer_id = 5},
+		{.prefix = {IP_V4, {192, 168, 7}},
+			.prefix_len = 24,
+			.peer_id = 5,
+			.via = {IP_V4, {10, 8, 0, 2}},
+			.table = 254,
+			.metric = 100},
+		{.prefix = {IP_V6, {0}},
+			.peer_id = DP_NO_PEER,
+			.via = {IP_V6, {0xfd, [15] = 9}},
+			.table = 77},
+	};
+
+	return rows[i];
+}
+
+static struct iroutes_row tun0_route(uint32_t i)
+{
+	struct iroutes_row r = {.prefix = {.family = IP_V4},
+		.prefix_len = 32,
+		.peer_id = i % 3,
+		.via = {IP_V4, {10, 8, 0, 9}},
+		.table = 254};
+
+	be32_store(r.prefix.b, 10u << 24 | i);
+	return r;
+}
+
+unsigned int hostif_view_routes(struct hostif *h, uint32_t iid, uint32_t peer_id,
+	const struct iroutes_row *after, struct iroutes_row *out, unsigned int n)
+{
+	const struct agent *a = (const struct agent *)h;
+	uint32_t count = a->empty || a->nb_routes == 0 ? 0 : iid == TUN1 ? 3 : a->nb_routes;
+	unsigned int got = 0;
+	bool found = after == NULL;
+
+	for (uint32_t i = 0; i < count && got < n; i++) {
+		struct iroutes_row r = iid == TUN1 ? tun1_route(i) : tun0_route(i);
+
+		if (found && (peer_id == DP_NO_PEER || peer_id == r.peer_id))
+			out[got++] = r;
+		found = found || (ip_equal(&r.prefix, &after->prefix) && r.vpn == after->vpn);
+	}
+	return got;
+}
+
+unsigned int hostif_view_neighbours(struct hostif *h, const struct hostif_view_neighbour *after,
+	struct hostif_view_neighbour *out, unsigned int n)
+{
+	const struct agent *a = (const struct agent *)h;
+	uint32_t i = after == NULL ? 0 : (be32_load(after->ip.b) & 0xffff) + 1;
+	unsigned int got = 0;
+
+	for (; i < a->nb_neighbours && got < n; i++) {
+		struct hostif_view_neighbour *row = &out[got++];
+
+		*row = (struct hostif_view_neighbour){.ifindex = 4,
+			.ip = {IP_V4, {192, 0}},
+			.port = "outer0",
+			.has_mac = i != 1,
+			.mac = {2, 0, 0, 0, 0, 7},
+			.state = i != 1 ? "REACHABLE" : "INCOMPLETE",
+			.managed = i != 1,
+			.peers = i + 1};
+		be16_store(row->ip.b + 2, (uint16_t)i);
+	}
+	return got;
+}
+
+/* --- peers ---------------------------------------------------------------------------------- */
+
 uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
 {
 	const struct agent *a = (const struct agent *)dp;
@@ -102,7 +214,7 @@ uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
 	return n < a->nb_peers ? n * a->step : DP_NO_PEER;
 }
 
-int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p)
+static int fill(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p)
 {
 	struct agent *a = (struct agent *)dp;
 	uint32_t n = id / a->step;
@@ -153,6 +265,37 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p
 	return 0;
 }
 
+/* Peer 1 of tun0 has been sent what it does not like; the first of the gone ones, too. */
+int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_view *v)
+{
+	int ret;
+
+	memset(v, 0, sizeof(*v));
+	ret = fill(dp, iid, id, &v->info);
+	if (ret < 0 || iid != TUN0 || id > 1)
+		return ret;
+	v->dropped = 5;
+	v->drops[0] = 3;
+	v->drops[1] = 2;
+	v->last = (struct dp_last_drop){.any = true, .reason = 1, .ago_ms = 4321};
+	if (id == 1) {
+		v->last.packet_id = 17;
+		v->last.from = udp("203.0.113.66", 666);
+	}
+	return 0;
+}
+
+int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	struct dp_peer_info p;
+	int ret = fill(dp, iid, id, &p);
+
+	if (ret < 0 || p.gone)
+		return -ENOENT;
+	((struct agent *)dp)->cleared++;
+	return 0;
+}
+
 static const struct {
 	const char *name, *words;
 	uint64_t count;
@@ -160,6 +303,7 @@ static const struct {
 	{"replayed", "the packet id was seen before", 3},
 	{"auth-failed", "decryption failed: forged, damaged, or another key", 0},
 	{"no-peer", "no peer has this id", 18446744},
+	{"inner-multicast", "multicast or broadcast from a device", 0},
 };
 
 unsigned int dp_nb_drops(void)
@@ -181,6 +325,10 @@ void dp_drops(struct dp *dp, uint64_t *out)
 {
 	for (unsigned int i = 0; i < ARRAY_LEN(drop_reasons); i++)
 		out[i] = ((const struct agent *)dp)->empty ? 0 : drop_reasons[i].count;
+	if (view.changes) {
+		out[0] += view.now.replayed;
+		out[3] += view.now.noise;
+	}
 }
 
 unsigned int dp_nb_ports(const struct dp *dp)
@@ -204,6 +352,8 @@ void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *p)
 		.rx_missed = 1,
 		.rx_nombuf = 2,
 		.tx_dropped = 3};
+	if (view.changes)
+		p->link_up = view.now.links_up;
 	snprintf(p->name, sizeof(p->name), "outer%u", port);
 	snprintf(p->ethdev, sizeof(p->ethdev), "net_af_xdp%u", port);
 	strcpy(p->driver, "net_af_xdp");
@@ -218,6 +368,8 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *l)
 {
 	(void)dp;
 	*l = (struct dp_lcore_info){.lcore = worker + 1, .stuck = worker == 1, .sleeps = 77};
+	if (view.changes && view.now.answers)
+		l->stuck = false;
 	if (worker == 1)
 		return;
 	l->iterations = 1000;
@@ -231,6 +383,45 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *l)
 	l->control_packets = 60;
 	l->host_packets = 40;
 	l->crypto_inflight = 4;
+	l->keepalives = 30;
+	l->fragments_received = 20;
+	l->fragments_sent = 10;
+}
+
+void dp_host_info(struct dp *dp, struct dp_host_info *h)
+{
+	*h = (struct dp_host_info){0};
+	if (!((const struct agent *)dp)->empty)
+		*h = (struct dp_host_info){410, 41, 540, 54, 9};
+}
+
+size_t agent_peer_bytes(void)
+{
+	return 400;
+}
+
+void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
+{
+	*nb = view.changes ? view.now.peers : ((const struct agent *)dp)->nb_peers;
+	*max = 4096;
+}
+
+unsigned int dp_nb_memory(const struct dp *dp)
+{
+	return ((const struct agent *)dp)->empty ? 0 : 2;
+}
+
+void dp_memory(struct dp *dp, unsigned int i, struct dp_memory *m)
+{
+	(void)dp;
+	*m = i == 0 ? (struct dp_memory){"packets rx0", true, false, 45000000, 45000000}
+		    : (struct dp_memory){"peers", false, true, 50000, 4096 * 1000};
+}
+
+void dp_eal_memory(uint64_t *taken, uint64_t *available)
+{
+	*taken = 46000000;
+	*available = 1u << 30;
 }
 
 unsigned int dp_nb_pools(const struct dp *dp)

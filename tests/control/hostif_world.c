@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "hostif_world.h"
+#include "control/rtnl_verbs.h"
 #include "dataplane/dp_view.h"
 
 #include <arpa/inet.h>
@@ -18,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,6 +40,30 @@ unsigned int dp_nb_ports(const struct dp *dp)
 void dp_port_info(struct dp *dp, unsigned int port, struct dp_port_info *info)
 {
 	*info = dp->port[port];
+}
+
+bool dp_port_link_up(struct dp *dp, unsigned int port)
+{
+	return dp->port[port].link_up;
+}
+
+/*
+ * Between the modules and their netlink verb (--wrap): this kernel is as old as the test says.
+ * Kernels before 5.16 do not know the mark, and ignore it; strict ones refuse what they do not
+ * know.
+ */
+enum world_kernel world_kernel;
+int __real_rtnl_neighbour_use(
+	struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, bool managed);
+int __wrap_rtnl_neighbour_use(
+	struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, bool managed);
+
+int __wrap_rtnl_neighbour_use(
+	struct rtnl *r, uint32_t ifindex, const struct ip_addr *ip, bool managed)
+{
+	if (managed && world_kernel == KERNEL_REFUSES)
+		return -EINVAL;
+	return __real_rtnl_neighbour_use(r, ifindex, ip, managed && world_kernel == KERNEL_MANAGES);
 }
 
 static int take_refusal(struct dp *dp)
@@ -91,7 +117,8 @@ int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
 {
 	if (find_address(dp, port, a) >= 0)
 		return 0;
-	assert_true(dp->nb_addresses[port] < WORLD_ADDRESSES);
+	if (dp->nb_addresses[port] == WORLD_ADDRESSES)
+		return -ENOSPC;
 	dp->address[port][dp->nb_addresses[port]++] = *a;
 	return 0;
 }
@@ -192,6 +219,7 @@ int world_setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
+	world_kernel = KERNEL_MANAGES;
 	w->fds = each_fd(NULL, NULL);
 	w->home = open_ns();
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
@@ -205,6 +233,7 @@ int world_setup(void **state)
 		snprintf(p->name, sizeof(p->name), "wan%d", i);
 		memcpy(p->mac, (uint8_t[]){0x02, 0xaa, 0, 0, 0, (uint8_t)i}, sizeof(p->mac));
 		p->mtu = i == 0 ? 1500 : 1400;
+		p->link_up = true;
 	}
 	for (int i = 0; i < WORLD_INSTANCES; i++)
 		w->dp.instance[i].fd = -1;
@@ -250,9 +279,68 @@ static bool settle_within(struct world *w, int first_ms)
 
 	while (poll(&p, 1, wait) > 0) {
 		changed |= hostif_poll(w->h);
-		wait = SILENCE_MS;
+		wait = first_ms < SILENCE_MS ? first_ms : SILENCE_MS;
 	}
 	return changed;
+}
+
+bool settle_for(struct world *w, int ms)
+{
+	return settle_within(w, ms);
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t longest_turn(struct world *w)
+{
+	struct pollfd p = {.fd = hostif_fd(w->h), .events = POLLIN};
+	uint64_t longest = 0;
+
+	while (poll(&p, 1, SILENCE_MS) > 0) {
+		uint64_t begun = cpu_ms();
+		uint64_t took;
+
+		hostif_poll(w->h);
+		took = cpu_ms() - begun;
+		longest = took > longest ? took : longest;
+	}
+	return longest;
+}
+
+bool ticks(struct world *w, unsigned int n)
+{
+	bool changed = false;
+
+	while (n-- > 0) {
+		hostif_tick(w->h);
+		changed |= settle_within(w, 0);
+	}
+	return changed;
+}
+
+void mirror(struct world *w, unsigned int port, const char *v4, const char *v6)
+{
+	const char *addresses[] = {v4, v6};
+
+	assert_int_equal(hostif_mirror_new(w->h, port, addresses, 2), 0);
+	settle(w);
+}
+
+int path_to(struct world *w, const char *remote, uint32_t scope, const char *local,
+	struct dp_path *path)
+{
+	struct udp_addr r = {.ip = ip(remote), .scope = scope};
+	struct ip_addr l = local != NULL ? ip(local) : (struct ip_addr){.family = IP_NONE};
+	struct hostif_remote *held;
+
+	assert_int_equal(hostif_remote_get(w->h, &r, &l, &held), 0);
+	return hostif_remote_path(w->h, held, path);
 }
 
 bool settle(struct world *w)
@@ -311,12 +399,12 @@ static size_t vnet_len(int fd)
 }
 
 /* The next frame within the time, zeros behind its end. */
-static bool next_frame(int fd, uint8_t frame[static 64])
+static bool next_frame(int fd, uint8_t frame[static 64], int ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	uint8_t buf[2048] = {0};
 
-	if (poll(&p, 1, FRAME_MS) <= 0 || read(fd, buf, sizeof(buf)) <= 0)
+	if (poll(&p, 1, ms) <= 0 || read(fd, buf, sizeof(buf)) <= 0)
 		return false;
 	memcpy(frame, buf + vnet_len(fd), 64);
 	return true;
@@ -326,7 +414,7 @@ bool frame_to(int fd, const char *dst, uint8_t frame[static 64])
 {
 	struct ip_addr want = ip(dst);
 
-	while (next_frame(fd, frame)) {
+	while (next_frame(fd, frame, FRAME_MS)) {
 		uint16_t type = be16_load(frame + 12);
 		struct ip_addr got = {.family = IP_NONE};
 
@@ -363,11 +451,11 @@ void send_to(int netns, const char *dst, int mark)
 	close(s);
 }
 
-static bool next_arp(int fd, const char *address, uint8_t f[static 64])
+static bool next_arp(int fd, const char *address, uint8_t f[static 64], int ms)
 {
 	struct ip_addr asked = ip(address);
 
-	while (next_frame(fd, f))
+	while (next_frame(fd, f, ms))
 		if (be16_load(f + 12) == ETHER_ARP && f[21] == 1 && memcmp(f + 38, asked.b, 4) == 0)
 			return true;
 	return false;
@@ -377,15 +465,20 @@ bool asks_arp(int fd, const char *address)
 {
 	uint8_t f[64];
 
-	return next_arp(fd, address, f);
+	return next_arp(fd, address, f, FRAME_MS);
 }
 
 bool answer_arp(int fd, const char *address, const uint8_t mac[static 6])
 {
+	return answer_arp_within(fd, address, mac, FRAME_MS);
+}
+
+bool answer_arp_within(int fd, const char *address, const uint8_t mac[static 6], int ms)
+{
 	uint8_t f[64];
 	uint8_t reply[42] = {0};
 
-	if (!next_arp(fd, address, f))
+	if (!next_arp(fd, address, f, ms))
 		return false;
 	memcpy(reply, f + 6, 6);
 	memcpy(reply + 6, mac, 6);

@@ -15,7 +15,7 @@
 
 #define WORLD_PORTS	2
 #define WORLD_INSTANCES 4
-#define WORLD_ADDRESSES 32
+#define WORLD_ADDRESSES 32 /* of a port; more are refused */
 
 /* The fake: dp.h's verbs write here. */
 struct dp {
@@ -32,6 +32,10 @@ struct dp {
 	} instance[WORLD_INSTANCES];
 	int refuse; /* the error of the next verb that takes a descriptor */
 };
+
+/* The kernel is one that cannot keep neighbours confirmed by itself. */
+enum world_kernel { KERNEL_MANAGES, KERNEL_REFUSES, KERNEL_IGNORES };
+extern enum world_kernel world_kernel;
 
 struct world {
 	struct dp dp;
@@ -57,6 +61,19 @@ void go_to(int netns);
 bool settle(struct world *w);
 /* The same with at least one event within a few seconds. */
 bool settle_after_event(struct world *w);
+/* The same, but waits no longer than this for the first. */
+bool settle_for(struct world *w, int ms);
+/* Likewise; the longest of the polls, in ms of CPU time, so that a busy machine fails no test. */
+uint64_t longest_turn(struct world *w);
+/* So many ticks of hostif, as the agent has one each 100 ms; true if any poll was. */
+bool ticks(struct world *w, unsigned int n);
+
+/* A port's mirror TAP with two addresses. */
+void mirror(struct world *w, unsigned int port, const char *v4, const char *v6);
+/* The way to a remote, as hostif_remote_path() says it; local NULL: any. It is had until the end.
+ */
+int path_to(struct world *w, const char *remote, uint32_t scope, const char *local,
+	struct dp_path *path);
 
 struct ip_addr ip(const char *text);
 bool has_address(const struct dp *dp, unsigned int port, const char *text);
@@ -71,6 +88,7 @@ void send_to(int netns, const char *dst, int mark);
 bool asks_arp(int fd, const char *address);
 /* And answers it. */
 bool answer_arp(int fd, const char *address, const uint8_t mac[static 6]);
+bool answer_arp_within(int fd, const char *address, const uint8_t mac[static 6], int ms);
 
 struct hostif_device *device(struct world *w, uint32_t iid, int netns, const char *name);
 /* Up, with 10.8.0.1/24 and fd00::1/64. */

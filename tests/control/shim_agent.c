@@ -46,10 +46,34 @@ static void run_program(const struct shim_agent *a, char *const argv[])
 	_exit(98);
 }
 
-void agent_start(struct shim_agent *a, int listening, char *const argv[])
+void agent_return(struct shim_agent *a)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
+	strcpy(addr.sun_path, a->path);
+	a->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	limit_waiting(a->listen_fd);
+	assert_int_equal(bind(a->listen_fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(a->listen_fd, 4), 0);
+}
+
+void agent_leave(struct shim_agent *a)
+{
+	close(a->listen_fd);
+	a->listen_fd = -1;
+	unlink(a->path);
+	agent_die(a);
+}
+
+void agent_accept(struct shim_agent *a)
+{
+	a->conn = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(a->conn >= 0);
+	limit_waiting(a->conn);
+}
+
+void agent_start(struct shim_agent *a, int listening, char *const argv[])
+{
 	memset(a, 0, sizeof(*a));
 	memset(a->socks, 0xff, sizeof(a->socks));
 	a->conn = a->passed = -1;
@@ -58,13 +82,9 @@ void agent_start(struct shim_agent *a, int listening, char *const argv[])
 	assert_non_null(mkdtemp(a->dir));
 	snprintf(a->path, sizeof(a->path), "%s/dco.sock", a->dir);
 	snprintf(a->errors, sizeof(a->errors), "%s/stderr", a->dir);
-	a->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	strcpy(addr.sun_path, a->path);
-	limit_waiting(a->listen_fd);
-	if (listening) {
-		assert_int_equal(bind(a->listen_fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-		assert_int_equal(listen(a->listen_fd, 4), 0);
-	}
+	a->listen_fd = -1;
+	if (listening)
+		agent_return(a);
 	a->child = fork();
 	if (a->child == 0)
 		run_program(a, argv);
@@ -77,9 +97,7 @@ void agent_start_calls(struct shim_agent *a, const char *scenario)
 		(char *)(uintptr_t)environment("SHIM_CALLS"), (char *)(uintptr_t)scenario, NULL};
 
 	agent_start(a, 1, argv);
-	a->conn = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(a->conn >= 0);
-	limit_waiting(a->conn);
+	agent_accept(a);
 }
 
 static ssize_t read_request(struct shim_agent *a)
@@ -115,17 +133,28 @@ void agent_expect(struct shim_agent *a, enum shim_type type, uint32_t id, size_t
 	assert_int_equal(a->h.pad, 0);
 	assert_int_equal(a->h.error, 0);
 	assert_true(a->h.seq > a->last_seq);
-	assert_int_equal(a->passed >= 0, type == SHIM_HELLO || type == SHIM_OPEN);
+	if (type != SHIM_LINK_NEW)
+		assert_int_equal(a->passed >= 0, type == SHIM_HELLO || type == SHIM_OPEN);
 	a->last_seq = a->h.seq;
 }
 
 static void send_record(
-	struct shim_agent *a, unsigned int flags, int error, const void *body, size_t len)
+	struct shim_agent *a, unsigned int flags, int error, const void *body, size_t len, int fd)
 {
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
 	struct shim_hdr h = a->h;
 	struct iovec iov[2] = {{&h, sizeof(h)}, {(void *)(uintptr_t)body, len}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = len != 0 ? 2 : 1};
 
+	if (fd >= 0) {
+		control.align = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
 	h.flags = (uint16_t)flags;
 	h.error = error;
 	h.len = (uint32_t)len;
@@ -134,12 +163,17 @@ static void send_record(
 
 void agent_answer(struct shim_agent *a, int error, const void *body, size_t len)
 {
-	send_record(a, SHIM_LAST, error, body, len);
+	send_record(a, SHIM_LAST, error, body, len, -1);
+}
+
+void agent_answer_fd(struct shim_agent *a, const void *body, size_t len, int fd)
+{
+	send_record(a, SHIM_LAST, 0, body, len, fd);
 }
 
 void agent_answer_part(struct shim_agent *a, const void *body, size_t len)
 {
-	send_record(a, 0, 0, body, len);
+	send_record(a, 0, 0, body, len, -1);
 }
 
 void agent_serve_open(struct shim_agent *a, uint32_t id, enum shim_kind kind, uint32_t family)
@@ -182,8 +216,10 @@ void agent_die(struct shim_agent *a)
 			close(a->socks[i]);
 		a->socks[i] = -1;
 	}
-	close(a->conn);
+	if (a->conn >= 0)
+		close(a->conn);
 	a->conn = -1;
+	a->last_seq = 0;
 }
 
 unsigned int agent_said(struct shim_agent *a, const char *text)
@@ -222,7 +258,8 @@ void agent_free(struct shim_agent *a)
 	agent_die(a);
 	if (a->passed >= 0)
 		close(a->passed);
-	close(a->listen_fd);
+	if (a->listen_fd >= 0)
+		close(a->listen_fd);
 	unlink(a->path);
 	unlink(a->errors);
 	rmdir(a->dir);

@@ -31,7 +31,10 @@ struct shim_agent {
 void agent_start(struct shim_agent *a, int listening, char *const argv[]);
 /* Starts shim_calls with a scenario, and accepts its connection. */
 void agent_start_calls(struct shim_agent *a, const char *scenario);
-/* Reads the next request, which must be of this type, id and body length. */
+/*
+ * Reads the next request, which must be of this type, id and body length, and bring a descriptor if
+ * its type does (LINK_NEW may).
+ */
 void agent_expect(struct shim_agent *a, enum shim_type type, uint32_t id, size_t len);
 void agent_answer(struct shim_agent *a, int error, const void *body, size_t len);
 /* One record of several; the last is agent_answer(). */
@@ -41,8 +44,15 @@ void agent_serve_open(struct shim_agent *a, uint32_t id, enum shim_kind kind, ui
 void agent_serve_close(struct shim_agent *a, uint32_t id);
 /* The next read finds the end of the connection. */
 void agent_expect_end(struct shim_agent *a);
-/* Dies: the connection and all sockets at once. */
+/* Dies: the connection and all sockets at once; the listening socket stays. */
 void agent_die(struct shim_agent *a);
+/* And this goes, too; comes back. */
+void agent_leave(struct shim_agent *a);
+void agent_return(struct shim_agent *a);
+/* The next connection. */
+void agent_accept(struct shim_agent *a);
+/* An answer that brings a descriptor. */
+void agent_answer_fd(struct shim_agent *a, const void *body, size_t len, int fd);
 /* The program's exit status must be this. How often text stands in its stderr. */
 void agent_wait(struct shim_agent *a, int status);
 unsigned int agent_said(struct shim_agent *a, const char *text);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,14 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-static volatile sig_atomic_t nb_sigterm;
+static volatile sig_atomic_t nb_sigterm, nb_sigusr1;
 
-static void count_sigterm(int sig)
+static void count(int sig)
 {
-	(void)sig;
-	nb_sigterm++;
+	if (sig == SIGTERM)
+		nb_sigterm++;
+	else
+		nb_sigusr1++;
 }
 
 /* dco_available(): its own socket, closed at once. */
@@ -281,38 +284,76 @@ static unsigned int wakeups(int genl, int udp)
 	return n;
 }
 
+static int ask_genl(int genl, uint8_t cmd)
+{
+	struct {
+		struct nlmsghdr h;
+		struct genlmsghdr g;
+	} request = {{sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0}, {.cmd = cmd}};
+
+	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
+	return nl_ack(genl);
+}
+
+static void send_to(int udp, const char *text)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4000)};
+
+	inet_pton(AF_INET, "198.51.100.7", &to.sin_addr);
+	CHECK(sendto(udp, text, strlen(text), 0, (struct sockaddr *)&to, sizeof(to)) ==
+		(ssize_t)strlen(text));
+}
+
+/* No daemon: nothing wakes openvpn, nothing fails that would end it, nothing waits. */
 static void check_after_loss(int genl, int udp)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4000)};
-	struct nlmsghdr request = {sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0};
+	struct nlmsghdr dump = {sizeof(dump), CALLS_FAMILY, 0x305, CALLS_NL_SEQ, 0};
+	struct nlmsghdr h;
+	char buf[64];
+	time_t start = time(NULL);
 	int other;
 
-	CHECK(nb_sigterm == 1);
 	CHECK(wakeups(genl, udp) == 0);
-	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
-	CHECK(nl_ack(genl) == -ENOTCONN);
+	CHECK(ask_genl(genl, 2) == -ENOTCONN);
+	CHECK(ask_genl(genl, 4) == 0); /* NEW_KEY */
+	dump.nlmsg_len = sizeof(dump) + sizeof(struct genlmsghdr);
+	memcpy(buf, &dump, sizeof(dump));
+	memset(buf + sizeof(dump), 7, sizeof(struct genlmsghdr));
+	CHECK(nl_send(genl, buf, dump.nlmsg_len) == dump.nlmsg_len);
+	CHECK(nl_recv(genl, buf, sizeof(buf), 0) >= (ssize_t)sizeof(h));
+	memcpy(&h, buf, sizeof(h));
+	CHECK(h.nlmsg_type == NLMSG_DONE && h.nlmsg_seq == CALLS_NL_SEQ);
 	errno = 0;
 	CHECK(sendto(udp, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == EAGAIN);
-	CHECK(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) == -1 && errno == ENOTCONN);
-	other = genl_socket();
-	CHECK(ask_family(other, "ovpn-dco-v2") == -1 && errno == ENOTCONN);
-	CHECK(close(other) == 0 && close(genl) == 0 && close(udp) == 0);
-	CHECK(nb_sigterm == 1);
+	other = udp4_bound(1195);
+	CHECK(recvfrom(other, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
+	CHECK(close(other) == 0);
+	CHECK(time(NULL) - start <= 2);
+	CHECK(nb_sigterm == 0);
+}
+
+static int genl_member(void)
+{
+	int genl = attached_genl();
+
+	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
+	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
+	return genl;
 }
 
 static void call_agent_dies_in_request(void)
 {
-	struct nlmsghdr request = {sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0};
 	int genl;
 	int udp;
 
-	signal(SIGTERM, count_sigterm);
+	signal(SIGTERM, count);
 	genl = attached_genl();
 	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
 	udp = udp4_bound(1194);
-	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
-	CHECK(nl_ack(genl) == -ENOTCONN);
+	CHECK(ask_genl(genl, 2) == -ENOTCONN);
 	check_after_loss(genl, udp);
+	CHECK(close(genl) == 0 && close(udp) == 0);
 }
 
 static void call_agent_dies_while_idle(void)
@@ -320,28 +361,185 @@ static void call_agent_dies_while_idle(void)
 	int genl;
 	int udp;
 
-	signal(SIGTERM, count_sigterm);
+	signal(SIGTERM, count);
 	genl = attached_genl();
 	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
 	udp = udp4_bound(1194);
 	wait_readable(udp);
 	CHECK(wakeups(genl, udp) == 1);
 	check_after_loss(genl, udp);
+	CHECK(close(genl) == 0 && close(udp) == 0);
+}
+
+/* Ten seconds at most, but a daemon is looked for meanwhile. */
+static int wait_by_select(struct pollfd *p, unsigned int nb)
+{
+	struct timeval limit = {.tv_sec = 10};
+	fd_set in;
+	int n;
+
+	FD_ZERO(&in);
+	for (unsigned int i = 0; i < nb; i++)
+		FD_SET(p[i].fd, &in);
+	n = select(FD_SETSIZE, &in, NULL, NULL, &limit);
+	for (unsigned int i = 0; i < nb; i++)
+		p[i].revents = n > 0 && FD_ISSET(p[i].fd, &in) ? POLLIN : 0;
+	return n;
+}
+
+/* As openvpn's loop: reads what is readable, until a number of signals has come. */
+static void loop_until(volatile sig_atomic_t *signals, int n, const int fds[], unsigned int nb)
+{
+	bool by_select = n > 1; /* as with --shaper */
+	struct pollfd p[4];
+	char buf[64];
+	unsigned int turns = 0;
+
+	for (unsigned int i = 0; i < nb; i++)
+		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	while (*signals < n) {
+		CHECK(turns++ < 300); /* for 30 s it is about 120 */
+		if ((by_select ? wait_by_select(p, nb) : poll(p, nb, 10000)) <= 0)
+			continue;
+		for (unsigned int i = 0; i < nb; i++)
+			CHECK((p[i].revents & POLLIN) == 0 ||
+				(nl_recv(fds[i], buf, sizeof(buf), 0) == -1 && errno == EAGAIN));
+	}
+}
+
+static void make_device(void)
+{
+	struct calls_newlink add;
+
+	calls_newlink(&add, "ovpn0", "ovpn-dco");
+	CHECK(rtnl_ask(&add, sizeof(add)) == 0);
+}
+
+/* Everything that openvpn has, twice through the end of a daemon. */
+static void call_comes_back(void)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	char buf[64];
+	int fds[2];
+	int genl;
+	int udp;
+
+	signal(SIGTERM, count);
+	signal(SIGUSR1, count);
+	genl = genl_member();
+	make_device();
+	udp = udp4_bound(1194);
+	set_int(udp, IPPROTO_IP, IP_PKTINFO, 1);
+	set_int(udp, SOL_SOCKET, SO_MARK, 7);
+	set_int(udp, SOL_SOCKET, SO_MARK, 8);
+	fds[0] = genl;
+	fds[1] = udp;
+	for (int i = 1; i <= 2; i++) {
+		loop_until(&nb_sigusr1, i, fds, 2);
+		wait_readable(udp);
+		CHECK(recvfrom(udp, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len) == 5);
+		send_to(udp, "reply");
+		wait_readable(genl);
+		CHECK(nl_recv(genl, buf, sizeof(buf), 0) == sizeof(calls_notification));
+	}
+	CHECK(nb_sigterm == 0 && nb_sigusr1 == 2);
+	CHECK(close(udp) == 0 && close(genl) == 0);
+}
+
+/* What openvpn asks while no daemon is there is done when one is. */
+static void call_asked_while_away(void)
+{
+	char buf[64];
+	int genl;
+	int udp;
+
+	signal(SIGUSR1, count);
+	genl = genl_member();
+	udp = udp4_bound(1194);
+	wait_readable(udp);
+	CHECK(recvfrom(udp, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
+	CHECK(close(udp) == 0);
+	udp = udp4_bound(1194);
+	set_int(udp, SOL_SOCKET, SO_MARK, 9);
+	/* waits for the daemon, and has its answer */
+	CHECK(close(attached_genl()) == 0);
+	CHECK(nb_sigusr1 == 1);
+	send_to(udp, "reply");
+	CHECK(close(udp) == 0 && close(genl) == 0);
+}
+
+/* What openvpn does when it is sent SIGTERM. */
+static void end_well(void)
+{
+	int fds[2];
+
+	fds[0] = genl_member();
+	make_device();
+	fds[1] = udp4_bound(1194);
+	loop_until(&nb_sigterm, 1, fds, 2);
+	CHECK(ask_genl(fds[0], 3) == -ENOTCONN);
+	CHECK(close(fds[1]) == 0 && close(fds[0]) == 0);
+	exit(0);
+}
+
+static void call_ends(void)
+{
+	signal(SIGTERM, count);
+	end_well();
+}
+
+static void call_ends_in_another_root(void)
+{
+	int fds[2];
+
+	signal(SIGTERM, count);
+	fds[0] = genl_member();
+	fds[1] = udp4_bound(1194);
+	CHECK(chroot("/proc") == 0 && chdir("/") == 0);
+	loop_until(&nb_sigterm, 1, fds, 2);
+	exit(0);
+}
+
+static void call_ends_without_rights(void)
+{
+	int fds[2];
+
+	signal(SIGTERM, count);
+	fds[0] = genl_member();
+	fds[1] = udp4_bound(1194);
+	CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+	loop_until(&nb_sigterm, 1, fds, 2);
+	exit(0);
+}
+
+/* A plugin's helper: forked, never another program, alive when openvpn is not. */
+static void call_leaves_a_helper(void)
+{
+	int genl = genl_member();
+
+	make_device();
+	udp4_bound(1194);
+	if (fork() == 0) {
+		sleep(4);
+		_exit(0);
+	}
+	CHECK(ask_genl(genl, 2) == 0);
+	raise(SIGKILL);
 }
 
 static void call_agent_hangs(void)
 {
-	struct nlmsghdr request = {sizeof(request), CALLS_FAMILY, 5, CALLS_NL_SEQ, 0};
 	time_t start;
 	int genl;
 
-	signal(SIGTERM, count_sigterm);
+	signal(SIGTERM, count);
 	genl = attached_genl();
 	start = time(NULL);
-	CHECK(nl_send(genl, &request, sizeof(request)) == sizeof(request));
+	CHECK(ask_genl(genl, 2) == -ENOTCONN);
 	CHECK(time(NULL) - start >= SHIM_RPC_TIMEOUT - 1);
 	CHECK(time(NULL) - start <= SHIM_RPC_TIMEOUT + 5);
-	CHECK(nl_ack(genl) == -ENOTCONN && nb_sigterm == 1);
+	CHECK(nb_sigterm == 0);
 }
 
 static void check_tun_refused(void)
@@ -422,6 +620,12 @@ static const struct {
 	{"agent_dies_in_request", call_agent_dies_in_request},
 	{"agent_dies_while_idle", call_agent_dies_while_idle},
 	{"agent_hangs", call_agent_hangs},
+	{"comes_back", call_comes_back},
+	{"asked_while_away", call_asked_while_away},
+	{"ends", call_ends},
+	{"ends_in_another_root", call_ends_in_another_root},
+	{"ends_without_rights", call_ends_without_rights},
+	{"leaves_a_helper", call_leaves_a_helper},
 	{"tun", call_tun},
 	{"no_daemon", call_no_daemon},
 	{"forks", call_forks},
@@ -430,7 +634,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	alarm(30);
+	alarm(50);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (argc == 2 && strcmp(argv[1], calls[i].name) == 0) {
 			calls[i].run();

@@ -305,7 +305,8 @@ static void thousand_expiries_during_a_dump_all_arrive_once(void **state)
 		}
 	}
 	assert_int_equal(nb_told, NB_PEERS);
-	/* once more, for a dump that began before the last was read; then dumps leave the dead out */
+	/* once more, for a dump that began before the last was read; then dumps leave the dead out
+	 */
 	dump(&s, seen, sizeof(seen));
 	assert_int_equal(dump(&s, seen, sizeof(seen)), 3 * NB_PEERS);
 	assert_int_equal(fake_dp_unreported(rig->dp, s.iid), 0);

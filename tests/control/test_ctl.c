@@ -30,6 +30,16 @@ static json_t *answer(struct agent *a, const char *request)
 	return root;
 }
 
+/* Time goes on while a test runs: what says how long is looked at and taken out. */
+static void take_counting(json_t *root)
+{
+	json_t *result = json_object_get(root, "result");
+	double s = json_real_value(json_object_get(result, "counting_s"));
+
+	if (json_object_del(result, "counting_s") == 0)
+		assert_true(s >= 0 && s < 60);
+}
+
 /* The result must be equal to the JSON text: all keys, all values, nothing more. */
 static void expect(struct agent *a, const char *request, const char *result)
 {
@@ -38,6 +48,7 @@ static void expect(struct agent *a, const char *request, const char *result)
 	json_t *root = answer(a, request);
 	char *got;
 
+	take_counting(root);
 	if (expected == NULL)
 		fail_msg("the test's own JSON: %s, %d:%d", error.text, error.line, error.column);
 	got = json_dumps(json_object_get(root, "result"), JSON_INDENT(1));
@@ -75,19 +86,29 @@ static void expect_error(const char *request, const char *sentence)
 #define ALIVE                                                                                      \
 	"\"mac\": \"02:6f:76:00:01:02\", \"vpn6\": \"fd00::2\", \"keepalive_interval_s\": 10,"     \
 	"\"keepalive_timeout_s\": 60, \"last_rx_s\": 1.234, \"last_tx_s\": 75.0"
+#define NO_DROPS "\"dropped\": 0, \"drops\": [], \"last_drop\": null"
+#define TWO_DROPS                                                                                  \
+	"\"dropped\": 5, \"drops\": [{\"name\": \"replayed\", \"count\": 3,"                       \
+	"\"words\": \"the packet id was seen before\"}, {\"name\": \"auth-failed\", \"count\": 2," \
+	"\"words\": \"decryption failed: forged, damaged, or another key\"}]"
+#define LAST_DROP                                                                                  \
+	"\"last_drop\": {\"name\": \"auth-failed\", \"words\":"                                    \
+	"\"decryption failed: forged, damaged, or another key\", \"ago_s\": 4.321"
 #define TUN1_PEER                                                                                  \
 	"{\"instance\": \"tun1\", \"instance_id\": 3, \"id\": 5, \"gone\": false,"                 \
 	"\"remote\": \"[2001:db8::9]:5000\", \"local\": \"[2001:db8::1]:1194\", \"vpn4\": null,"   \
 	"\"has_path\": false, \"keys\": [" PRIMARY "], \"vpn_rx_packets\": 15," ALIVE "," COUNTERS \
-	"}"
+	"," NO_DROPS "}"
 #define TUN0_PEER1                                                                                 \
 	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 1, \"gone\": false,"                 \
 	"\"remote\": \"198.51.100.7:40001\", \"local\": \"192.0.2.1:1194\","                       \
 	"\"vpn4\": \"10.8.0.2\", \"has_path\": true, \"keys\": [" PRIMARY "," SECONDARY "],"       \
-	"\"vpn_rx_packets\": 11," ALIVE "," COUNTERS "}"
+	"\"vpn_rx_packets\": 11," ALIVE "," COUNTERS "," TWO_DROPS "," LAST_DROP                   \
+	", \"packet_id\": 17, \"from\": \"203.0.113.66:666\"}}"
 #define TUN0_GONE                                                                                  \
 	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 0, \"gone\": true,"                  \
-	"\"why\": \"expired\", \"vpn_rx_packets\": 10," COUNTERS "}"
+	"\"why\": \"expired\", \"vpn_rx_packets\": 10," COUNTERS "," TWO_DROPS "," LAST_DROP       \
+	", \"packet_id\": null, \"from\": null}}"
 
 static void peers_have_every_key_and_gone_ones_wait_for_all(void **state)
 {
@@ -133,9 +154,9 @@ static void drops_are_the_nonzero_ones_or_all(void **state)
 	(void)state;
 	snprintf(result, sizeof(result), "[%s, %s, %s]", replayed, no_peer, busy);
 	expect(a, SHOW("drops"), result);
-	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s]", replayed,
+	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s, %s]", replayed,
 		DROP("auth-failed", 0, "decryption failed: forged, damaged, or another key"),
-		no_peer,
+		no_peer, DROP("inner-multicast", 0, "multicast or broadcast from a device"),
 		DROP("agent-data-refused", 0,
 			"a data packet was about to reach openvpn: a defect, please report it"),
 		busy,
@@ -153,14 +174,17 @@ static void stats_are_totals_of_living_peers_and_of_workers(void **state)
 	/* tun0: 0 gone, 1 alive, 2 gone, 3 alive; tun1: 5 alive. */
 	expect(fake_view(4, 1, 2), SHOW("stats"),
 		"{\"instances\": 2, \"peers\": 3, \"gone_peers\": 2, \"drops\": 18446753,"
-		" \"floats\": 2,"
+		" \"floats\": 2, \"cleared\": false,"
 		" \"peer_totals\": {\"vpn_rx_packets\": 39, \"vpn_rx_bytes\": 15000000000,"
 		"  \"vpn_tx_packets\": 60, \"vpn_tx_bytes\": 6144, \"link_rx_packets\": 33,"
 		"  \"link_rx_bytes\": 15000000792, \"link_tx_packets\": 63,"
 		"  \"link_tx_bytes\": 7656},"
 		" \"worker_totals\": {\"workers\": 2, \"rx_packets\": 600,"
 		"  \"decap_packets\": 500, \"encap_packets\": 400, \"control_packets\": 60,"
-		"  \"host_packets\": 40, \"crypto_inflight\": 4}}");
+		"  \"host_packets\": 40, \"keepalives\": 30, \"fragments_received\": 20,"
+		"  \"fragments_sent\": 10, \"crypto_inflight\": 4},"
+		" \"host_totals\": {\"from_kernel_packets\": 410, \"from_kernel_reads\": 41,"
+		"  \"to_kernel_packets\": 540, \"to_kernel_writes\": 54, \"sleeps\": 9}}");
 }
 
 #define PORT_REST                                                                                  \
@@ -192,14 +216,16 @@ static void lcores_tell_how_busy_and_null_without_evidence(void **state)
 		"  \"sleeps\": 77, \"cycles\": 4000000, \"busy_cycles\": 1000000,"
 		"  \"rx_packets\": 600, \"rx_bursts\": 80, \"decap_packets\": 500,"
 		"  \"encap_packets\": 400, \"control_packets\": 60, \"host_packets\": 40,"
-		"  \"crypto_inflight\": 4},"
+		"  \"crypto_inflight\": 4, \"keepalives\": 30, \"fragments_received\": 20,"
+		"  \"fragments_sent\": 10},"
 		" {\"lcore\": 2, \"worker\": 1, \"stuck\": true, \"busy_percent\": null,"
 		"  \"cycles_per_packet\": null, \"packets_per_burst\": null,"
 		"  \"tsc_hz\": 2500000000, \"iterations\": 0, \"busy_iterations\": 0,"
 		"  \"sleeps\": 77, \"cycles\": 0, \"busy_cycles\": 0,"
 		"  \"rx_packets\": 0, \"rx_bursts\": 0, \"decap_packets\": 0,"
 		"  \"encap_packets\": 0, \"control_packets\": 0, \"host_packets\": 0,"
-		"  \"crypto_inflight\": 0}]");
+		"  \"crypto_inflight\": 0, \"keepalives\": 0, \"fragments_received\": 0,"
+		"  \"fragments_sent\": 0}]");
 }
 
 static void crypto_names_ciphers_as_openvpn_does(void **state)
@@ -285,6 +311,96 @@ static unsigned int follow_pages(struct agent *a, const char *rest, unsigned lon
 	return pages;
 }
 
+/* Asks as ovpn-dpdkctl does; returns the pages. */
+static unsigned int clear_stats(struct agent *a)
+{
+	char request[300] = "{\"command\":\"clear\",\"what\":\"stats\"}";
+	unsigned int pages = 0;
+	bool more = true;
+
+	while (more) {
+		json_t *root = answer(a, request);
+		json_t *next = json_object_get(root, "next");
+
+		assert_true(json_is_true(json_object_get(root, "ok")));
+		assert_int_equal(json_object_size(json_object_get(root, "result")), 0);
+		more = next != NULL;
+		if (more)
+			snprintf(request, sizeof(request),
+				"{\"command\":\"clear\",\"what\":\"stats\",\"from\":"
+				"{\"instance\":%lld,\"peer\":%lld}}",
+				(long long)json_integer_value(json_object_get(next, "instance")),
+				(long long)json_integer_value(json_object_get(next, "peer")));
+		json_decref(root);
+		pages++;
+	}
+	return pages;
+}
+
+static json_int_t at(json_t *root, const char *object, const char *key)
+{
+	json_t *in = json_object_get(root, "result");
+
+	if (object != NULL)
+		in = json_object_get(in, object);
+	return json_integer_value(json_object_get(in, key));
+}
+
+/* The fake's counters stand still, so that after clearing all of them are zero. */
+static void clear_stats_is_a_zero_point_of_all_counters(void **state)
+{
+	static const char *const lists[][3] = {
+		{"ports", "rx_packets", "tx_dropped"}, {"lcores", "cycles", "decap_packets"}};
+	struct agent *a = fake_view(4, 1, 2);
+	json_t *root;
+
+	(void)state;
+	root = answer(a, SHOW("stats"));
+	assert_true(json_is_false(json_object_get(json_object_get(root, "result"), "cleared")));
+	json_decref(root);
+	assert_int_equal(clear_stats(a), 1);
+	assert_int_equal(fake_view_cleared(), 3); /* the living ones */
+	root = answer(a, SHOW("stats"));
+	assert_true(json_is_true(json_object_get(json_object_get(root, "result"), "cleared")));
+	assert_int_equal(at(root, NULL, "drops"), 0);
+	assert_int_equal(at(root, NULL, "floats"), 0);
+	assert_int_equal(at(root, NULL, "peers"), 3);
+	assert_int_equal(at(root, "worker_totals", "rx_packets"), 0);
+	assert_int_equal(at(root, "worker_totals", "fragments_sent"), 0);
+	assert_int_equal(at(root, "host_totals", "to_kernel_writes"), 0);
+	json_decref(root);
+	root = answer(a, SHOW("drops"));
+	assert_int_equal(json_array_size(json_object_get(root, "result")), 0);
+	assert_true(json_real_value(json_object_get(root, "cleared_s")) < 60);
+	assert_true(json_is_real(json_object_get(root, "cleared_s")));
+	json_decref(root);
+	for (unsigned int i = 0; i < 2; i++) {
+		char request[100];
+		json_t *row;
+
+		snprintf(request, sizeof(request), "{\"command\":\"show\",\"what\":\"%s\"}",
+			lists[i][0]);
+		root = answer(a, request);
+		row = json_array_get(json_object_get(root, "result"), 0);
+		assert_int_equal(json_integer_value(json_object_get(row, lists[i][1])), 0);
+		assert_int_equal(json_integer_value(json_object_get(row, lists[i][2])), 0);
+		assert_non_null(json_object_get(root, "cleared_s"));
+		json_decref(root);
+	}
+	/* what is no counter stays, and what counts nothing says nothing of it */
+	expect(a, SHOW("pools"),
+		"[{\"name\": \"rx0\", \"size\": 8191, \"in_use\": 1024, \"element_bytes\": 2688}]");
+}
+
+static void clearing_many_peers_comes_in_bounded_pages(void **state)
+{
+	struct agent *a = fake_view(4096, 1, 0);
+
+	(void)state;
+	assert_int_equal(clear_stats(a), 17);
+	assert_int_equal(fake_view_cleared(), 4097);
+}
+
 static void many_peers_come_in_bounded_pages(void **state)
 {
 	unsigned long peers;
@@ -325,13 +441,18 @@ static void wrong_requests_are_answered_with_a_sentence(void **state)
 {
 	(void)state;
 	expect_error(SHOW("keys"),
-		"unknown thing 'keys': one of peers, drops, stats, ports, lcores, crypto, "
-		"instances, pools");
+		"unknown thing 'keys': one of peers, routes, neighbours, drops, stats, ports, "
+		"lcores, crypto, instances, pools, memory");
 	expect_error("{\"command\": \"show\"}",
-		"unknown thing '': one of peers, drops, stats, ports, lcores, crypto, instances, "
-		"pools");
-	expect_error("{\"command\": \"reboot\"}", "unknown command 'reboot': one of show");
-	expect_error("[]", "unknown command '': one of show");
+		"unknown thing '': one of peers, routes, neighbours, drops, stats, ports, lcores, "
+		"crypto, instances, pools, memory");
+	expect_error("{\"command\": \"reboot\"}", "unknown command 'reboot': one of show, clear");
+	expect_error("[]", "unknown command '': one of show, clear");
+	expect_error("{\"command\": \"clear\"}", "unknown thing '': one of stats");
+	expect_error("{\"command\": \"clear\", \"what\": \"peers\"}",
+		"unknown thing 'peers': one of stats");
+	expect_error("{\"command\": \"clear\", \"what\": \"stats\", \"peer\": 1}",
+		"clear stats takes no 'peer'");
 	expect_error("{\"command\": \"show\", \"what\": \"ports\", \"all\": true}",
 		"show ports takes no 'all'");
 	expect_error("{\"command\": \"show\", \"what\": \"drops\", \"peer\": 1}",
@@ -388,6 +509,80 @@ static void hostile_requests_get_an_answer(void **state)
 	json_decref(answer(a, "{\"command\": \"show\", \"command\": \"show\"}"));
 }
 
+static void routes_and_neighbours_have_every_key(void **state)
+{
+	struct agent *a = fake_view(1, 1, 0);
+
+	(void)state;
+	fake_view_kernel(1, 2);
+	expect(a, SHOW("routes"),
+		"[{\"instance\": \"tun1\", \"instance_id\": 3, \"prefix\": \"10.8.0.2\", \"peer\": 5,"
+		"\"via\": null, \"table\": null, \"metric\": null, \"source\": \"vpn-address\"},"
+		"{\"instance\": \"tun1\", \"instance_id\": 3, \"prefix\": \"192.168.7.0/24\","
+		"\"peer\": 5, \"via\": \"10.8.0.2\", \"table\": 254, \"metric\": 100,"
+		"\"source\": \"kernel-route\"},"
+		"{\"instance\": \"tun1\", \"instance_id\": 3, \"prefix\": \"::/0\", \"peer\": null,"
+		"\"via\": \"fd00::9\", \"table\": 77, \"metric\": 0, \"source\": \"kernel-route\"},"
+		"{\"instance\": \"tun0\", \"instance_id\": 7, \"prefix\": \"10.0.0.0\", \"peer\": 0,"
+		"\"via\": \"10.8.0.9\", \"table\": 254, \"metric\": 0,"
+		"\"source\": \"kernel-route\"}]");
+	expect(a, SHOW("neighbours"),
+		"[{\"port\": \"outer0\", \"address\": \"192.0.0.0\", \"mac\": \"02:00:00:00:00:07\","
+		"\"state\": \"REACHABLE\", \"managed\": true, \"peers\": 1},"
+		"{\"port\": \"outer0\", \"address\": \"192.0.0.1\", \"mac\": null,"
+		"\"state\": \"INCOMPLETE\", \"managed\": false, \"peers\": 2}]");
+}
+
+/* Asks page after page; how many rows came, none longer than a page. */
+static size_t count_rows(struct agent *a, const char *what, unsigned int *pages)
+{
+	json_t *request = json_pack("{s:s, s:s}", "command", "show", "what", what);
+	size_t rows = 0;
+	bool more = true;
+
+	for (*pages = 0; more; (*pages)++) {
+		char *text = json_dumps(request, 0);
+		json_t *root = answer(a, text);
+		size_t n = json_array_size(json_object_get(root, "result"));
+
+		assert_true(json_is_true(json_object_get(root, "ok")));
+		assert_true(n <= 256);
+		rows += n;
+		more = json_object_get(root, "next") != NULL;
+		if (more)
+			json_object_set(request, "from", json_object_get(root, "next"));
+		free(text);
+		json_decref(root);
+	}
+	json_decref(request);
+	return rows;
+}
+
+static void routes_and_neighbours_come_in_pages(void **state)
+{
+	/* 253: tun1's three and these fill a page; 256: tun0 has a page and a bit */
+	static const uint32_t counts[] = {252, 253, 254, 256, 509, 510, 10000};
+	struct agent *a = fake_view(1, 1, 0);
+	unsigned int pages;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		fake_view_kernel(counts[i], counts[i]);
+		assert_int_equal(count_rows(a, "routes", &pages), counts[i] + 3);
+		assert_int_equal(pages, (counts[i] + 3 + 255) / 256);
+		assert_int_equal(count_rows(a, "neighbours", &pages), counts[i]);
+		assert_int_equal(pages, (counts[i] + 255) / 256);
+	}
+	expect_error("{\"command\": \"show\", \"what\": \"routes\", \"from\": \"x\"}",
+		"'from' must be the 'next' of the answer before");
+	expect_error("{\"command\": \"show\", \"what\": \"routes\", \"from\": \"1 10.8 4 0\"}",
+		"'from' must be the 'next' of the answer before");
+	expect_error("{\"command\": \"show\", \"what\": \"neighbours\", \"from\": {}}",
+		"'from' must be the 'next' of the answer before");
+	expect_error("{\"command\": \"show\", \"what\": \"neighbours\", \"from\": \"4\"}",
+		"'from' must be the 'next' of the answer before");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,10 +595,14 @@ int main(void)
 		cmocka_unit_test(crypto_names_ciphers_as_openvpn_does),
 		cmocka_unit_test(instances_survive_names_that_are_no_text),
 		cmocka_unit_test(an_empty_daemon_has_empty_answers),
+		cmocka_unit_test(clear_stats_is_a_zero_point_of_all_counters),
+		cmocka_unit_test(clearing_many_peers_comes_in_bounded_pages),
 		cmocka_unit_test(many_peers_come_in_bounded_pages),
 		cmocka_unit_test(a_page_goes_on_when_its_instance_or_peer_is_gone),
 		cmocka_unit_test(wrong_requests_are_answered_with_a_sentence),
 		cmocka_unit_test(hostile_requests_get_an_answer),
+		cmocka_unit_test(routes_and_neighbours_have_every_key),
+		cmocka_unit_test(routes_and_neighbours_come_in_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

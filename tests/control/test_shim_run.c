@@ -118,7 +118,7 @@ static void without_daemon_it_says_so_and_fails(void **state)
 {
 	struct place *p = *state;
 
-	assert_int_equal(RUN(p, S("--socket"), S("/nonexistent/dco.sock"), S("--"), S("true")), 1);
+	assert_int_equal(RUN(p, S("--socket"), S("/nonexistent/dco.sock"), S("--"), S("true")), 3);
 	assert_non_null(strstr(p->said, "no daemon answers on /nonexistent/dco.sock"));
 }
 

@@ -94,7 +94,7 @@ def check_keys(root):
 
 def check_shows(root):
     text = read(root, SHOWS)
-    words = re.findall(r'\{"(\w+)", (?:TAKES_\w+[ |]*)+, ctl_show_\w+\}',
+    words = re.findall(r'\{"(\w+)", (?:(?:TAKES_\w+|COUNTS)[ |]*)+, ctl_show_\w+\}',
                        read(root, "src/control/ctl.c"))
     if len(words) < 5:
         yield f"{SHOWS}: the show words are not where this check looks"

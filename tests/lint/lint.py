@@ -16,8 +16,9 @@ C_LINES_MAX = 500
 H_LINES_MAX = 200
 FUNCTION_LINES_MAX = 80
 PURE_CRYPTO = {"pktid", "replay", "keyslots", "key"}
-PURE_DATAPLANE = {"wire", "classify", "inner", "endpoint", "fib", "stats"}
-SHIM_HEADERS = {"shim.h", "ovpn-dpdk/shim_proto.h"}
+PURE_DATAPLANE = {"wire", "classify", "inner", "endpoint", "fib", "ipid", "known",
+                  "limit", "peer_drops", "source", "stats"}
+SHIM_HEADERS = {"shim.h", "nl.h", "ovpn-dpdk/shim_proto.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 LICENCE = "SPDX-License-Identifier: BSD-3-Clause"
 

@@ -223,10 +223,12 @@ def inner_ip6(source):
 def inner():
     """Through the tunnel, so properly encrypted: sources of others, and what is no IP packet."""
     out = raw('tun0')
-    for source in ('10.8.0.12', '10.8.0.1', '10.8.0.200', '8.8.8.8', '127.0.0.1', '0.0.0.0'):
+    for source in ('10.8.0.12', '10.8.0.1', '10.8.0.200', '8.8.8.8', '127.0.0.1', '0.0.0.0',
+                   '224.0.0.1', '10.8.0.255', '255.255.255.255'):
         for _ in range(5):
             out.send(inner_ip4(source), 'inner-source')
-    for source in ('fd08::12', 'fd08::1', '2001:db8::1', '::1', '::', '::ffff:10.8.0.11'):
+    for source in ('fd08::12', 'fd08::1', '2001:db8::1', '::1', '::', 'ff02::1',
+                   '::ffff:10.8.0.11', '::10.8.0.11'):
         for _ in range(5):
             out.send(inner_ip6(source), 'inner-source')
     good4, good6 = inner_ip4('10.8.0.11'), inner_ip6('fd08::11')

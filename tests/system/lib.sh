@@ -106,6 +106,9 @@ stop_all()
 	done
 	stop "${others[@]}" ${DAEMON_PID:+"$DAEMON_PID"}
 	for pid in "${NAMESPACES[@]}"; do
+		# what became a daemon by itself
+		# shellcheck disable=SC2046
+		kill -9 $(ip netns pids "$pid") 2>/dev/null
 		ip netns del "$pid"
 	done
 	rm -rf "/var/run/dpdk/$ID"
@@ -134,6 +137,7 @@ in_ns() { ip netns exec "$ID-$1" "${@:2}"; }
 # spawn NAMESPACE LOG COMMAND...: in the background; its pid is in SPAWNED, its output in $T/LOG.log.
 spawn()
 {
+	: >"$T/$2.log" # now: whoever looks next must not find an older one's lines
 	ip netns exec "$ID-$1" "${@:3}" </dev/null >"$T/$2.log" 2>&1 &
 	SPAWNED=$!
 	PIDS+=("$SPAWNED")
@@ -335,21 +339,24 @@ server_start()
 		fail "the openvpn server did not start: $(tail -n 1 "$T/server.log")"
 }
 
-# client_launch N 4|6 [LINE...]: client N over IPv4 or IPv6; its pid is in SPAWNED.
+# client_launch N 4|6|REMOTE [LINE...]: client N over IPv4 or IPv6, or to that address (as in
+# "fe80::1%eth0 1194 udp6"); its pid is in SPAWNED. PORT, HOST4 and HOST6 name another server than
+# server_start's; LOCAL: a line instead of nobind.
 client_launch()
 {
 	local n=$1 remote
 
 	case $2 in
-	4) remote='10.9.0.1 1194 udp4' ;;
-	6) remote='fd09::1 1194 udp6' ;;
+	4) remote="${HOST4:-10.9.0.1} ${PORT:-1194} udp4" ;;
+	6) remote="${HOST6:-fd09::1} ${PORT:-1194} udp6" ;;
+	*) remote=$2 ;;
 	esac
 	{
 		cat <<-END
 			client
 			disable-dco
 			dev tun0
-			nobind
+			${LOCAL:-nobind}
 			remote $remote
 			remote-cert-tls server
 			ca $T/ca.crt
@@ -364,7 +371,7 @@ client_launch()
 	spawn "c$n" "c$n" openvpn --config "$T/c$n.conf"
 }
 
-# client_start N 4|6 [LINE...]: and waits until its tunnel is up.
+# client_start N 4|6|REMOTE [LINE...]: and waits until its tunnel is up.
 client_start()
 {
 	client_launch "$@"

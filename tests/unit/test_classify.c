@@ -381,6 +381,45 @@ static void ip6_extension_headers_are_the_kernels_but_fragments_of_udp(void **st
 	}
 }
 
+/* RFC 6946: a fragment header without an offset and without more fragments changes nothing. */
+static void ip6_datagrams_in_one_fragment_are_whole(void **state)
+{
+	const struct fixture *f = *state;
+	uint8_t plain[FRAME_MAX], frame[FRAME_MAX], payload[30] = {0x48};
+	size_t len = frame_udp(plain, &f->v6, payload, sizeof(payload)) + 8;
+	struct udp_addr src, dst;
+
+	memcpy(frame, plain, 54);
+	memcpy(frame + 62, plain + 54, len - 62);
+	memcpy(frame + 54, (uint8_t[]){17, 0, 0, 0, 1, 2, 3, 4}, 8);
+	frame[20] = 44;
+	be16_store(frame + 18, (uint16_t)(len - 54));
+	for (unsigned int bits = 0; bits < 65536; bits++) {
+		bool whole = (bits & 0xfff9) == 0; /* two bits are reserved */
+		struct classified c;
+
+		be16_store(frame + 56, (uint16_t)bits);
+		c = classify_exact(f->locals, frame, len, false);
+		assert_int_equal(c.verdict, whole ? VERDICT_DATA : VERDICT_FRAGMENT);
+		if (!whole)
+			continue;
+		assert_int_equal(c.payload, 70);
+		assert_int_equal(c.len, sizeof(payload));
+		classify_addrs(frame, c.family, c.payload, &src, &dst);
+		assert_true(udp_addr_equal(&src, &f->v6.src));
+		assert_true(udp_addr_equal(&dst, &f->v6.dst));
+	}
+	be16_store(frame + 56, 0);
+	for (uint16_t n = 0; n < len - 54; n++) {
+		struct classified c;
+
+		be16_store(frame + 18, n); /* payload length */
+		c = classify_exact(f->locals, frame, 54 + n, false);
+		assert_int_not_equal(c.verdict, VERDICT_DATA);
+		assert_int_not_equal(c.verdict, VERDICT_FRAGMENT);
+	}
+}
+
 static void ip6_versions_other_than_6_are_the_kernels(void **state)
 {
 	const struct fixture *f = *state;
@@ -616,6 +655,7 @@ int main(void)
 		cmocka_unit_test(ip4_header_of_another_kind_is_the_kernels),
 		cmocka_unit_test(ip6_lengths_must_agree),
 		cmocka_unit_test(ip6_extension_headers_are_the_kernels_but_fragments_of_udp),
+		cmocka_unit_test(ip6_datagrams_in_one_fragment_are_whole),
 		cmocka_unit_test(ip6_versions_other_than_6_are_the_kernels),
 		cmocka_unit_test(other_ethertypes_are_the_kernels),
 		cmocka_unit_test(padding_behind_short_packets_is_not_payload),

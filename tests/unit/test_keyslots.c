@@ -26,7 +26,8 @@ enum step {
 	REMOVE_SECONDARY,
 	PACKET_OF_PRIMARY,
 	PACKET_OF_SECONDARY,
-	PACKET_OF_REMOVED, /* was in flight when its key went */
+	PACKET_OF_LEFT, /* was in flight when its key lost its label */
+	FORGET,
 	NB_STEPS,
 };
 
@@ -34,7 +35,7 @@ enum step {
 struct model {
 	int chief, deputy; /* who wears which label */
 	int newest;
-	int last_gone;
+	int left;		/* who lost a label last */
 	bool proven[DEPTH + 1]; /* the peer has it */
 };
 
@@ -55,8 +56,22 @@ static int model_owner(const struct model *m, uint8_t key_id)
 {
 	int chief = m->chief != 0 && m->chief % KEY_IDS == key_id ? m->chief : 0;
 	int deputy = m->deputy != 0 && m->deputy % KEY_IDS == key_id ? m->deputy : 0;
+	int left = m->left != 0 && m->left % KEY_IDS == key_id ? m->left : 0;
 
+	if (chief == 0 && deputy == 0)
+		return left;
 	return chief > deputy ? chief : deputy;
+}
+
+/* Loses its label; who did so before it is forgotten, and returned. */
+static int model_leave(struct model *m, int who)
+{
+	int forgotten = m->left;
+
+	if (who == 0)
+		return 0;
+	m->left = who;
+	return forgotten;
 }
 
 static int age(const struct world *w, const struct key *k)
@@ -70,26 +85,22 @@ static void install(struct world *w, enum keyslot slot)
 {
 	int *label = slot == KEYSLOT_PRIMARY ? &w->m.chief : &w->m.deputy;
 	int k = ++w->m.newest;
-	int displaced = *label;
+	int forgotten = model_leave(&w->m, *label);
 
 	*label = k;
 	w->m.proven[k] = slot == KEYSLOT_PRIMARY;
-	if (displaced != 0)
-		w->m.last_gone = displaced;
 	memset(&w->keys[k], 0, sizeof(w->keys[k]));
 	w->keys[k].id = (uint8_t)(k % KEY_IDS);
-	assert_int_equal(age(w, keyslots_install(&w->ks, slot, &w->keys[k])), displaced);
+	assert_int_equal(age(w, keyslots_install(&w->ks, slot, &w->keys[k])), forgotten);
 }
 
 static void take_away(struct world *w, enum keyslot slot)
 {
 	int *label = slot == KEYSLOT_PRIMARY ? &w->m.chief : &w->m.deputy;
-	int gone = *label;
+	int forgotten = model_leave(&w->m, *label);
 
 	*label = 0;
-	if (gone != 0)
-		w->m.last_gone = gone;
-	assert_int_equal(age(w, keyslots_remove(&w->ks, slot)), gone);
+	assert_int_equal(age(w, keyslots_remove(&w->ks, slot)), forgotten);
 }
 
 static void packet_of(struct world *w, int k)
@@ -134,8 +145,12 @@ static void do_step(struct world *w, enum step step)
 	case PACKET_OF_SECONDARY:
 		packet_of(w, w->m.deputy);
 		break;
-	case PACKET_OF_REMOVED:
-		packet_of(w, w->m.last_gone);
+	case PACKET_OF_LEFT:
+		packet_of(w, w->m.left);
+		break;
+	case FORGET:
+		assert_int_equal(age(w, keyslots_forget(&w->ks)), w->m.left);
+		w->m.left = 0;
 		break;
 	case NB_STEPS:
 		break;
@@ -149,6 +164,7 @@ static void check_against_model(const struct world *w)
 	assert_int_equal(age(w, keyslots_get(&w->ks, KEYSLOT_PRIMARY)), w->m.chief);
 	assert_int_equal(age(w, keyslots_get(&w->ks, KEYSLOT_SECONDARY)), w->m.deputy);
 	assert_int_equal(age(w, keyslots_tx_key(&w->ks)), model_sender(&w->m));
+	assert_int_equal(keyslots_has_left(&w->ks), w->m.left != 0);
 	for (uint8_t id = 0; id <= KEY_IDS; id++)
 		assert_int_equal(age(w, keyslots_find(&w->ks, id)), model_owner(&w->m, id));
 }
@@ -166,7 +182,7 @@ static void check_invariants(const struct world *w, const struct key *before)
 		assert_non_null(now);
 		assert_true(now->generation >= before->generation);
 	}
-	/* what is gone never sends and never receives */
+	/* what has no label never sends */
 	assert_true(now == NULL || now == primary || now == secondary);
 	/* an unconfirmed key never sends; a primary is always confirmed */
 	assert_true(now == NULL || atomic_load(&now->confirmed));
@@ -188,6 +204,8 @@ static unsigned long explore(const struct world *w, int depth)
 
 			atomic_store(&next.ks.slot[i], k != NULL ? &next.keys[age(w, k)] : NULL);
 		}
+		if (w->m.left != 0)
+			atomic_store(&next.ks.left, &next.keys[w->m.left]);
 		before = keyslots_tx_key(&next.ks);
 		do_step(&next, step);
 		check_against_model(&next);
@@ -263,8 +281,28 @@ static void keyslots_first_packet_moves_sending_and_a_late_swap_does_not(void **
 	assert_ptr_equal(keyslots_tx_key(&ks), &b);
 	assert_ptr_equal(keyslots_get(&ks, KEYSLOT_PRIMARY), &b);
 	assert_ptr_equal(keyslots_find(&ks, 1), &a);
-	assert_ptr_equal(keyslots_remove(&ks, KEYSLOT_SECONDARY), &a);
+	assert_null(keyslots_remove(&ks, KEYSLOT_SECONDARY));
 	assert_ptr_equal(keyslots_tx_key(&ks), &b);
+}
+
+static void keyslots_key_without_a_label_receives_until_forgotten(void **state)
+{
+	struct keyslots ks = two_keys();
+	struct key c = {.id = 1};
+
+	(void)state;
+	assert_null(keyslots_remove(&ks, KEYSLOT_PRIMARY));
+	assert_ptr_equal(keyslots_find(&ks, 1), &a);
+	assert_null(keyslots_get(&ks, KEYSLOT_PRIMARY));
+	/* one with a label goes before it */
+	assert_null(keyslots_install(&ks, KEYSLOT_PRIMARY, &c));
+	assert_ptr_equal(keyslots_find(&ks, 1), &c);
+	/* the next to lose its label takes its place */
+	assert_ptr_equal(keyslots_remove(&ks, KEYSLOT_SECONDARY), &a);
+	assert_ptr_equal(keyslots_find(&ks, 2), &b);
+	assert_ptr_equal(keyslots_forget(&ks), &b);
+	assert_null(keyslots_find(&ks, 2));
+	assert_null(keyslots_forget(&ks));
 }
 
 static void keyslots_swap_without_a_packet_moves_sending(void **state)
@@ -284,10 +322,24 @@ static void keyslots_removing_the_sender_falls_back_to_a_confirmed_key_only(void
 	struct keyslots ks = two_keys();
 
 	(void)state;
-	assert_ptr_equal(keyslots_remove(&ks, KEYSLOT_PRIMARY), &a);
+	assert_null(keyslots_remove(&ks, KEYSLOT_PRIMARY));
 	assert_null(keyslots_tx_key(&ks)); /* b is not confirmed */
 	keyslots_confirm(&b);
 	assert_ptr_equal(keyslots_tx_key(&ks), &b);
+}
+
+static void keyslots_a_spent_key_decrypts_and_never_encrypts_again(void **state)
+{
+	struct keyslots ks = two_keys();
+
+	(void)state;
+	keyslots_swap(&ks); /* b is primary, a the older */
+	atomic_store(&a.spent, true);
+	assert_ptr_equal(keyslots_tx_key(&ks), &b);
+	assert_ptr_equal(keyslots_find(&ks, a.id), &a);
+	keyslots_remove(&ks, KEYSLOT_PRIMARY);
+	assert_null(keyslots_tx_key(&ks));
+	assert_ptr_equal(keyslots_find(&ks, a.id), &a);
 }
 
 /* --- workers look while the agent changes ----------------------------------------------- */
@@ -334,6 +386,7 @@ static void keyslots_worker_always_has_a_key_to_send_during_rekeys(void **state)
 	for (int i = 1; i <= REKEYS; i++) {
 		keyslots_install(&w.ks, KEYSLOT_SECONDARY, &w.keys[i]);
 		keyslots_swap(&w.ks);
+		atomic_store_explicit(&w.keys[i - 1].spent, true, memory_order_release);
 		if (i % 2 == 0) /* else the next install displaces it */
 			keyslots_remove(&w.ks, KEYSLOT_SECONDARY);
 	}
@@ -380,7 +433,9 @@ int main(void)
 		cmocka_unit_test(keyslots_new_secondary_receives_at_once_but_does_not_send),
 		cmocka_unit_test(keyslots_first_packet_moves_sending_and_a_late_swap_does_not),
 		cmocka_unit_test(keyslots_swap_without_a_packet_moves_sending),
+		cmocka_unit_test(keyslots_key_without_a_label_receives_until_forgotten),
 		cmocka_unit_test(keyslots_removing_the_sender_falls_back_to_a_confirmed_key_only),
+		cmocka_unit_test(keyslots_a_spent_key_decrypts_and_never_encrypts_again),
 		cmocka_unit_test(keyslots_worker_always_has_a_key_to_send_during_rekeys),
 		cmocka_unit_test(keyslots_worker_finds_both_keys_during_swaps),
 	};

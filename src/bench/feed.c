@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "bench/source.h"
+#include "bench/feed.h"
 
 #include <errno.h>
 #include <math.h>
@@ -23,7 +23,7 @@ static uint32_t draw_zipf(uint32_t n, double total)
 	return rank >= n ? n - 1 : rank < 0 ? 0 : (uint32_t)rank;
 }
 
-static uint32_t draw(const struct source *s, uint32_t i, uint32_t n)
+static uint32_t draw(const struct feed *s, uint32_t i, uint32_t n)
 {
 	switch (s->rig->conf.pattern) {
 	case BENCH_RANDOM:
@@ -35,12 +35,12 @@ static uint32_t draw(const struct source *s, uint32_t i, uint32_t n)
 	}
 }
 
-int source_init(struct source *s, const struct rig *r, unsigned int lane)
+int feed_init(struct feed *s, const struct rig *r, unsigned int lane)
 {
 	uint32_t *mine = malloc(r->nb_peers * sizeof(*mine));
 	uint32_t n = 0;
 
-	*s = (struct source){.rig = r};
+	*s = (struct feed){.rig = r};
 	if (mine == NULL)
 		return -ENOMEM;
 	for (uint32_t id = 0; id < r->nb_peers; id++) {
@@ -55,20 +55,20 @@ int source_init(struct source *s, const struct rig *r, unsigned int lane)
 	return n == 0 ? -EINVAL : s->order == NULL ? -ENOMEM : 0;
 }
 
-void source_fini(struct source *s)
+void feed_fini(struct feed *s)
 {
 	free(s->order);
 	s->order = NULL;
 }
 
-uint32_t source_peer(const struct source *s, uint64_t n)
+uint32_t feed_peer(const struct feed *s, uint64_t n)
 {
 	return s->order[n & s->mask];
 }
 
 /* --- how long --------------------------------------------------------------------------- */
 
-uint16_t source_len(const struct source *s, uint64_t n)
+uint16_t feed_len(const struct feed *s, uint64_t n)
 {
 	/* IMIX: seven small, four of the middle, one large */
 	static const uint16_t imix[12] = {64, 576, 64, 64, 576, 64, 1420, 64, 576, 64, 576, 64};
@@ -81,9 +81,9 @@ uint16_t source_len(const struct source *s, uint64_t n)
 /* --- what is in it ---------------------------------------------------------------------- */
 
 /* The IP header of packet n, of which a shorter packet has the beginning; how much. */
-static uint16_t write_ip(const struct source *s, uint64_t n, uint8_t ip[IP6_HDR_LEN], uint16_t len)
+static uint16_t write_ip(const struct feed *s, uint64_t n, uint8_t ip[IP6_HDR_LEN], uint16_t len)
 {
-	const struct dp_peer_conf *peer = &s->rig->peers[source_peer(s, n)];
+	const struct dp_peer_conf *peer = &s->rig->peers[feed_peer(s, n)];
 
 	memset(ip, 0, IP6_HDR_LEN);
 	if (s->rig->conf.inner == IP_V4) {
@@ -114,9 +114,9 @@ static inline uint64_t word(uint64_t n, uint16_t i)
 	return (n + 1) * FACTOR + i;
 }
 
-void source_fill(const struct source *s, uint64_t n, struct rte_mbuf *m)
+void feed_fill(const struct feed *s, uint64_t n, struct rte_mbuf *m)
 {
-	uint16_t len = source_len(s, n);
+	uint16_t len = feed_len(s, n);
 	struct pkt *p = pkt_of(m);
 	uint8_t header[IP6_HDR_LEN], *eth, *ip;
 	uint16_t at;
@@ -128,7 +128,7 @@ void source_fill(const struct source *s, uint64_t n, struct rte_mbuf *m)
 	p->kind = PKT_INNER;
 	p->iid = s->rig->iid;
 	eth = rte_pktmbuf_mtod(m, uint8_t *);
-	memcpy(eth, s->rig->macs[source_peer(s, n)], MAC_LEN);
+	memcpy(eth, s->rig->macs[feed_peer(s, n)], MAC_LEN);
 	memcpy(eth + MAC_LEN, s->rig->device_mac, MAC_LEN);
 	be16_store(eth + 2 * MAC_LEN, s->rig->conf.inner == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
 	ip = eth + ETH_HDR_LEN;
@@ -141,10 +141,10 @@ void source_fill(const struct source *s, uint64_t n, struct rte_mbuf *m)
 	}
 }
 
-bool source_check(const struct source *s, uint64_t n, const struct rte_mbuf *m)
+bool feed_check(const struct feed *s, uint64_t n, const struct rte_mbuf *m)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, ETH_HDR_LEN);
-	uint16_t len = source_len(s, n);
+	uint16_t len = feed_len(s, n);
 	uint8_t header[IP6_HDR_LEN];
 	uint16_t at = write_ip(s, n, header, len);
 
@@ -159,7 +159,7 @@ bool source_check(const struct source *s, uint64_t n, const struct rte_mbuf *m)
 	return true;
 }
 
-bool source_recognize(const struct source *s, const struct rte_mbuf *m)
+bool feed_recognize(const struct feed *s, const struct rte_mbuf *m)
 {
 	uint16_t at = ETH_HDR_LEN + (s->rig->conf.inner == IP_V4 ? IP4_HDR_LEN : IP6_HDR_LEN);
 	uint64_t first;
@@ -167,5 +167,5 @@ bool source_recognize(const struct source *s, const struct rte_mbuf *m)
 	if (m->data_len < at + sizeof(first))
 		return m->data_len >= at; /* too short to tell */
 	memcpy(&first, rte_pktmbuf_mtod_offset(m, const uint8_t *, at), sizeof(first));
-	return source_check(s, first * INVERSE - 1, m);
+	return feed_check(s, first * INVERSE - 1, m);
 }

@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Are the checks checked? Breaks each of them in a copy of the sources, one at a time, and runs the
+# test that must notice. A check that can be broken without a failure is not tested. By hand, or in
+# test.sh --long; needs root for the agent's tests only.
+
+usage()
+{
+	cat <<-END
+		usage: tests/mutation.sh [--list] [WORD]...
+
+		Each line of the table in this script names a check, a file, a sed program that breaks the
+		check, and the test that must fail then. With WORDs only the lines that have one of them.
+	END
+}
+
+set -u -o pipefail
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+
+# check | file | sed | test, its arguments
+table()
+{
+	cat <<-'END'
+		authentication: the tag decides | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_decap cpu
+		authentication: the tag decides (queue) | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_decap queue
+		replay: look before decryption | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/ | component/test_decap cpu
+		replay: commit after it | dataplane/decap.c | s/replay_commit(rx, run->pkts/replay_check(rx, run->pkts/ | component/test_decap cpu
+		replay: ids are remembered | crypto/replay.c | s/ .= bit(id);/ \&= ~bit(id);/ | unit/test_replay
+		peer: of this id only | dataplane/peertab.h | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
+		peer: a run's peer is compared | dataplane/decap.c | s/run->peer->id == d.peer_id/true/ | component/test_decap cpu
+		key: a run's key is compared | dataplane/decap.c | s/run->key->id == d.key_id/true/ | component/test_decap cpu
+		source: IPv4 address | dataplane/decap.c | s/peer->has_vpn4 && memcmp(src, peer->vpn4, 4) == 0/peer->has_vpn4/ | component/test_decap cpu
+		source: IPv6 address | dataplane/decap.c | s/peer->has_vpn6 && memcmp(src, peer->vpn6, 16) == 0/peer->has_vpn6/ | component/test_decap cpu
+		source: a peer without addresses | dataplane/decap.c | s/family == IP_V4 && peer->has_vpn4/family == IP_V4/ | component/test_decap cpu
+		source: iroutes of this peer only | dataplane/decap.c | s/fib_lookup(fib, family, src) == peer->id/true/ | component/test_decap cpu
+		source: it is asked at all | dataplane/decap.c | s/!source_is_peers(.*inner_source(inner, family))/false/ | component/test_decap cpu
+		source: martians | dataplane/decap.c | s/!inner_source_is_martian(src, family)/true/ | component/test_decap cpu
+		inner: lengths of IPv4 | dataplane/inner.h | s/total >= hdr && total <= len/true/ | component/test_decap cpu
+		inner: lengths of IPv6 | dataplane/inner.h | s/be16_load(p + 4) <= len - 40/true/ | component/test_decap cpu
+		DATA never to openvpn: V2 | dataplane/classify.c | s/c->verdict = VERDICT_DATA/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
+		DATA never to openvpn: V1 | dataplane/classify.c | s/drop(c, DROP_DATA_V1)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
+		DATA never to openvpn: short | dataplane/classify.c | s/drop(c, DROP_DATA_SHORT)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
+		DATA never to openvpn: no such peer | dataplane/decap.c | s/drop_pkt(w, p, DROP_UNKNOWN_PEER)/worker_send_exception(w, pkt_mbuf(p))/ | component/test_events cpu
+		DATA never to openvpn: the agent looks again | control/sockets.c | s/opcode == P_DATA_V1 .. opcode == P_DATA_V2/false/ | control/test_agent
+		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
+		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
+		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu
+		limit: a network's share | dataplane/limit.c | s/return take(&l->sources\[slot\].*/return true;/ | unit/test_limit
+		limit: all openers | dataplane/limit.c | s/!take(&l->openers, &l->all, now)/false/ | unit/test_limit
+		limit: all strangers | dataplane/limit.c | s/return take(&l->strangers.*/return true;/ | unit/test_limit
+		limit: peers are known | dataplane/limit.c | s/known_has(known, hash)/false/ | unit/test_limit
+		limit: one session | dataplane/limit.c | s/return take(&l->sessions.*/return true;/ | unit/test_limit
+		limit: an opener pays | dataplane/limit.c | s/if (spend(l, hash, now))/if (false)/ | unit/test_limit
+		limit: and not for ever | dataplane/limit.c | s/p->credit--;// | unit/test_limit
+		limit: and not for long | dataplane/limit.c | s/ .. (uint16_t)(time_of(l, now) - p->time) > l->lately// | unit/test_limit
+		limit: slots have a secret | dataplane/source.h | s/low ^ s->word\[1\]/low ^ 7/ | unit/test_limit
+		limit: it is asked | dataplane/decap.c | s/!limit_pass(.*/false) {/ | component/test_device cpu
+		limit: new peers are known | dataplane/peer.c | s/known_add(&dp->known.*;// | component/test_device cpu
+		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu
+		limit: shared by those who receive | dataplane/dp.c | s/receiving += .*/receiving += 1;/ | component/test_device cpu
+		fragments: overlap | dataplane/frag.c | s/FIT_TWICE : FIT_NOT/FIT_TWICE : FIT_NEW/ | component/test_frag cpu
+		fragments: equal pieces are equal | dataplane/frag.c | s/a->offset == b->offset && a->len == b->len/true/ | component/test_frag cpu
+		fragments: and their bytes | dataplane/frag.c | s/rte_pktmbuf_mtod_offset(b->m, void \*, b->at), a->len) == 0/NULL, 0) == 0/ | component/test_frag cpu
+		fragments: one end | dataplane/frag.c | s/d->total != 0 && (!more .. end > d->total)/false/ | component/test_frag cpu
+		fragments: nothing behind the end | dataplane/frag.c | s/d->pieces\[i\].offset > p->offset/false/ | component/test_frag cpu
+		fragments: conflicts are remembered | dataplane/frag.c | s/d->state = FRAG_DEAD;// | component/test_frag cpu
+		fragments: a flood is bounded | dataplane/frag.c | s/w->frag.held >= FRAG_HELD_MAX/false/ | component/test_frag cpu
+		fragments: they expire | dataplane/frag.c | s/w->now - d->born > w->frag.timeout/false/ | component/test_frag cpu
+		fragments: the kernel's are its own | dataplane/frag.c | s/p->offset == 0 && !is_ours(locals, &d->key, p)/false/ | component/test_frag cpu
+		fragments: ids are new, IPv4 | dataplane/encap.c | s/(uint16_t)(id + i)/(uint16_t)id/ | component/test_frag cpu
+		fragments: ids are new, IPv6 | dataplane/frag.c | s/ipid_take(&w->dp->ipids\[e->ipid\], 1)/7/ | component/test_frag cpu
+		fragments: ids are shared by workers | dataplane/encap.c | s/ipid_take(&w->dp->ipids\[e->ipid\], n)/ipid_take(\&w->dp->ipids[w->index], n)/ | component/test_frag cpu
+	END
+}
+
+trim()
+{
+	local text=$1
+
+	text=${text#"${text%%[![:space:]]*}"}
+	printf '%s' "${text%"${text##*[![:space:]]}"}"
+}
+
+# wanted LINE: is it one of those asked for?
+wanted()
+{
+	local word
+
+	[ ${#words[@]} -gt 0 ] || return 0
+	for word in "${words[@]}"; do
+		[[ $1 == *"$word"* ]] && return 0
+	done
+	return 1
+}
+
+# passes TEST...: with nothing broken it must.
+declare -A passing
+passes()
+{
+	[ -z "${passing[$*]:-}" ] || return 0
+	ninja -C "$T/build" "tests/$1" >"$T/log" 2>&1 &&
+		(cd "$T" && timeout 120 "$T/build/tests/$1" "${@:2}") >"$T/log" 2>&1 && passing[$*]=1
+}
+
+# try NAME FILE SED TEST...: true if the test fails with the check broken.
+try()
+{
+	local name=$1 file=src/$2 program=$3 test=$4
+
+	if ! passes "${@:4}"; then
+		echo "FAILS       $name: $test, with nothing broken"
+		tail -n 5 "$T/log"
+		return 1
+	fi
+	sed -i "$program" "$T/tree/$file"
+	if cmp -s "$T/$file" "$T/tree/$file"; then
+		echo "NO CHANGE   $name: the code is not what the table expects"
+		return 1
+	fi
+	if ! ninja -C "$T/build" "tests/$test" >"$T/log" 2>&1; then
+		echo "NO BUILD    $name"
+		grep -m 3 error "$T/log"
+		return 1
+	fi
+	# a broken build may hang, and a crash is as good as a failure
+	if (cd "$T" && timeout 120 "$T/build/tests/$test" "${@:5}") >"$T/log" 2>&1; then
+		echo "NOT NOTICED $name: $test passes"
+		return 1
+	fi
+	echo "noticed     $name ($(grep -cE "^(\[  FAILED  \] [a-z]|not ok)" "$T/log") failures)"
+}
+
+words=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--list)
+		table | cut -d '|' -f 1
+		exit 0
+		;;
+	-*)
+		usage
+		exit $(($1 == "--help" ? 0 : 2))
+		;;
+	*) words+=("$1") ;;
+	esac
+	shift
+done
+
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+export RUNTIME_DIRECTORY=$T # of DPDK: what fails does not tidy up
+trap 'exit 130' INT TERM
+mkdir "$T/tree"
+(cd "$ROOT" && tar -c --exclude="./build*" --exclude=./.git .) | tar -x -C "$T/tree" || exit 1
+cp -a "$T/tree/src" "$T/src" # as it is, whatever happens to the checkout meanwhile
+# without optimisation it builds faster, and -Werror would refuse what a broken check leaves unused
+meson setup "$T/build" "$T/tree" --buildtype=debug -Dtests=enabled >"$T/log" 2>&1 || {
+	tail -n 20 "$T/log"
+	exit 1
+}
+noticed=0
+missed=0
+while IFS='|' read -r name file program test; do
+	wanted "$name" || continue
+	# shellcheck disable=SC2046
+	if try "$(trim "$name")" "$(trim "$file")" "$(trim "$program")" $(trim "$test"); then
+		noticed=$((noticed + 1))
+	else
+		missed=$((missed + 1))
+	fi
+	cp "$T/src/$(trim "$file")" "$T/tree/src/$(trim "$file")"
+done < <(table)
+echo "$noticed broken checks noticed, $missed not"
+[ "$missed" = 0 ]

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "nlclient.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <linux/genetlink.h>
+
+#include "nlclient_private.h"
+
+#define REQUEST_MAX 1024
+
+void nlc_die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fprintf(stderr, "nlclient: ");
+	vfprintf(stderr, format, ap);
+	fprintf(stderr, "\n");
+	va_end(ap);
+	exit(1);
+}
+
+/* --- sockets ------------------------------------------------------------------------------ */
+
+int nlc_socket(int protocol, uint32_t *pid)
+{
+	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+	socklen_t len = sizeof(name);
+	int size = 32768;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0 ||
+		bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
+		getsockname(fd, (struct sockaddr *)&name, &len) < 0)
+		nlc_die("no netlink socket: %s", strerror(errno));
+	if (len != sizeof(name) || name.nl_family != AF_NETLINK)
+		nlc_die("a netlink socket with a name that is none");
+	*pid = name.nl_pid;
+	return fd;
+}
+
+int nlc_send(int fd, struct nlmsghdr *h)
+{
+	struct sockaddr_nl to = {.nl_family = AF_NETLINK};
+	struct iovec iov = {h, h->nlmsg_len};
+	struct msghdr msg = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = sendmsg(fd, &msg, 0);
+
+	if (n < 0)
+		return -errno;
+	if (n != (ssize_t)h->nlmsg_len)
+		nlc_die("%zd of %u bytes of a request were taken", n, h->nlmsg_len);
+	return 0;
+}
+
+static ssize_t receive(int fd, void *buf, size_t size, int flags)
+{
+	struct sockaddr_nl from = {0};
+	struct iovec iov = {buf, size};
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(fd, &msg, flags);
+
+	if (n < 0)
+		return -errno;
+	if (msg.msg_namelen != sizeof(from) || from.nl_family != AF_NETLINK || from.nl_pid != 0)
+		nlc_die("a netlink message that does not come from the kernel");
+	if (!(flags & MSG_PEEK) && (msg.msg_flags & MSG_TRUNC))
+		nlc_die("a netlink message of more than %zu bytes", size);
+	return n;
+}
+
+ssize_t nlc_receive(int fd, void *buf, size_t size)
+{
+	ssize_t want = receive(fd, buf, size, MSG_PEEK | MSG_TRUNC);
+	ssize_t n;
+
+	if (want < 0)
+		return want;
+	n = receive(fd, buf, size, 0);
+	if (n != want)
+		nlc_die("a netlink message of %zd bytes was announced with %zd", n, want);
+	return n;
+}
+
+struct nlattr *nlc_nest(struct nlmsghdr *h, uint16_t type)
+{
+	struct nlattr *a = mnl_nlmsg_get_payload_tail(h);
+
+	a->nla_type = type;
+	h->nlmsg_len += MNL_ALIGN(sizeof(*a));
+	return a;
+}
+
+/* --- requests and answers ----------------------------------------------------------------- */
+
+struct question {
+	struct nlmsghdr *h;
+	uint8_t bytes[REQUEST_MAX] __attribute__((aligned(4)));
+};
+
+static struct nlmsghdr *ask(
+	struct nlc *c, struct question *q, uint16_t type, uint8_t cmd, uint16_t flags)
+{
+	struct genlmsghdr *g;
+
+	q->h = mnl_nlmsg_put_header(q->bytes);
+	q->h->nlmsg_type = type;
+	q->h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	q->h->nlmsg_seq = ++c->seq;
+	q->h->nlmsg_pid = c->pid;
+	g = mnl_nlmsg_put_extra_header(q->h, sizeof(*g));
+	g->cmd = cmd;
+	return q->h;
+}
+
+/* What comes before the acknowledgement goes through each(). */
+static int answer(struct nlc *c, int fd, const struct question *q,
+	void (*each)(struct nlc *c, const struct nlmsghdr *h, void *arg), void *arg)
+{
+	int ret = nlc_send(fd, q->h);
+
+	if (ret < 0)
+		nlc_die("a request was not taken: %s", strerror(-ret));
+	c->requests++;
+	for (;;) {
+		ssize_t n = nlc_receive(fd, c->answer, sizeof(c->answer));
+		const struct nlmsghdr *h = (const void *)c->answer;
+		int left = (int)n;
+
+		if (n < 0)
+			nlc_die("request %u has no answer: %s", c->seq, strerror((int)-n));
+		for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			if (h->nlmsg_seq != c->seq || h->nlmsg_pid != c->pid)
+				nlc_die("an answer to %u of %u where one to %u of %u was due",
+					h->nlmsg_seq, h->nlmsg_pid, c->seq, c->pid);
+			if (h->nlmsg_type == NLMSG_DONE)
+				return 0;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+			if (each != NULL)
+				each(c, h, arg);
+		}
+		if (left != 0)
+			nlc_die("%d bytes behind the last message of an answer", left);
+	}
+}
+
+/* --- the family --------------------------------------------------------------------------- */
+
+static int on_group(const struct nlattr *a, void *arg)
+{
+	struct nlc *c = arg;
+
+	if (mnl_attr_get_type(a) == CTRL_ATTR_MCAST_GRP_ID)
+		c->group_id = mnl_attr_get_u32(a);
+	return MNL_CB_OK;
+}
+
+static int on_groups(const struct nlattr *a, void *arg)
+{
+	return mnl_attr_parse_nested(a, on_group, arg);
+}
+
+static int on_family_attr(const struct nlattr *a, void *arg)
+{
+	struct nlc *c = arg;
+
+	if (mnl_attr_get_type(a) == CTRL_ATTR_FAMILY_ID)
+		c->family_id = mnl_attr_get_u16(a);
+	else if (mnl_attr_get_type(a) == CTRL_ATTR_MCAST_GROUPS)
+		return mnl_attr_parse_nested(a, on_groups, c);
+	return MNL_CB_OK;
+}
+
+static void on_family(struct nlc *c, const struct nlmsghdr *h, void *arg)
+{
+	(void)arg;
+	mnl_attr_parse(h, sizeof(struct genlmsghdr), on_family_attr, c);
+}
+
+static int resolve(struct nlc *c, int fd, const char *name)
+{
+	struct question q;
+	struct nlmsghdr *h = ask(c, &q, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
+
+	((struct genlmsghdr *)mnl_nlmsg_get_payload(h))->version = 1;
+	mnl_attr_put_strz(h, CTRL_ATTR_FAMILY_NAME, name);
+	c->family_id = 0;
+	c->group_id = 0;
+	return answer(c, fd, &q, on_family, NULL);
+}
+
+/* openvpn's dco_available(): is there such a family? */
+static int available(struct nlc *c)
+{
+	int fd = nlc_socket(NETLINK_GENERIC, &c->pid);
+	int ret = resolve(c, fd, c->family->name);
+
+	close(fd);
+	return ret;
+}
+
+int nlc_open(const struct nlc_family *family, struct nlc **out)
+{
+	struct nlc *c = calloc(1, sizeof(*c));
+	int ret;
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->family = family;
+	c->genl = c->udp = -1;
+	ret = available(c);
+	if (ret == 0)
+		ret = available(c);
+	if (ret < 0) {
+		free(c);
+		return ret;
+	}
+	*out = c;
+	return 0;
+}
+
+static int join(struct nlc *c)
+{
+	int ret = resolve(c, c->genl, "nlctrl");
+
+	if (ret == 0 && c->family_id != GENL_ID_CTRL)
+		nlc_die("nlctrl has the id %u", c->family_id);
+	if (ret == 0)
+		ret = resolve(c, c->genl, c->family->name);
+	if (ret == 0 && (c->family_id == 0 || c->group_id == 0))
+		nlc_die("%s has no id or no group", c->family->name);
+	if (ret == 0 &&
+		setsockopt(c->genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &c->group_id,
+			sizeof(c->group_id)) < 0)
+		ret = -errno;
+	return ret;
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+/* The long-lived socket: asked for the family while it still blocks, then never again. */
+static int open_genl(struct nlc *c)
+{
+	int size = 1 << 20;
+	int ret;
+
+	c->genl = nlc_socket(NETLINK_GENERIC, &c->pid);
+	ret = resolve(c, c->genl, c->family->name);
+	if (ret < 0)
+		return ret;
+	if (fcntl(c->genl, F_SETFL, O_NONBLOCK) < 0 ||
+		setsockopt(c->genl, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0 ||
+		setsockopt(c->genl, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+		return -errno;
+	return 0;
+}
+
+int nlc_link(struct nlc *c, const char *name, bool many_peers)
+{
+	int ret = open_genl(c);
+
+	if (ret == 0)
+		ret = nlc_rtnl_link_new(name, c->family->kind, many_peers);
+	if (ret < 0) {
+		close(c->genl);
+		c->genl = -1;
+		return ret;
+	}
+	/* openvpn believes the acknowledgement */
+	c->ifindex = if_nametoindex(name);
+	if (c->ifindex == 0)
+		nlc_die("the device %s was acknowledged, but is not there", name);
+	return join(c);
+}
+
+int nlc_udp(struct nlc *c, uint8_t family, uint16_t port)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	bool six = family == IP_V6;
+	int off = 0;
+	int ret;
+
+	c->udp = socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+	if (c->udp < 0)
+		return -errno;
+	fcntl(c->udp, F_SETFD, FD_CLOEXEC);
+	if (six && setsockopt(c->udp, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
+		return -errno;
+	ret = six ? bind(c->udp, (struct sockaddr *)&v6, sizeof(v6))
+		  : bind(c->udp, (struct sockaddr *)&v4, sizeof(v4));
+	if (ret < 0)
+		return -errno;
+	fcntl(c->udp, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+int nlc_unlink(struct nlc *c)
+{
+	int ret;
+
+	if (c->udp >= 0)
+		close(c->udp);
+	ret = nlc_rtnl_link_del(c->ifindex);
+	if (c->genl >= 0)
+		close(c->genl);
+	c->udp = c->genl = -1;
+	c->ifindex = 0;
+	return ret;
+}
+
+void nlc_free(struct nlc *c)
+{
+	free(c);
+}
+
+int nlc_fd(const struct nlc *c)
+{
+	return c->genl;
+}
+
+/* --- the verbs ---------------------------------------------------------------------------- */
+
+unsigned int nlc_key_len(enum nlc_cipher cipher)
+{
+	switch (cipher) {
+	case NLC_AES_128_GCM:
+		return 16;
+	case NLC_AES_192_GCM:
+		return 24;
+	case NLC_AES_256_GCM:
+	case NLC_CHACHA20_POLY1305:
+		break;
+	}
+	return 32;
+}
+
+int nlc_peer_new(struct nlc *c, const struct nlc_peer *p)
+{
+	struct question q;
+
+	c->family->put_peer_new(
+		ask(c, &q, c->family_id, c->family->cmd_peer_new, 0), c->ifindex, p, c->udp);
+	return answer(c, c->genl, &q, NULL, NULL);
+}
+
+int nlc_peer_set(struct nlc *c, uint32_t id, uint32_t interval, uint32_t timeout)
+{
+	struct question q;
+
+	c->family->put_peer_set(ask(c, &q, c->family_id, c->family->cmd_peer_set, 0), c->ifindex,
+		id, interval, timeout);
+	return answer(c, c->genl, &q, NULL, NULL);
+}
+
+int nlc_peer_del(struct nlc *c, uint32_t id)
+{
+	struct question q;
+
+	c->family->put_peer_del(
+		ask(c, &q, c->family_id, c->family->cmd_peer_del, 0), c->ifindex, id);
+	return answer(c, c->genl, &q, NULL, NULL);
+}
+
+int nlc_key_new(struct nlc *c, uint32_t id, enum nlc_slot slot, const struct nlc_key *k)
+{
+	struct question q;
+
+	c->family->put_key_new(
+		ask(c, &q, c->family_id, c->family->cmd_key_new, 0), c->ifindex, id, slot, k);
+	return answer(c, c->genl, &q, NULL, NULL);
+}
+
+int nlc_keys_swap(struct nlc *c, uint32_t id)
+{
+	struct question q;
+
+	c->family->put_key_swap(
+		ask(c, &q, c->family_id, c->family->cmd_key_swap, 0), c->ifindex, id);
+	return answer(c, c->genl, &q, NULL, NULL);
+}
+
+int nlc_key_del(struct nlc *c, uint32_t id, enum nlc_slot slot)
+{
+	struct question q;
+
+	c->family->put_key_del(
+		ask(c, &q, c->family_id, c->family->cmd_key_del, 0), c->ifindex, id, slot);
+	return answer(c, c->genl, &q, NULL, NULL);
+}
+
+struct reading {
+	void (*each)(const struct nlc_peer *p, void *arg);
+	void *arg;
+	bool dump;
+	unsigned int peers;
+};
+
+static void on_peer(struct nlc *c, const struct nlmsghdr *h, void *arg)
+{
+	struct reading *r = arg;
+	struct nlc_peer p;
+
+	if (h->nlmsg_type != c->family_id || !c->family->read_peer(h, c->ifindex, &p))
+		nlc_die("GET_PEER was answered by a message that is no peer's");
+	if (r->dump != ((h->nlmsg_flags & NLM_F_MULTI) != 0))
+		nlc_die("a peer's message says wrongly whether it belongs to a dump");
+	r->peers++;
+	r->each(&p, r->arg);
+}
+
+static void copy_peer(const struct nlc_peer *p, void *arg)
+{
+	memcpy(arg, p, sizeof(*p));
+}
+
+int nlc_peer_get(struct nlc *c, uint32_t id, struct nlc_peer *p)
+{
+	struct reading r = {.each = copy_peer, .arg = p};
+	struct question q;
+	int ret;
+
+	c->family->put_peer_get(
+		ask(c, &q, c->family_id, c->family->cmd_peer_get, 0), c->ifindex, &id);
+	ret = answer(c, c->genl, &q, on_peer, &r);
+	if ((r.peers != 1 && ret == 0) || (r.peers == 1 && p->id != id))
+		nlc_die("GET_PEER of one was answered by %u peers", r.peers);
+	return ret;
+}
+
+int nlc_dump(struct nlc *c, void (*each)(const struct nlc_peer *p, void *arg), void *arg)
+{
+	struct reading r = {.each = each, .arg = arg, .dump = true};
+	struct question q;
+
+	c->family->put_peer_get(
+		ask(c, &q, c->family_id, c->family->cmd_peer_get, NLM_F_DUMP), c->ifindex, NULL);
+	return answer(c, c->genl, &q, on_peer, &r);
+}
+
+uint64_t nlc_requests(const struct nlc *c)
+{
+	return c->requests;
+}
+
+bool nlc_notification(struct nlc *c, uint32_t *peer_id, enum nlc_gone *why)
+{
+	ssize_t n = nlc_receive(c->genl, c->answer, sizeof(c->answer));
+	const struct nlmsghdr *h = (const void *)c->answer;
+
+	if (n == -EAGAIN)
+		return false;
+	if (n < 0)
+		nlc_die("no notifications any more: %s", strerror((int)-n));
+	/* openvpn takes the last message of a datagram for all of it */
+	if (!mnl_nlmsg_ok(h, (int)n) || h->nlmsg_len != (size_t)n ||
+		h->nlmsg_type != c->family_id || !c->family->read_gone(h, c->ifindex, peer_id, why))
+		nlc_die("a notification that is not one of a peer that is gone");
+	return true;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "control/pace.h"
+
+/* As long as it was asked for, no longer than it takes. */
+static void work(uint64_t ns)
+{
+	uint64_t end = pace_now_ns() + ns;
+
+	while (pace_now_ns() < end)
+		;
+}
+
+static void short_work_is_done_very_often(void **state)
+{
+	struct pace p = {0};
+	uint64_t start = pace_now_ns();
+	unsigned int times = 0;
+
+	(void)state;
+	while (pace_now_ns() - start < 100000000) {
+		if (!pace_begin(&p))
+			continue;
+		pace_end(&p);
+		times++;
+	}
+	assert_true(times > 1000);
+}
+
+static void long_work_gets_a_tenth_of_the_time(void **state)
+{
+	struct pace p = {0};
+	uint64_t start = pace_now_ns();
+	unsigned int times = 0;
+
+	(void)state;
+	while (pace_now_ns() - start < 500000000) {
+		if (!pace_begin(&p))
+			continue;
+		work(5000000);
+		pace_end(&p);
+		times++;
+	}
+	/* one in 50 ms; fewer only on a machine that has no time for this test */
+	assert_true(times >= 2 && times <= 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(short_work_is_done_very_often),
+		cmocka_unit_test(long_work_gets_a_tenth_of_the_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
