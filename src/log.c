@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	else if (getenv("JOURNAL_STREAM") != NULL)
 		fprintf(stderr, "<%d>%s\n", priorities[level], text);
 	else if (level <= LOG_LEVEL_WARN)
-		fprintf(stderr, "ovpn-dpdkd: %s: %s\n", names[level], text);
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, names[level], text);
 	else
-		fprintf(stderr, "ovpn-dpdkd: %s\n", text);
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
 }

@@ -17,11 +17,12 @@ static const struct {
 	const char *name;
 	size_t key_len;
 	enum rte_crypto_aead_algorithm cryptodev;
-} algs[AEAD_NB_ALGS] = {
+} algs[AEAD_NB_ALGS + 1] = {
 	[AEAD_AES_128_GCM] = {"AES-128-GCM", 16, RTE_CRYPTO_AEAD_AES_GCM},
 	[AEAD_AES_192_GCM] = {"AES-192-GCM", 24, RTE_CRYPTO_AEAD_AES_GCM},
 	[AEAD_AES_256_GCM] = {"AES-256-GCM", 32, RTE_CRYPTO_AEAD_AES_GCM},
 	[AEAD_CHACHA20_POLY1305] = {"CHACHA20-POLY1305", 32, RTE_CRYPTO_AEAD_CHACHA20_POLY1305},
+	[AEAD_NULL] = {"null", 0, 0},
 };
 
 const char *aead_alg_name(enum aead_alg alg)
@@ -95,7 +96,8 @@ static int add_device(struct aead *a, const struct aead_conf *conf, unsigned int
 	if (ret < 0)
 		goto close;
 	a->nb_devices = i + 1;
-	ret = prove(a, d, conf->devices[i].mode);
+	/* nothing to prove where nothing is protected */
+	ret = conf->null ? 0 : prove(a, d, conf->devices[i].mode);
 	if (ret < 0)
 		goto close;
 	log_info("crypto device %s (%s): %s", d->name, d->driver,
@@ -162,8 +164,8 @@ void aead_device_info(const struct aead *a, unsigned int i, struct aead_device_i
 	info->algs = d->algs;
 	info->sessions = d->sessions;
 	info->sessions_max = d->sessions_max;
-	info->session_bytes = d->session_bytes + (uint32_t)heap_bytes(sizeof(struct aead_session));
-	info->bytes = d->pool_bytes + d->sessions * heap_bytes(sizeof(struct aead_session));
+	info->session_bytes = d->session_bytes;
+	info->bytes = d->pool_bytes;
 }
 
 uint32_t aead_session_bytes(const struct aead *a)
@@ -187,10 +189,17 @@ uint32_t aead_session_bytes(const struct aead *a)
 
 /* --- sessions --------------------------------------------------------------------------- */
 
-int aead_session_on(struct aead_device *d, enum aead_alg alg, enum aead_dir dir, const uint8_t *key,
-	struct aead_session **out)
+static struct rte_crypto_sym_xform xform_of(
+	enum aead_alg alg, enum aead_dir dir, const uint8_t *key)
 {
-	struct rte_crypto_sym_xform xform = {
+	if (alg == AEAD_NULL)
+		return (struct rte_crypto_sym_xform){
+			.type = RTE_CRYPTO_SYM_XFORM_CIPHER,
+			.cipher = {.op = dir == AEAD_ENCRYPT ? RTE_CRYPTO_CIPHER_OP_ENCRYPT
+							     : RTE_CRYPTO_CIPHER_OP_DECRYPT,
+				.algo = RTE_CRYPTO_CIPHER_NULL},
+		};
+	return (struct rte_crypto_sym_xform){
 		.type = RTE_CRYPTO_SYM_XFORM_AEAD,
 		.aead =
 			{
@@ -203,22 +212,22 @@ int aead_session_on(struct aead_device *d, enum aead_alg alg, enum aead_dir dir,
 				.aad_length = AEAD_AAD_LEN,
 			},
 	};
+}
+
+int aead_session_on(struct aead_device *d, enum aead_alg alg, enum aead_dir dir, const uint8_t *key,
+	struct aead_session **out)
+{
+	struct rte_crypto_sym_xform xform = xform_of(alg, dir, key);
 	struct rte_mempool *pool;
-	struct aead_session *s;
+	void *s;
 
 	pool = aead_pool_take(d);
 	if (pool == NULL)
 		return -ENOMEM;
-	s = malloc(sizeof(*s));
+	s = rte_cryptodev_sym_session_create(d->id, &xform, pool);
 	if (s == NULL)
-		return -ENOMEM;
-	s->handle = rte_cryptodev_sym_session_create(d->id, &xform, pool);
-	if (s->handle == NULL) {
-		free(s);
 		return rte_errno != 0 ? -rte_errno : -ENOMEM;
-	}
-	s->device = d;
-	s->cpu = d->cpu;
+	rte_cryptodev_sym_session_opaque_data_set(s, (uintptr_t)d);
 	d->sessions++;
 	*out = s;
 	return 0;
@@ -227,7 +236,7 @@ int aead_session_on(struct aead_device *d, enum aead_alg alg, enum aead_dir dir,
 int aead_session_new(struct aead *a, enum aead_alg alg, enum aead_dir dir, const uint8_t *key,
 	struct aead_session **out)
 {
-	if ((unsigned int)alg >= AEAD_NB_ALGS)
+	if ((unsigned int)alg > AEAD_NULL)
 		return -ENOTSUP;
 	for (unsigned int i = 0; i < a->nb_devices; i++) {
 		if (a->devices[i].algs & 1u << alg)
@@ -243,18 +252,18 @@ int aead_session_new(struct aead *a, enum aead_alg alg, enum aead_dir dir, const
  */
 void aead_session_free(struct aead *a, struct aead_session *s)
 {
+	struct aead_device *d;
 	int ret;
 
 	(void)a;
 	if (s == NULL)
 		return;
-	ret = rte_cryptodev_sym_session_free(s->device->id, s->handle);
+	d = aead_session_device(s);
+	ret = rte_cryptodev_sym_session_free(d->id, s);
 	if (ret < 0)
-		log_err("crypto device %s: a session cannot be freed: %s", s->device->name,
-			strerror(-ret));
+		log_err("crypto device %s: a session cannot be freed: %s", d->name, strerror(-ret));
 	else
-		s->device->sessions--;
-	free(s);
+		d->sessions--;
 }
 
 /* --- queues ----------------------------------------------------------------------------- */
@@ -286,13 +295,15 @@ void aead_queue_free(struct aead_queue *q)
 	free(q);
 }
 
-uint16_t aead_submit(
-	struct aead_queue *q, struct aead_session *s, struct aead_job **jobs, uint16_t n)
+uint16_t aead_submit(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs,
+	const struct aead_nonce *nonces, uint16_t n)
 {
+	const struct aead_device *d = aead_session_device(s);
+
 	assert(n <= AEAD_BURST_MAX);
-	if (s->cpu)
-		return aead_cpu_submit(q, s, jobs, n);
-	return aead_lane_submit(&q->lanes[s->device->index], s, jobs, n);
+	if (d->cpu)
+		return aead_cpu_submit(q, d, s, jobs, nonces, n);
+	return aead_lane_submit(&q->lanes[d->index], s, jobs, nonces, n);
 }
 
 uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)
@@ -308,6 +319,15 @@ uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)
 			got += aead_lane_poll(l, jobs + got, n - got);
 	}
 	return got;
+}
+
+unsigned int aead_session_lines(const struct aead *a)
+{
+	unsigned int size = 0;
+
+	for (unsigned int i = 0; i < a->nb_devices; i++)
+		size = RTE_MAX(size, a->devices[i].session_size);
+	return (size + CACHE_LINE - 1) / CACHE_LINE;
 }
 
 uint32_t aead_inflight(const struct aead_queue *q)

@@ -23,7 +23,7 @@
 
 #define AEAD_TAG_LEN	 16
 #define AEAD_NONCE_LEN	 12
-#define AEAD_AAD_LEN	 8 /* what sessions are made for; aad_len of every job */
+#define AEAD_AAD_LEN	 8
 #define AEAD_KEY_MAX	 32
 #define AEAD_MAX_DEVICES 8
 #define AEAD_BURST_MAX	 64 /* jobs one aead_submit() takes at most */
@@ -34,24 +34,42 @@ enum aead_alg {
 	AEAD_AES_256_GCM,
 	AEAD_CHACHA20_POLY1305,
 	AEAD_NB_ALGS,
+	AEAD_NULL = AEAD_NB_ALGS, /* no cipher, no authentication: see aead_conf */
 };
 
 enum aead_dir { AEAD_ENCRYPT, AEAD_DECRYPT };
 
 enum aead_status { AEAD_OK = 0, AEAD_AUTH_FAILED = 1, AEAD_DEVICE_ERROR = 2 };
 
-/* One packet's work, in place. The caller fills all but status. */
+/*
+ * One packet's work, in place. The caller fills the first four. It stands AEAD_JOB_OFFSET bytes
+ * into the private area of its mbuf, whose only segment holds AAD, tag and, within data_len, text.
+ */
 struct aead_job {
-	uint8_t *text; /* ciphertext becomes plaintext or the other way round; may be 0 bytes */
-	uint8_t *tag;  /* AEAD_TAG_LEN bytes: written by encrypt, checked by decrypt */
-	void *buf;     /* the mbuf whose only segment holds the tag and, within data_len, text */
-	uint16_t len;  /* of text, bytes */
-	uint8_t aad_len;
+	uint8_t *text;	/* ciphertext becomes plaintext or the other way round; may be 0 bytes */
+	int16_t tag_at; /* AEAD_TAG_LEN bytes, from text: written by encrypt, checked by decrypt */
+	int16_t aad_at; /* AEAD_AAD_LEN bytes, from text */
+	uint16_t len;	/* of text, bytes */
 	uint8_t status; /* enum aead_status, set when aead_poll() returns the job */
-	alignas(16)
-		uint8_t nonce[16]; /* first AEAD_NONCE_LEN used; written with one 16-byte store */
-	uint8_t aad[16];	   /* aad_len bytes used, zero beyond (QAT reads all 16) */
-	alignas(16) uint8_t backend[160]; /* the back end's own, e.g. the crypto op */
+	alignas(16) uint8_t backend[144]; /* the back end's own, e.g. the crypto op */
+};
+
+/* What comes before the job shares a cache line with what a synchronous device needs of it. */
+#define AEAD_JOB_OFFSET 48
+
+static inline uint8_t *aead_job_tag(const struct aead_job *j)
+{
+	return j->text + j->tag_at;
+}
+
+static inline uint8_t *aead_job_aad(const struct aead_job *j)
+{
+	return j->text + j->aad_at;
+}
+
+/* The first AEAD_NONCE_LEN bytes are used. Write it with one 16-byte store: see pkt.h. */
+struct aead_nonce {
+	alignas(16) uint8_t b[16];
 };
 
 struct aead;
@@ -75,6 +93,11 @@ struct aead_conf {
 	unsigned int nb_queues;	  /* one a worker */
 	unsigned int nb_sessions; /* two a key */
 	int socket_id;		  /* NUMA node, -1: any */
+	/*
+	 * Sessions are AEAD_NULL, and no others: for benchmarks of what surrounds the cipher. The
+	 * daemon never sets it, so no peer can be given such a key.
+	 */
+	bool null;
 };
 
 /*
@@ -116,16 +139,20 @@ int aead_session_new(struct aead *a, enum aead_alg alg, enum aead_dir dir, const
 /* Wipes and frees; no job may hold it. Agent thread. NULL is ignored. */
 void aead_session_free(struct aead *a, struct aead_session *s);
 
+/* Cache lines of the largest session, for those who fetch sessions ahead. */
+unsigned int aead_session_lines(const struct aead *a);
+
 /* The queue of worker i (0 .. nb_queues-1). Made by main, then used by that worker only. */
 int aead_queue_new(struct aead *a, unsigned int i, struct aead_queue **out);
 void aead_queue_free(struct aead_queue *q);
 
 /*
- * Submits n <= AEAD_BURST_MAX jobs of one session, in order. Returns k: jobs[0..k) belong to the
- * queue now, jobs[k..n) were not taken because the device is full and are still the caller's.
+ * Submits n <= AEAD_BURST_MAX jobs of one session, in order, each with its nonce, which is read
+ * before this returns. Returns k: jobs[0..k) belong to the queue now, jobs[k..n) were not taken
+ * because the device is full and are still the caller's.
  */
-uint16_t aead_submit(
-	struct aead_queue *q, struct aead_session *s, struct aead_job **jobs, uint16_t n);
+uint16_t aead_submit(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs,
+	const struct aead_nonce *nonces, uint16_t n);
 /* Returns up to n finished jobs, the caller's again, with status set. 0: none is ready. */
 uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n);
 /* Jobs submitted and not yet polled. */

@@ -5,7 +5,6 @@
  */
 #include "crypto/aead.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include <rte_cryptodev.h>
@@ -30,8 +29,8 @@ static enum aead_status status_of(int32_t err)
 	return err == 0 ? AEAD_OK : err == EBADMSG ? AEAD_AUTH_FAILED : AEAD_DEVICE_ERROR;
 }
 
-uint16_t aead_cpu_submit(
-	struct aead_queue *q, const struct aead_session *s, struct aead_job **jobs, uint16_t n)
+uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_device *d, struct aead_session *s,
+	struct aead_job **jobs, const struct aead_nonce *nonces, uint16_t n)
 {
 	const union rte_crypto_sym_ofs whole = {.raw = 0};
 	uint32_t room = AEAD_DONE_SIZE - (q->done_tail - q->done_head);
@@ -40,17 +39,16 @@ uint16_t aead_cpu_submit(
 	if (n > room)
 		n = (uint16_t)room;
 	for (uint16_t i = 0; i < n; i++) {
-		struct aead_job *j = jobs[i];
+		const struct aead_job *j = jobs[i];
 
-		assert(j->aad_len == AEAD_AAD_LEN);
 		c->text[i].base = j->text;
 		c->text[i].len = j->len;
-		c->iv[i].va = j->nonce;
-		c->tag[i].va = j->tag;
-		c->aad[i].va = j->aad;
+		c->iv[i].va = (void *)(uintptr_t)nonces[i].b;
+		c->tag[i].va = aead_job_tag(j);
+		c->aad[i].va = aead_job_aad(j);
 	}
 	c->vec.num = n;
-	rte_cryptodev_sym_cpu_crypto_process(s->device->id, s->handle, whole, &c->vec);
+	rte_cryptodev_sym_cpu_crypto_process(d->id, s, whole, &c->vec);
 	for (uint16_t i = 0; i < n; i++) {
 		jobs[i]->status = (uint8_t)status_of(c->status[i]);
 		q->done[q->done_tail++ % AEAD_DONE_SIZE] = jobs[i];

@@ -99,9 +99,17 @@ static int find_or_create(struct aead *a, const char *devargs)
 	return find(name);
 }
 
-static uint32_t supported_algs(uint8_t id)
+/* The algorithms the device has; null: can it do nothing at all? */
+static uint32_t supported_algs(uint8_t id, bool null)
 {
+	const struct rte_cryptodev_sym_capability_idx nothing = {
+		.type = RTE_CRYPTO_SYM_XFORM_CIPHER,
+		.algo.cipher = RTE_CRYPTO_CIPHER_NULL,
+	};
 	uint32_t algs = 0;
+
+	if (null)
+		return rte_cryptodev_sym_capability_get(id, &nothing) != NULL ? 1u << AEAD_NULL : 0;
 
 	for (unsigned int alg = 0; alg < AEAD_NB_ALGS; alg++) {
 		const struct rte_cryptodev_sym_capability_idx idx = {
@@ -132,7 +140,7 @@ static int examine_scheduler(struct aead *a, struct aead_device *d, const struct
 }
 
 /* What the device is and can; refuses one that is no use. */
-static int examine(struct aead *a, struct aead_device *d)
+static int examine(struct aead *a, struct aead_device *d, bool null)
 {
 	struct rte_cryptodev_info info;
 
@@ -140,7 +148,7 @@ static int examine(struct aead *a, struct aead_device *d)
 	snprintf(d->name, sizeof(d->name), "%s", rte_cryptodev_name_get(d->id));
 	snprintf(d->driver, sizeof(d->driver), "%s", info.driver_name);
 	d->features = info.feature_flags;
-	d->algs = supported_algs(d->id);
+	d->algs = supported_algs(d->id, null);
 	d->limit = AEAD_LANE_SIZE;
 	d->objects = 1;
 	rte_spinlock_init(&d->lock);
@@ -151,8 +159,8 @@ static int examine(struct aead *a, struct aead_device *d)
 		}
 	}
 	if (d->algs == 0) {
-		log_err("crypto device %s refused: its driver %s has none of the AEAD algorithms",
-			d->name, d->driver);
+		log_err("crypto device %s refused: its driver %s has %s", d->name, d->driver,
+			null ? "no null cipher" : "none of the AEAD algorithms");
 		return -ENOTSUP;
 	}
 	if (info.max_nb_queue_pairs < a->nb_queues) {
@@ -209,7 +217,7 @@ int aead_device_open(
 		return ret;
 	d->id = (uint8_t)ret;
 	d->sessions_max = conf->nb_sessions;
-	ret = examine(a, d);
+	ret = examine(a, d, conf->null);
 	if (ret < 0)
 		return ret;
 	d->socket_id = conf->socket_id;

@@ -78,6 +78,7 @@ int aead_pool_add(struct aead_device *d)
 	rte_mempool_mem_iter(mp, keep_from_dumps, d->name);
 	rte_mempool_mem_iter(mp, add_bytes, &d->pool_bytes);
 	d->pools[d->nb_pools++] = mp;
+	d->session_size = mp->elt_size;
 	if (d->session_bytes == 0)
 		d->session_bytes = (uint32_t)(d->pool_bytes / n);
 	return 0;

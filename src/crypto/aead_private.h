@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include <rte_crypto_sym.h>
+#include <rte_cryptodev.h>
+#include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_spinlock.h>
 
@@ -23,6 +25,21 @@
 #define AEAD_MAX_VDEVS	 (AEAD_MAX_DEVICES * 9) /* a scheduler has up to eight workers */
 #define AEAD_POOLS_MAX	 64			/* of one device */
 #define AEAD_MAX_LENGTHS 40			/* text lengths of the self-test */
+
+/* A job and its mbuf. */
+static inline struct aead_job *aead_job_of(struct rte_mbuf *m)
+{
+	return (struct aead_job *)((char *)rte_mbuf_to_priv(m) + AEAD_JOB_OFFSET);
+}
+
+static inline struct rte_mbuf *aead_job_mbuf(struct aead_job *j)
+{
+	return (struct rte_mbuf *)((char *)j - AEAD_JOB_OFFSET) - 1;
+}
+
+/* What the private area of an mbuf must hold. */
+#define AEAD_PRIV_SIZE                                                                             \
+	RTE_ALIGN_CEIL(AEAD_JOB_OFFSET + sizeof(struct aead_job), (size_t)RTE_MBUF_PRIV_ALIGN)
 
 struct aead_device {
 	/* read by every worker, constant after the self-test */
@@ -38,6 +55,7 @@ struct aead_device {
 	uint32_t algs;	   /* bit i: enum aead_alg i */
 	uint32_t objects;  /* pool objects behind one session */
 	uint32_t sessions, sessions_max;
+	uint32_t session_size;	/* bytes of one object */
 	uint32_t session_bytes; /* of one, as it lies in memory with all its objects */
 	uint64_t pool_bytes;
 	unsigned int nb_pools;
@@ -58,11 +76,12 @@ struct aead {
 	unsigned int nb_vdevs;
 };
 
-struct aead_session {
-	void *handle; /* cryptodev's */
-	struct aead_device *device;
-	bool cpu;
-};
+/* struct aead_session is cryptodev's own session, whose opaque word is the device. */
+static inline struct aead_device *aead_session_device(const struct aead_session *s)
+{
+	return (struct aead_device *)(uintptr_t)rte_cryptodev_sym_session_opaque_data_get(
+		(void *)(uintptr_t)s);
+}
 
 /* The jobs of one queue inside one asynchronous device, in the order of submission. */
 struct aead_lane {
@@ -124,13 +143,13 @@ enum rte_crypto_aead_algorithm aead_cryptodev_alg(enum aead_alg alg);
 
 /* aead_cpu.c */
 void aead_cpu_init(struct aead_cpu *c);
-uint16_t aead_cpu_submit(
-	struct aead_queue *q, const struct aead_session *s, struct aead_job **jobs, uint16_t n);
+uint16_t aead_cpu_submit(struct aead_queue *q, const struct aead_device *d, struct aead_session *s,
+	struct aead_job **jobs, const struct aead_nonce *nonces, uint16_t n);
 
 /* aead_queue.c */
 #define AEAD_IV_OFFSET 96 /* of the nonce's copy behind the crypto op */
-uint16_t aead_lane_submit(
-	struct aead_lane *l, const struct aead_session *s, struct aead_job **jobs, uint16_t n);
+uint16_t aead_lane_submit(struct aead_lane *l, struct aead_session *s, struct aead_job **jobs,
+	const struct aead_nonce *nonces, uint16_t n);
 uint16_t aead_lane_poll(struct aead_lane *l, struct aead_job **jobs, uint16_t n);
 
 /* aead_selftest.c */

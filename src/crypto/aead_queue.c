@@ -23,6 +23,7 @@ struct queue_job {
 	struct rte_crypto_op op;
 	struct rte_crypto_sym_op sym;
 	alignas(16) uint8_t iv[16]; /* drivers find it by a positive offset from op */
+	uint8_t aad[16];	    /* zero behind AEAD_AAD_LEN: QAT reads all 16 */
 	_Atomic(bool) done;
 };
 
@@ -43,12 +44,14 @@ static inline rte_iova_t iova(const struct rte_mbuf *m, const void *p)
 	return m->buf_iova + (uintptr_t)p - (uintptr_t)m->buf_addr;
 }
 
-static struct rte_crypto_op *prepare(struct aead_job *j, void *session)
+static struct rte_crypto_op *prepare(
+	struct aead_job *j, const struct aead_nonce *nonce, void *session)
 {
-	struct rte_mbuf *m = j->buf;
+	struct rte_mbuf *m = aead_job_mbuf(j);
 	struct queue_job *b = backend(j);
+	uint64_t aad[2] = {0};
 
-	assert(m->nb_segs == 1 && j->aad_len == AEAD_AAD_LEN);
+	assert(m->nb_segs == 1);
 	assert(j->text >= rte_pktmbuf_mtod(m, uint8_t *));
 	assert(j->text + j->len <= rte_pktmbuf_mtod(m, uint8_t *) + m->data_len);
 	b->op = (struct rte_crypto_op){
@@ -62,11 +65,13 @@ static struct rte_crypto_op *prepare(struct aead_job *j, void *session)
 	b->sym.session = session;
 	b->sym.aead.data.offset = (uint32_t)(j->text - rte_pktmbuf_mtod(m, uint8_t *));
 	b->sym.aead.data.length = j->len;
-	b->sym.aead.digest.data = j->tag;
-	b->sym.aead.digest.phys_addr = iova(m, j->tag);
-	b->sym.aead.aad.data = j->aad;
-	b->sym.aead.aad.phys_addr = iova(m, j->aad);
-	memcpy(b->iv, j->nonce, sizeof(b->iv));
+	b->sym.aead.digest.data = aead_job_tag(j);
+	b->sym.aead.digest.phys_addr = iova(m, aead_job_tag(j));
+	b->sym.aead.aad.data = b->aad;
+	b->sym.aead.aad.phys_addr = iova(m, b->aad);
+	memcpy(aad, aead_job_aad(j), AEAD_AAD_LEN);
+	memcpy(b->aad, aad, sizeof(b->aad));
+	memcpy(b->iv, nonce->b, sizeof(b->iv));
 	atomic_store_explicit(&b->done, false, memory_order_relaxed);
 	return &b->op;
 }
@@ -106,8 +111,8 @@ static uint16_t enqueue(struct aead_lane *l, struct rte_crypto_op **ops, uint16_
 	return k;
 }
 
-uint16_t aead_lane_submit(
-	struct aead_lane *l, const struct aead_session *s, struct aead_job **jobs, uint16_t n)
+uint16_t aead_lane_submit(struct aead_lane *l, struct aead_session *s, struct aead_job **jobs,
+	const struct aead_nonce *nonces, uint16_t n)
 {
 	struct rte_crypto_op *ops[AEAD_BURST_MAX];
 	uint32_t room = l->device->limit - (l->tail - l->head);
@@ -117,7 +122,7 @@ uint16_t aead_lane_submit(
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++)
-		ops[i] = prepare(jobs[i], s->handle);
+		ops[i] = prepare(jobs[i], &nonces[i], s);
 	n = enqueue(l, ops, n);
 	for (uint16_t i = 0; i < n; i++)
 		l->jobs[l->tail++ % AEAD_LANE_SIZE] = jobs[i];

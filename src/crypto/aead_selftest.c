@@ -49,6 +49,7 @@ struct selftest {
 	uint8_t tag[AEAD_MAX_LENGTHS][AEAD_TAG_LEN];
 	uint8_t aad[AEAD_MAX_LENGTHS][AEAD_AAD_LEN];
 	uint8_t nonce[AEAD_MAX_LENGTHS][AEAD_NONCE_LEN];
+	struct aead_nonce sent[AEAD_MAX_LENGTHS];
 	struct rte_mbuf *mbufs[AEAD_MAX_LENGTHS];
 	struct aead_job *jobs[AEAD_MAX_LENGTHS];
 };
@@ -163,21 +164,19 @@ static void load(struct selftest *t, unsigned int i, enum spoil spoil)
 	if (t->dir == AEAD_DECRYPT)
 		memcpy(p + AEAD_AAD_LEN, t->tag[i], AEAD_TAG_LEN);
 	memset(j, 0, sizeof(*j));
-	j->buf = m;
-	j->tag = p + AEAD_AAD_LEN;
 	j->text = p + HEAD;
+	j->tag_at = AEAD_AAD_LEN - HEAD;
+	j->aad_at = -HEAD;
 	j->len = lengths[i];
-	j->aad_len = AEAD_AAD_LEN;
-	memcpy(j->aad, t->aad[i], AEAD_AAD_LEN);
-	memcpy(j->nonce, t->nonce[i], AEAD_NONCE_LEN);
+	memcpy(t->sent[i].b, t->nonce[i], AEAD_NONCE_LEN);
 	if (spoil == SPOIL_TAG)
-		j->tag[i % AEAD_TAG_LEN] ^= (uint8_t)(1 << i % 8);
+		p[AEAD_AAD_LEN + i % AEAD_TAG_LEN] ^= (uint8_t)(1 << i % 8);
 	if (spoil == SPOIL_TEXT && j->len > 0)
 		j->text[i * 37 % j->len] ^= (uint8_t)(1 << i % 8);
 	if (spoil == SPOIL_AAD)
-		j->aad[i % AEAD_AAD_LEN] ^= (uint8_t)(1 << i % 8);
+		p[i % AEAD_AAD_LEN] ^= (uint8_t)(1 << i % 8);
 	if (spoil == SPOIL_NONCE)
-		j->nonce[i % AEAD_NONCE_LEN] ^= (uint8_t)(1 << i % 8);
+		t->sent[i].b[i % AEAD_NONCE_LEN] ^= (uint8_t)(1 << i % 8);
 }
 
 static bool timed_out(const struct timespec *start)
@@ -198,8 +197,8 @@ static int pass(struct selftest *t, struct aead_session *s)
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (got < ARRAY_LEN(lengths)) {
-		sent += aead_submit(
-			t->queue, s, t->jobs + sent, (uint16_t)(ARRAY_LEN(lengths) - sent));
+		sent += aead_submit(t->queue, s, t->jobs + sent, t->sent + sent,
+			(uint16_t)(ARRAY_LEN(lengths) - sent));
 		got += aead_poll(t->queue, back + got, (uint16_t)(ARRAY_LEN(lengths) - got));
 		if (got == ARRAY_LEN(lengths))
 			break;
@@ -295,14 +294,12 @@ static int test_algs(struct selftest *t)
 
 static int new_jobs(struct selftest *t)
 {
-	uint16_t priv = RTE_ALIGN(sizeof(struct aead_job), RTE_MBUF_PRIV_ALIGN);
-
-	t->pool = rte_pktmbuf_pool_create("aead_selftest", ARRAY_LEN(lengths), 0, priv,
+	t->pool = rte_pktmbuf_pool_create("aead_selftest", ARRAY_LEN(lengths), 0, AEAD_PRIV_SIZE,
 		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (t->pool == NULL || rte_pktmbuf_alloc_bulk(t->pool, t->mbufs, ARRAY_LEN(lengths)) != 0)
 		return fault(t, -ENOMEM, "no memory for the self-test's packets");
 	for (unsigned int i = 0; i < ARRAY_LEN(lengths); i++)
-		t->jobs[i] = rte_mbuf_to_priv(t->mbufs[i]);
+		t->jobs[i] = aead_job_of(t->mbufs[i]);
 	return 0;
 }
 

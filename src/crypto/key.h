@@ -66,6 +66,19 @@ struct aead_session *key_spend(struct key *k);
 /* Frees what sessions it has and wipes. NULL is ignored. Agent thread, after quiescence. */
 void key_free(struct aead *a, struct key *k);
 
+/* Fetches what decrypting a packet of that id needs of a key whose first line is here. */
+static inline void key_prefetch_rx(struct key *k, uint64_t pktid)
+{
+	__builtin_prefetch(&k->lock, 1);
+	__builtin_prefetch(replay_word(&k->rx, pktid), 1);
+}
+
+/* The same for encrypting; NULL is ignored. */
+static inline void key_prefetch_tx(struct key *k)
+{
+	__builtin_prefetch(&k->tx, 1);
+}
+
 static inline void key_lock(struct key *k)
 {
 	while (atomic_flag_test_and_set_explicit(&k->lock, memory_order_acquire))

@@ -11,11 +11,6 @@
 
 #define WORD_BITS 64u
 
-static inline uint64_t *word(struct replay *r, uint64_t id)
-{
-	return &r->seen[(id & (r->window - 1)) / WORD_BITS];
-}
-
 static inline uint64_t bit(uint64_t id)
 {
 	return 1ull << (id % WORD_BITS);
@@ -40,21 +35,8 @@ void replay_init(struct replay *r, uint32_t window)
 	memset(r->seen, 0, window / 8);
 }
 
-enum replay_verdict replay_check(const struct replay *r, uint64_t id)
-{
-	if (id > r->top)
-		return REPLAY_FRESH;
-	if (id == 0)
-		return REPLAY_ZERO;
-	if (r->top - id >= r->window)
-		return REPLAY_TOO_OLD;
-	if (r->seen[(id & (r->window - 1)) / WORD_BITS] & bit(id))
-		return REPLAY_REPEATED;
-	return REPLAY_FRESH;
-}
-
 /* Makes id the top: clears the bits of all ids after the old top, up to and including id. */
-static void slide(struct replay *r, uint64_t id)
+void replay_slide(struct replay *r, uint64_t id)
 {
 	uint64_t from = r->top + 1;
 	uint64_t keep = bit(from) - 1; /* of the first word: what lies before from */
@@ -65,22 +47,10 @@ static void slide(struct replay *r, uint64_t id)
 		return;
 	}
 	for (; from / WORD_BITS < id / WORD_BITS; from += WORD_BITS) {
-		*word(r, from) &= keep;
+		*replay_word(r, from) &= keep;
 		keep = 0;
 	}
 	/* Of the last word: also what lies behind id, ids of one window earlier. */
-	*word(r, id) &= keep | ~(bit(id) | (bit(id) - 1));
+	*replay_word(r, id) &= keep | ~(bit(id) | (bit(id) - 1));
 	r->top = id;
-}
-
-enum replay_verdict replay_commit(struct replay *r, uint64_t id)
-{
-	enum replay_verdict verdict = replay_check(r, id);
-
-	if (verdict != REPLAY_FRESH)
-		return verdict;
-	if (id > r->top)
-		slide(r, id);
-	*word(r, id) |= bit(id);
-	return REPLAY_FRESH;
 }

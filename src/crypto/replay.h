@@ -35,9 +35,42 @@ bool replay_window_valid(uint32_t window);
 size_t replay_size(uint32_t window);
 void replay_init(struct replay *r, uint32_t window);
 
+/* Makes id, which is above the top, the top. */
+void replay_slide(struct replay *r, uint64_t id);
+
+static inline uint64_t *replay_word(struct replay *r, uint64_t id)
+{
+	return &r->seen[(id & (r->window - 1)) / 64];
+}
+
 /* Would id be accepted now? Changes nothing: asked before the packet is authenticated. */
-enum replay_verdict replay_check(const struct replay *r, uint64_t id);
+static inline enum replay_verdict replay_check(const struct replay *r, uint64_t id)
+{
+	if (id > r->top)
+		return REPLAY_FRESH;
+	if (id == 0)
+		return REPLAY_ZERO;
+	if (r->top - id >= r->window)
+		return REPLAY_TOO_OLD;
+	if (r->seen[(id & (r->window - 1)) / 64] >> id % 64 & 1)
+		return REPLAY_REPEATED;
+	return REPLAY_FRESH;
+}
+
 /* Accepts id if it is fresh and remembers it. Only for authenticated packets. */
-enum replay_verdict replay_commit(struct replay *r, uint64_t id);
+static inline enum replay_verdict replay_commit(struct replay *r, uint64_t id)
+{
+	enum replay_verdict verdict = replay_check(r, id);
+
+	if (verdict != REPLAY_FRESH)
+		return verdict;
+	/* the usual case: of the ids passed over there is one, whose bit is set at once */
+	if (id == r->top + 1)
+		r->top = id;
+	else if (id > r->top)
+		replay_slide(r, id);
+	*replay_word(r, id) |= 1ull << id % 64;
+	return REPLAY_FRESH;
+}
 
 #endif

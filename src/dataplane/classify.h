@@ -51,8 +51,9 @@ struct classified {
 	const struct local *local; /* DATA, CONTROL and the drops that concern a transport */
 	uint8_t family;		   /* enum ip_family of the outer packet */
 	bool opener;		   /* CONTROL: opens a session, so it is rate-limited */
-	uint16_t payload;	   /* offset of the UDP payload in the frame */
-	uint16_t len;		   /* of the UDP payload */
+	/* words: two short stores read back as one word would stall */
+	uint32_t payload; /* offset of the UDP payload in the frame */
+	uint32_t len;	  /* of the UDP payload */
 };
 
 /* frame: len contiguous bytes, Ethernet first. ip_ok: the NIC has checked the IPv4 checksum. */

@@ -11,12 +11,12 @@
 #define IP4_SRC 12 /* where the source address stands in the outer IP header */
 #define IP6_SRC 8
 
-/* Packets of one burst in a row with the same peer and key: lookups and locks are paid per run. */
+/* Packets of one burst in a row with the same key: locks and counts are paid per run. */
 struct run {
 	uint16_t n;
 	struct peer *peer;
 	struct key *key;
-	struct pkt *pkts[BURST_MAX];
+	struct pkt **pkts;
 };
 
 /* The packet ends here, and it claims to be this peer's; its outer frame is still as it came. */
@@ -73,8 +73,9 @@ static bool sort_out(
 	p = pkt_of(m);
 	p->port = port;
 	p->family = c.family;
-	p->payload = c.payload;
-	p->len = c.len;
+	p->payload = (uint16_t)c.payload;
+	p->len = (uint16_t)c.len;
+	p->job.text = rte_pktmbuf_mtod_offset(m, uint8_t *, c.payload) + WIRE_DATA_HDR_LEN;
 	if (c.local != NULL) {
 		p->inst = c.local->owner;
 		p->iid = p->inst->iid;
@@ -97,32 +98,102 @@ static bool sort_out(
 
 /* --- in: peer, key, replay, AEAD -------------------------------------------------------- */
 
-/* Finds peer and key; the run's own if they are the same again. */
-static bool look_up(struct worker *w, struct run *run, struct pkt *p)
-{
-	struct wire_data d =
-		wire_data_read(rte_pktmbuf_mtod_offset(pkt_mbuf(p), const uint8_t *, p->payload));
+/* The data packets of one burst, and whom they name: key id and peer id as the wire has them. */
+struct burst {
+	uint16_t n;
+	bool mixed; /* of more than one key */
+	struct pkt *pkts[BURST_MAX];
+	uint32_t who[BURST_MAX];
+};
 
-	p->pktid = d.pktid;
-	if (run->n > 0 && run->pkts[run->n - 1]->inst == p->inst && run->peer->id == d.peer_id &&
-		run->key->id == d.key_id) {
-		p->peer = run->peer;
-		p->key = run->key;
-		return true;
-	}
-	p->peer = peertab_find(&p->inst->peers, d.peer_id);
-	if (p->peer == NULL) {
-		drop_pkt(w, p, DROP_UNKNOWN_PEER);
+static inline uint32_t peer_id_of(uint32_t who)
+{
+	return who & WIRE_PEER_UNDEF;
+}
+
+static inline uint8_t key_id_of(uint32_t who)
+{
+	return who >> 24 & 7;
+}
+
+static void burst_add(struct burst *b, struct pkt *p)
+{
+	const uint8_t *head = p->job.text - WIRE_DATA_HDR_LEN;
+	uint16_t i = b->n++;
+
+	p->pktid = be32_load(head + 4);
+	b->pkts[i] = p;
+	b->who[i] = be32_load(head);
+	if (b->who[i] == b->who[0] && p->inst == b->pkts[0]->inst)
+		return;
+	b->mixed = true;
+	peertab_prefetch(&p->inst->peers, peer_id_of(b->who[i]));
+}
+
+/* True: the packet has a key. Else it waits for one (early.h), or ends here. */
+static inline bool has_key(struct worker *w, struct pkt *p, uint8_t key_id)
+{
+	if ((p->key == NULL || w->early.n != 0) && early_take(w, p, key_id))
 		return false;
-	}
-	p->key = keyslots_find(&p->peer->keys, d.key_id);
-	if ((p->key == NULL || w->early.n != 0) && early_take(w, p, d.key_id))
-		return false;
-	if (p->key == NULL) {
+	if (p->key == NULL)
 		drop_received(w, p, p->peer, DROP_UNKNOWN_KEY);
-		return false;
+	return p->key != NULL;
+}
+
+/*
+ * Peers and keys of packets of many. Each step is done for all packets before the next, so that
+ * what a step touches is on its way while the others are served.
+ */
+static void look_up_many(struct worker *w, struct burst *b)
+{
+	uint16_t n = b->n, kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->peer = peertab_find(&p->inst->peers, peer_id_of(b->who[i]));
+		rte_prefetch0(p->peer);
 	}
-	return true;
+	for (uint16_t i = 0; i < n; i++) {
+		if (b->pkts[i]->peer != NULL)
+			peer_prefetch(b->pkts[i]->peer, w->index);
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		if (p->peer == NULL) {
+			drop_pkt(w, p, DROP_UNKNOWN_PEER);
+			continue;
+		}
+		p->key = keyslots_find(&p->peer->keys, key_id_of(b->who[i]));
+		if (!has_key(w, p, key_id_of(b->who[i])))
+			continue;
+		key_prefetch_rx(p->key, p->pktid);
+		b->pkts[kept++] = p;
+	}
+	b->n = kept;
+}
+
+/* The same for packets that all name the same key. */
+static void look_up_one(struct worker *w, struct burst *b)
+{
+	const struct peertab *peers = &b->pkts[0]->inst->peers;
+	uint8_t key_id = key_id_of(b->who[0]);
+	struct peer *peer = peertab_find(peers, peer_id_of(b->who[0]));
+	struct key *key = peer == NULL ? NULL : keyslots_find(&peer->keys, key_id);
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->peer = peer;
+		p->key = key;
+		if (peer == NULL)
+			drop_pkt(w, p, DROP_UNKNOWN_PEER);
+		else if (has_key(w, p, key_id))
+			b->pkts[kept++] = p;
+	}
+	b->n = kept;
 }
 
 static enum drop_reason replay_reason(enum replay_verdict v)
@@ -156,59 +227,87 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 	run->n = kept;
 }
 
-static void prepare_job(struct pkt *p, uint64_t tail)
+static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 {
-	uint8_t *data = rte_pktmbuf_mtod_offset(pkt_mbuf(p), uint8_t *, p->payload);
+	uint8_t *data = p->job.text - WIRE_DATA_HDR_LEN;
 	uint64_t head;
 
 	memcpy(&head, data, sizeof(head));
-	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail);
+	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail, nonce);
 }
 
-static void run_submit(struct worker *w, struct run *run)
+static void run_submit(struct worker *w, struct run run)
 {
+	struct aead_nonce nonces[BURST_MAX];
 	struct aead_job *jobs[BURST_MAX];
 	uint16_t taken;
 	uint64_t tail;
 
-	if (run->n == 0)
-		return;
-	replay_filter(w, run, false);
-	memcpy(&tail, run->key->decrypt_tail, sizeof(tail));
-	for (uint16_t i = 0; i < run->n; i++) {
-		prepare_job(run->pkts[i], tail);
-		jobs[i] = &run->pkts[i]->job;
+	replay_filter(w, &run, false);
+	memcpy(&tail, run.key->decrypt_tail, sizeof(tail));
+	for (uint16_t i = 0; i < run.n; i++) {
+		prepare_job(run.pkts[i], tail, &nonces[i]);
+		jobs[i] = &run.pkts[i]->job;
 	}
-	taken = aead_submit(w->aead, run->key->decrypt, jobs, run->n);
-	for (uint16_t i = taken; i < run->n; i++)
-		drop_received(w, run->pkts[i], run->peer, DROP_CRYPTO_FULL);
-	run->n = 0;
+	stage_mark(w->stages, STAGE_PREPARE);
+	taken = aead_submit(w->aead, run.key->decrypt, jobs, nonces, run.n);
+	stage_mark(w->stages, STAGE_CRYPTO);
+	for (uint16_t i = taken; i < run.n; i++)
+		drop_received(w, run.pkts[i], run.peer, DROP_CRYPTO_FULL);
+}
+
+/* The data packets of a burst, the others being sent on their way. */
+static void classify_burst(
+	struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n, struct burst *b)
+{
+	const struct locals *locals = atomic_load_explicit(&w->dp->locals, memory_order_acquire);
+
+	for (uint16_t i = 0; i < RTE_MIN(n, PKT_AHEAD); i++)
+		pkt_prefetch(pkts[i]);
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + PKT_AHEAD < n)
+			pkt_prefetch(pkts[i + PKT_AHEAD]);
+		if (i + PKT_AHEAD / 2 < n)
+			pkt_prefetch_data(pkts[i + PKT_AHEAD / 2]);
+		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0)
+			drop(w, pkts[i], DROP_SEGMENTED);
+		else if (sort_out(w, locals, port, &pkts[i]))
+			burst_add(b, pkt_of(pkts[i]));
+	}
+}
+
+/* The run that begins with the first of n packets. */
+static struct run run_of(struct pkt **pkts, uint16_t n)
+{
+	struct run run = {.n = 1, .peer = pkts[0]->peer, .key = pkts[0]->key, .pkts = pkts};
+
+	while (run.n < n && pkts[run.n]->key == run.key)
+		run.n++;
+	return run;
 }
 
 void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n)
 {
-	const struct locals *locals = atomic_load_explicit(&w->dp->locals, memory_order_acquire);
-	struct run run = {.n = 0};
+	struct burst b; /* not cleared: it is large */
+	struct run run;
 
-	for (uint16_t i = 0; i < n; i++) {
-		struct pkt *p;
-
-		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0) {
-			drop(w, pkts[i], DROP_SEGMENTED);
-			continue;
-		}
-		if (!sort_out(w, locals, port, &pkts[i]))
-			continue;
-		p = pkt_of(pkts[i]);
-		if (!look_up(w, &run, p))
-			continue;
-		if (run.n > 0 && p->key != run.key)
-			run_submit(w, &run);
-		run.peer = p->peer;
-		run.key = p->key;
-		run.pkts[run.n++] = p;
+	b.n = 0;
+	b.mixed = false;
+	classify_burst(w, port, pkts, n, &b);
+	stage_mark(w->stages, STAGE_CLASSIFY);
+	if (b.n == 0)
+		return;
+	if (b.mixed)
+		look_up_many(w, &b);
+	else
+		look_up_one(w, &b);
+	stage_mark(w->stages, STAGE_LOOKUP);
+	for (uint16_t i = 0; i < b.n; i += run.n) {
+		if (b.mixed && i + SESSIONS_AHEAD < b.n)
+			worker_prefetch_session(w, b.pkts[i + SESSIONS_AHEAD]->key->decrypt);
+		run = run_of(&b.pkts[i], b.n - i);
+		run_submit(w, run);
 	}
-	run_submit(w, &run);
 }
 
 /* --- out: authenticated? ---------------------------------------------------------------- */
@@ -231,14 +330,15 @@ static bool authenticated(struct worker *w, struct pkt *p)
 static void propose_float(struct worker *w, struct pkt *p)
 {
 	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
-	struct event ev = {.iid = p->iid, .peer_id = p->peer->id, .tid = p->tid, .port = p->port};
+	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
+	struct event ev;
 
-	classify_addrs(rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *), p->family, p->payload,
-		&ev.remote, &ev.local);
-	if (e == NULL || udp_addr_equal(&e->remote, &ev.remote))
+	if (e == NULL || endpoint_is_source(e, frame, p->family, p->payload))
 		return;
 	if (atomic_load_explicit(&p->peer->float_pending, memory_order_relaxed))
 		return;
+	ev = (struct event){.iid = p->iid, .peer_id = p->peer->id, .tid = p->tid, .port = p->port};
+	classify_addrs(frame, p->family, p->payload, &ev.remote, &ev.local);
 	if (rte_ring_sp_enqueue_elem(w->rings.event, &ev, sizeof(ev)) != 0)
 		return; /* the next packet proposes again */
 	atomic_store_explicit(&p->peer->float_pending, true, memory_order_relaxed);
@@ -269,11 +369,12 @@ static void deliver(
 	struct worker *w, struct pkt *p, enum ip_family family, const struct hostdev *dev)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
-	uint8_t *eth;
+	uint8_t *eth = p->job.text - ETH_HDR_LEN;
 
-	rte_pktmbuf_adj(m, (uint16_t)(p->payload + WIRE_DATA_HDR_LEN - ETH_HDR_LEN));
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - ETH_HDR_LEN - p->job.len));
-	eth = rte_pktmbuf_mtod(m, uint8_t *);
+	/* one segment: rte_pktmbuf_trim() would look for the last one in another cache line */
+	m->data_off += p->payload + WIRE_DATA_HDR_LEN - ETH_HDR_LEN;
+	m->data_len = ETH_HDR_LEN + p->job.len;
+	m->pkt_len = m->data_len;
 	memcpy(eth, dev->mac, MAC_LEN);
 	inner_mac_write(eth + MAC_LEN, p->peer->generation, p->peer->id);
 	be16_store(eth + 2 * MAC_LEN, family == IP_V4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
@@ -310,54 +411,47 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 	return len;
 }
 
-static void run_finish(struct worker *w, struct run *run)
+static void run_finish(struct worker *w, struct run run)
 {
 	uint64_t link_bytes = 0, vpn_packets = 0, vpn_bytes = 0;
-	struct peer_stats *ps;
+	struct peer_stats *ps = &run.peer->stats[w->index];
 	const struct hostdev *dev;
-	uint16_t n;
 
-	if (run->n == 0)
+	replay_filter(w, &run, true);
+	if (run.n == 0)
 		return;
-	replay_filter(w, run, true);
-	n = run->n;
-	run->n = 0;
-	if (n == 0)
-		return;
-	keyslots_confirm(run->key);
-	propose_float(w, run->pkts[n - 1]);
-	dev = atomic_load_explicit(&run->pkts[0]->inst->device, memory_order_acquire);
-	for (uint16_t i = 0; i < n; i++) {
+	keyslots_confirm(run.key);
+	propose_float(w, run.pkts[run.n - 1]);
+	dev = atomic_load_explicit(&run.pkts[0]->inst->device, memory_order_acquire);
+	for (uint16_t i = 0; i < run.n; i++) {
 		uint16_t len;
 
-		link_bytes += run->pkts[i]->len;
-		len = finish_pkt(w, run->pkts[i], dev);
+		if (i + 2 < run.n)
+			pkt_prefetch_again(run.pkts[i + 2], 0);
+		link_bytes += run.pkts[i]->len;
+		len = finish_pkt(w, run.pkts[i], dev);
 		vpn_bytes += len;
 		vpn_packets += len != 0;
 	}
-	ps = &run->peer->stats[w->index];
-	stat_add(&ps->link_rx_packets, n);
+	stat_add(&ps->link_rx_packets, run.n);
 	stat_add(&ps->link_rx_bytes, link_bytes);
 	stat_add(&ps->vpn_rx_packets, vpn_packets);
 	stat_add(&ps->vpn_rx_bytes, vpn_bytes);
 	__atomic_store_n(&ps->last_rx, w->now, __ATOMIC_RELAXED);
-	stat_add(&w->stats.decap_packets, n);
+	stat_add(&w->stats.decap_packets, run.n);
 }
 
 void decap_finish(struct worker *w, struct pkt **pkts, uint16_t n)
 {
-	struct run run = {.n = 0};
+	struct run run;
+	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct pkt *p = pkts[i];
-
-		if (!authenticated(w, p))
-			continue;
-		if (run.n > 0 && p->key != run.key)
-			run_finish(w, &run);
-		run.peer = p->peer;
-		run.key = p->key;
-		run.pkts[run.n++] = p;
+		if (authenticated(w, pkts[i]))
+			pkts[kept++] = pkts[i];
 	}
-	run_finish(w, &run);
+	for (uint16_t i = 0; i < kept; i += run.n) {
+		run = run_of(&pkts[i], kept - i);
+		run_finish(w, run);
+	}
 }

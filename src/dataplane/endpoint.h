@@ -55,6 +55,23 @@ static inline void endpoint_write(const struct endpoint *e, uint8_t *hdr, uint16
 	}
 }
 
+/*
+ * Does a frame that was received, with its UDP payload at that offset, come from the address that
+ * these headers send to? Compares bytes: asked once a run.
+ */
+static inline bool endpoint_is_source(
+	const struct endpoint *e, const uint8_t *frame, uint8_t family, uint16_t payload)
+{
+	const uint8_t *theirs = frame + payload - 8; /* their UDP header */
+	const uint8_t *ours = e->hdr + e->hdr_len - 8;
+
+	if (e->family != family || memcmp(theirs, ours + 2, 2) != 0)
+		return false;
+	if (family == IP_V4)
+		return memcmp(frame + 14 + 12, e->hdr + 14 + 16, 4) == 0;
+	return memcmp(frame + 14 + 8, e->hdr + 14 + 24, 16) == 0;
+}
+
 /* Fills in the UDP checksum over IPv6; payload: the len bytes behind hdr. */
 void endpoint_checksum6(const struct endpoint *e, uint8_t *hdr, uint16_t len);
 

@@ -74,6 +74,17 @@ struct tombstone {
 	struct peer_drops drops;
 };
 
+/* Worker. Fetches what a packet needs of a peer whose first line is here: keys, endpoint, counts.
+ */
+static inline void peer_prefetch(const struct peer *p, unsigned int worker)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		__builtin_prefetch(atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed));
+	__builtin_prefetch(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
+	__builtin_prefetch(&p->stats[worker], 1);
+	__builtin_prefetch((const char *)&p->stats[worker] + CACHE_LINE, 1);
+}
+
 struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers);
 /* Frees keys and endpoint, folds the counters into its tombstone. After quiescence. */
 void peer_free(void *peer);

@@ -37,6 +37,16 @@ static inline struct peer *peertab_find(const struct peertab *t, uint32_t id)
 	return atomic_load_explicit(&page[id & (PEERTAB_PAGE - 1)].peer, memory_order_acquire);
 }
 
+/* Worker. Fetches what peertab_find() will read. id < 2^24. */
+static inline void peertab_prefetch(const struct peertab *t, uint32_t id)
+{
+	const struct peertab_entry *page =
+		atomic_load_explicit(&t->page[id >> PEERTAB_BITS], memory_order_relaxed);
+
+	if (page != NULL)
+		__builtin_prefetch(&page[id & (PEERTAB_PAGE - 1)]);
+}
+
 /* Agent. The entry of an id; NULL: its page does not exist (and, with make, cannot). */
 struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id, bool make);
 /* Agent. The smallest id >= from with a peer or a tombstone; UINT32_MAX: none. */

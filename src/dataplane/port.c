@@ -235,11 +235,6 @@ uint16_t port_tx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, u
 	return rte_eth_tx_burst(p->ethdev, queue, pkts, n);
 }
 
-bool port_ip_checked(const struct rte_mbuf *m)
-{
-	return (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-}
-
 /* Drivers on top of a kernel interface say "up" without looking at it. */
 static bool kernel_link_up(unsigned int ifindex)
 {

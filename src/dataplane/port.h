@@ -49,7 +49,10 @@ uint16_t port_rx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, u
 /* Worker. Returns how many the device took: pkts[0..k); the rest stays the caller's. */
 uint16_t port_tx(const struct port *p, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
 /* Worker. Has the NIC found the IPv4 header checksum of this packet good? */
-bool port_ip_checked(const struct rte_mbuf *m);
+static inline bool port_ip_checked(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
 
 /* Agent. Of a device that stands on a kernel interface, both must have a link. */
 bool port_link_up(const struct port *p);

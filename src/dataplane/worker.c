@@ -18,7 +18,7 @@
 
 /* --- the ways out ----------------------------------------------------------------------- */
 
-static void flush_port(struct worker *w, uint8_t port)
+void worker_flush_port(struct worker *w, uint8_t port)
 {
 	struct outbox *o = &w->port[port];
 	uint16_t sent = port_tx(&w->dp->ports[port], (uint16_t)w->index, o->pkts, o->n);
@@ -44,7 +44,7 @@ static bool flush_ring(
 	return sent > 0;
 }
 
-static void flush_host(struct worker *w)
+void worker_flush_host(struct worker *w)
 {
 	w->wake_host |= flush_ring(w, &w->host, w->rings.host_out, DROP_HOST_FULL);
 }
@@ -52,26 +52,6 @@ static void flush_host(struct worker *w)
 static void flush_exception(struct worker *w)
 {
 	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
-}
-
-static void put(struct outbox *o, struct rte_mbuf *m, struct peer *peer)
-{
-	o->peers[o->n] = peer;
-	o->pkts[o->n++] = m;
-}
-
-void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer)
-{
-	put(&w->port[port], m, peer);
-	if (w->port[port].n == BURST_MAX)
-		flush_port(w, port);
-}
-
-void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
-{
-	put(&w->host, m, peer);
-	if (w->host.n == BURST_MAX)
-		flush_host(w);
 }
 
 void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
@@ -83,7 +63,7 @@ void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
 
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
 {
-	put(&w->exception, m, NULL);
+	outbox_put(&w->exception, m, NULL);
 	if (w->exception.n == BURST_MAX)
 		flush_exception(w);
 }
@@ -93,9 +73,9 @@ static void flush(struct worker *w)
 {
 	for (unsigned int i = 0; i < w->dp->nb_ports; i++) {
 		if (w->port[i].n > 0)
-			flush_port(w, (uint8_t)i);
+			worker_flush_port(w, (uint8_t)i);
 	}
-	flush_host(w);
+	worker_flush_host(w);
 	flush_exception(w);
 	if (w->wake_host)
 		waker_wake(&w->dp->hostio.waker);
@@ -117,6 +97,8 @@ static unsigned int finish_crypto(struct worker *w)
 	while ((n = aead_poll(w->aead, jobs, BURST_MAX)) > 0) {
 		uint16_t nb_in = 0, nb_out = 0;
 
+		stage_mark(w->stages, STAGE_CRYPTO);
+
 		for (uint16_t i = 0; i < n; i++) {
 			struct pkt *p = pkt_of_job(jobs[i]);
 
@@ -129,6 +111,7 @@ static unsigned int finish_crypto(struct worker *w)
 			decap_finish(w, in, nb_in);
 		if (nb_out > 0)
 			encap_finish(w, out, nb_out);
+		stage_mark(w->stages, STAGE_FINISH);
 		total += n;
 	}
 	return total;
@@ -144,6 +127,7 @@ static unsigned int rx_ports(struct worker *w)
 
 		if (n == 0)
 			continue;
+		stage_mark(w->stages, STAGE_RX);
 		stat_add(&w->stats.rx_packets, n);
 		stat_add(&w->stats.rx_bursts, 1);
 		decap_submit(w, w->rx[i].index, pkts, n);
@@ -157,8 +141,10 @@ static unsigned int rx_ring(struct worker *w, struct rte_ring *ring)
 	struct rte_mbuf *pkts[BURST_MAX];
 	unsigned int n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, BURST_MAX, NULL);
 
-	if (n > 0)
+	if (n > 0) {
+		stage_mark(w->stages, STAGE_RX);
 		encap_submit(w, pkts, (uint16_t)n);
+	}
 	return n;
 }
 
@@ -191,15 +177,20 @@ unsigned int worker_iteration(struct worker *w)
 	unsigned int n;
 
 	w->now = rte_rdtsc();
+	if (w->stages != NULL)
+		w->stages->last = w->now;
 	early_turn(w);
 	n = rx_ports(w);
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
 	n += finish_crypto(w);
 	frag_sweep(w);
+	stage_mark(w->stages, STAGE_IDLE);
 	flush(w);
+	stage_mark(w->stages, STAGE_TX);
 	report_quiescence(w);
 	stat_add(&w->stats.iterations, 1);
+	stage_mark(w->stages, STAGE_IDLE);
 	if (n > 0) {
 		stat_add(&w->stats.busy_iterations, 1);
 		stat_add(&w->stats.busy_cycles, rte_rdtsc() - w->now);
@@ -277,6 +268,8 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	w->dp = dp;
 	w->index = index;
 	w->lcore = lcore;
+	w->nb_peers = &dp->nb_peers;
+	w->session_lines = aead_session_lines(dp->aead);
 	ret = waker_init(&w->waker);
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));

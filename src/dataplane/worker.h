@@ -14,6 +14,7 @@
 #include "dataplane/peer.h"
 #include "dataplane/pkt.h"
 #include "dataplane/port.h"
+#include "dataplane/stage.h"
 #include "dataplane/stats.h"
 
 #define BURST_MAX     64 /* packets one step handles at most */
@@ -34,6 +35,8 @@ struct worker {
 	uint64_t drain_again; /* TSC before which a device that was slow is not waited for */
 	uint64_t now;	      /* TSC at the start of the iteration */
 	struct aead_queue *aead;
+	unsigned int session_lines; /* of the largest */
+	const uint32_t *nb_peers;   /* the agent's count */
 
 	unsigned int nb_rx;
 	struct {
@@ -50,6 +53,7 @@ struct worker {
 	bool wake_host, wake_agent;
 	struct outbox host, exception, port[DP_MAX_PORTS];
 
+	struct stages *stages; /* NULL: not measured */
 	struct thread_stats stats;
 	struct limit limit; /* of control packets */
 };
@@ -80,6 +84,22 @@ static inline void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason wh
 	drop(w, pkt_mbuf(p), why);
 }
 
+/* A session is many lines; fetched so many packets before it is used. */
+#define SESSIONS_AHEAD 3
+#define SESSIONS_MANY  512 /* peers from which on it pays */
+
+static inline void worker_prefetch_session(
+	const struct worker *w, const struct aead_session *session)
+{
+	const char *p = (const char *)session;
+
+	/* few of them stay in the cache, and the fetching itself takes its time */
+	if (__atomic_load_n(w->nb_peers, __ATOMIC_RELAXED) < SESSIONS_MANY)
+		return;
+	for (unsigned int i = 0; i < w->session_lines; i++)
+		rte_prefetch0(p + i * CACHE_LINE);
+}
+
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore);
 void worker_fini(struct worker *w);
 
@@ -88,12 +108,35 @@ unsigned int worker_iteration(struct worker *w);
 /* The lcore's function: iterates until dp_stop(). arg: struct worker. */
 int worker_main(void *arg);
 
+void worker_flush_port(struct worker *w, uint8_t port);
+void worker_flush_host(struct worker *w);
+
+static inline void outbox_put(struct outbox *o, struct rte_mbuf *m, struct peer *peer)
+{
+	o->peers[o->n] = peer;
+	o->pkts[o->n++] = m;
+}
+
 /*
  * Each consumes the packet; a full outbox is flushed on the way. peer: whose packet it is, looked
  * up since the last quiescent state; NULL: nobody's.
  */
-void worker_send_port(struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer);
-void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer); /* pkt: iid, port */
+static inline void worker_send_port(
+	struct worker *w, uint8_t port, struct rte_mbuf *m, struct peer *peer)
+{
+	outbox_put(&w->port[port], m, peer);
+	if (w->port[port].n == BURST_MAX)
+		worker_flush_port(w, port);
+}
+
+/* pkt: iid, port */
+static inline void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
+{
+	outbox_put(&w->host, m, peer);
+	if (w->host.n == BURST_MAX)
+		worker_flush_host(w);
+}
+
 void worker_send_mirror(struct worker *w, struct rte_mbuf *m);	  /* the kernel's; pkt: port */
 void worker_send_exception(struct worker *w, struct rte_mbuf *m); /* pkt: outer frame, iid, tid */
 

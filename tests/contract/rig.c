@@ -109,13 +109,13 @@ struct rig_packets *rig_packets_new(unsigned int n)
 	p->n = n;
 	p->mbufs = calloc(n, sizeof(*p->mbufs));
 	p->jobs = calloc(n, sizeof(*p->jobs));
-	p->pool = rte_pktmbuf_pool_create(name, n, 0,
-		RTE_ALIGN(sizeof(struct aead_job), RTE_MBUF_PRIV_ALIGN),
+	p->nonces = calloc(n, sizeof(*p->nonces));
+	p->pool = rte_pktmbuf_pool_create(name, n, 0, AEAD_PRIV_SIZE,
 		RTE_PKTMBUF_HEADROOM + RIG_HEAD + RIG_TEXT_MAX, SOCKET_ID_ANY);
 	assert_non_null(p->pool);
 	assert_int_equal(rte_pktmbuf_alloc_bulk(p->pool, p->mbufs, n), 0);
 	for (unsigned int i = 0; i < n; i++)
-		p->jobs[i] = rte_mbuf_to_priv(p->mbufs[i]);
+		p->jobs[i] = aead_job_of(p->mbufs[i]);
 	return p;
 }
 
@@ -124,6 +124,7 @@ void rig_packets_free(struct rig_packets *p)
 	rte_mempool_free(p->pool);
 	free(p->mbufs);
 	free(p->jobs);
+	free(p->nonces);
 	free(p);
 }
 
@@ -139,19 +140,17 @@ void rig_load(struct rig_packets *p, unsigned int i, const uint8_t *nonce, const
 	assert_non_null(data);
 	memset(j, 0, sizeof(*j));
 	j->status = 0xee;
-	j->buf = m;
-	j->tag = data + AEAD_AAD_LEN;
 	j->text = data + RIG_HEAD;
+	j->tag_at = AEAD_AAD_LEN - RIG_HEAD;
+	j->aad_at = -RIG_HEAD;
 	j->len = len;
-	j->aad_len = AEAD_AAD_LEN;
-	memcpy(j->nonce, nonce, AEAD_NONCE_LEN);
-	memcpy(j->aad, aad, AEAD_AAD_LEN);
+	memcpy(p->nonces[i].b, nonce, AEAD_NONCE_LEN);
 	memcpy(data, aad, AEAD_AAD_LEN);
 	memcpy(j->text, text, len);
 	if (tag != NULL)
-		memcpy(j->tag, tag, AEAD_TAG_LEN);
+		memcpy(aead_job_tag(j), tag, AEAD_TAG_LEN);
 	else
-		memset(j->tag, 0, AEAD_TAG_LEN);
+		memset(aead_job_tag(j), 0, AEAD_TAG_LEN);
 }
 
 /* --- through the queue ------------------------------------------------------------------ */
@@ -169,7 +168,7 @@ static void check_time(time_t *deadline)
 	nanosleep(&nap, NULL);
 }
 
-void rig_pass(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs, unsigned int n,
+void rig_pass(struct aead_queue *q, struct aead_session *s, struct rig_packets *p, unsigned int n,
 	unsigned int burst)
 {
 	struct aead_job *back[AEAD_BURST_MAX];
@@ -181,10 +180,10 @@ void rig_pass(struct aead_queue *q, struct aead_session *s, struct aead_job **jo
 		unsigned int k = n - sent < burst ? n - sent : burst;
 
 		if (k > 0)
-			sent += aead_submit(q, s, jobs + sent, (uint16_t)k);
+			sent += aead_submit(q, s, p->jobs + sent, p->nonces + sent, (uint16_t)k);
 		k = aead_poll(q, back, AEAD_BURST_MAX);
 		for (unsigned int i = 0; i < k; i++)
-			assert_ptr_equal(back[i], jobs[got + i]);
+			assert_ptr_equal(back[i], p->jobs[got + i]);
 		got += k;
 		assert_int_equal(aead_inflight(q), sent - got);
 		if (k == 0)

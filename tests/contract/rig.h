@@ -31,6 +31,7 @@ struct rig_packets {
 	struct rte_mempool *pool;
 	struct rte_mbuf **mbufs;
 	struct aead_job **jobs;
+	struct aead_nonce *nonces;
 };
 struct rig_packets *rig_packets_new(unsigned int n);
 void rig_packets_free(struct rig_packets *p);
@@ -39,8 +40,9 @@ void rig_packets_free(struct rig_packets *p);
 void rig_load(struct rig_packets *p, unsigned int i, const uint8_t *nonce, const uint8_t *aad,
 	const uint8_t *text, uint16_t len, const uint8_t *tag);
 
-/* Sends the jobs through in bursts of at most burst; fails the test on another order or timeout. */
-void rig_pass(struct aead_queue *q, struct aead_session *s, struct aead_job **jobs, unsigned int n,
+/* Sends the first n jobs through in bursts of at most burst; fails the test on another order or
+ * timeout. */
+void rig_pass(struct aead_queue *q, struct aead_session *s, struct rig_packets *p, unsigned int n,
 	unsigned int burst);
 /* Polls until want jobs are back. */
 void rig_poll(struct aead_queue *q, struct aead_job **back, unsigned int want);

@@ -255,14 +255,14 @@ static void devices_share_a_queue(void **state)
 		aead_session_new(a, AEAD_CHACHA20_POLY1305, AEAD_ENCRYPT, key, &chacha), 0);
 	for (unsigned int i = 0; i < 64; i++)
 		rig_load(p, i, key, key, key, 32, NULL);
-	assert_int_equal(aead_submit(q, chacha, p->jobs, 32), 32);
-	assert_int_equal(aead_submit(q, aes, p->jobs + 32, 32), 32);
+	assert_int_equal(aead_submit(q, chacha, p->jobs, p->nonces, 32), 32);
+	assert_int_equal(aead_submit(q, aes, p->jobs + 32, p->nonces + 32, 32), 32);
 	assert_int_equal(aead_inflight(q), 64);
 	rig_poll(q, back, 64);
 	for (unsigned int i = 0; i < 64; i++)
 		assert_int_equal(p->jobs[i]->status, AEAD_OK);
 	assert_int_equal(aead_inflight(q), 0);
-	assert_memory_not_equal(p->jobs[0]->tag, p->jobs[32]->tag, AEAD_TAG_LEN);
+	assert_memory_not_equal(aead_job_tag(p->jobs[0]), aead_job_tag(p->jobs[32]), AEAD_TAG_LEN);
 	aead_session_free(a, aes);
 	aead_session_free(a, chacha);
 	aead_queue_free(q);

@@ -49,7 +49,7 @@ static void device_keeps_the_order_of_each_session(void **state)
 					load_plain(p, i, i, (uint16_t)(1400 - 5 * i * (run % 3)));
 				}
 				assert_int_equal(aead_submit(device.queue[0], s[run % 2],
-							 p->jobs + n, (uint16_t)k),
+							 p->jobs + n, p->nonces + n, (uint16_t)k),
 					k);
 				n += k;
 			}
@@ -90,7 +90,8 @@ static void device_takes_what_fits_and_loses_nothing(void **state)
 	for (unsigned int i = 0; i < PACKETS; i++)
 		load_plain(p, i, i, 64);
 	do {
-		k = aead_submit(device.queue[0], s, p->jobs + taken, AEAD_BURST_MAX);
+		k = aead_submit(
+			device.queue[0], s, p->jobs + taken, p->nonces + taken, AEAD_BURST_MAX);
 		taken += k;
 	} while (k > 0 && taken < PACKETS - AEAD_BURST_MAX);
 	assert_int_equal(k, 0); /* full before our packets ended */
@@ -105,7 +106,7 @@ static void device_takes_what_fits_and_loses_nothing(void **state)
 	}
 	assert_int_equal(aead_inflight(device.queue[0]), 0);
 	assert_int_equal(aead_poll(device.queue[0], back, AEAD_BURST_MAX), 0);
-	rig_pass(device.queue[0], s, p->jobs, AEAD_BURST_MAX, AEAD_BURST_MAX); /* and it goes on */
+	rig_pass(device.queue[0], s, p, AEAD_BURST_MAX, AEAD_BURST_MAX); /* and it goes on */
 	aead_session_free(device.a, s);
 	free(back);
 	rig_packets_free(p);
@@ -132,7 +133,8 @@ static void through(struct sharer *t, struct aead_session *s)
 		unsigned int k = p->n - sent < 32 ? p->n - sent : 32;
 
 		if (k > 0)
-			sent += aead_submit(t->queue, s, p->jobs + sent, (uint16_t)k);
+			sent += aead_submit(
+				t->queue, s, p->jobs + sent, p->nonces + sent, (uint16_t)k);
 		k = aead_poll(t->queue, back, AEAD_BURST_MAX);
 		for (unsigned int i = 0; i < k; i++)
 			t->wrong += back[i] != p->jobs[got + i] || back[i]->status != AEAD_OK;

@@ -130,7 +130,7 @@ static void check_wiped(struct aead *a, struct aead_queue *q, enum aead_alg alg,
 	assert_int_equal(aead_session_new(a, alg, dir, key, &s), 0);
 	assert_true(copies_in_pools(key) > 0); /* so the search can see it */
 	rig_load(p, 0, key, key, key, 32, NULL);
-	rig_pass(q, s, p->jobs, 1, 1);
+	rig_pass(q, s, p, 1, 1);
 	aead_session_free(a, s);
 	assert_int_equal(copies_in_pools(key), 0);
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+
+#include "bench/prompt.h"
+#include "bench/session.h"
+#include "log.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+/* EAL's arguments end at a "--"; without one all are ours. */
+static int start_eal(int *argc, char ***argv)
+{
+	static char no_pci[] = "--no-pci";
+	char *none[] = {(*argv)[0], no_pci, NULL};
+	bool has_eal = false;
+	int n;
+
+	for (int i = 1; i < *argc; i++)
+		has_eal |= strcmp((*argv)[i], "--") == 0;
+	rte_log_set_global_level(RTE_LOG_WARNING);
+	n = has_eal ? rte_eal_init(*argc, *argv) : rte_eal_init(2, none);
+	if (n < 0) {
+		log_err("EAL does not start: %s", rte_strerror(rte_errno));
+		return -1;
+	}
+	if (has_eal) {
+		(*argv)[n] = (*argv)[0];
+		*argc -= n;
+		*argv += n;
+	}
+	return 0;
+}
+
+/* Until the time is over or a signal came; a line each period. */
+static void wait_seconds(const struct session *s)
+{
+	const struct bench_conf *c = &s->rig->conf;
+	double seconds = c->packets == 0 ? c->seconds : 1e9; /* until all had theirs */
+	double step = c->stats_period > 0 ? RTE_MIN(c->stats_period, seconds)
+		: c->packets == 0	  ? seconds
+					  : 0.01;
+
+	for (double left = seconds; left > 0 && !interrupted && !session_done(s); left -= step) {
+		const double now = RTE_MIN(step, left);
+		const struct timespec t = {(time_t)now, (long)((now - (double)(time_t)now) * 1e9)};
+
+		nanosleep(&t, NULL); /* a signal ends it early */
+		if (c->stats_period > 0 && left > step)
+			report_progress(s->rig, s->lanes);
+	}
+}
+
+static int run(const struct bench_conf *conf)
+{
+	struct session s;
+	int ret = session_new(&s, conf);
+
+	if (ret < 0)
+		return ret;
+	report_begin(s.rig);
+	for (unsigned int i = 0; i < conf->nb_sizes && ret == 0 && !interrupted; i++) {
+		struct result res;
+
+		ret = session_start(&s, conf->sizes[i]);
+		if (ret < 0)
+			break;
+		wait_seconds(&s);
+		ret = session_stop(&s, &res);
+		if (ret == 0)
+			report_result(s.rig, &res);
+	}
+	report_end(s.rig);
+	session_free(&s);
+	return ret;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_conf conf;
+	int ret;
+
+	if (asks_for_help(argc, argv))
+		return bench_options(argc, argv, &conf) == 1 ? EXIT_SUCCESS : 2;
+	log_set_level(LOG_LEVEL_WARN);
+	if (start_eal(&argc, &argv) < 0)
+		return EXIT_FAILURE;
+	optind = 1;
+	ret = bench_options(argc, argv, &conf);
+	if (ret != 0) {
+		rte_eal_cleanup();
+		return ret > 0 ? EXIT_SUCCESS : 2;
+	}
+	if (conf.lcores >= rte_lcore_count()) {
+		log_err("--lcores %u needs %u EAL lcores (-l): one is for the control, %u given",
+			conf.lcores, conf.lcores + 1, rte_lcore_count());
+		rte_eal_cleanup();
+		return 2;
+	}
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	ret = conf.interactive ? prompt_run(&conf) : run(&conf);
+	rte_eal_cleanup();
+	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+
+/*
+ * Packets inside an asynchronous device from which on nothing more is offered: a sender that knows
+ * no measure would only show how fast packets are dropped.
+ */
+#define WINDOW 128
+
+/* What one timed pass over a batch took. */
+struct pass {
+	uint64_t worker, source; /* cycles */
+};
+
+static uint64_t drops_of(const struct lane *l)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < NB_DROPS; i++)
+		n += stat_read(&l->w->stats.drops[i]);
+	return n;
+}
+
+/* --- phase A ---------------------------------------------------------------------------- */
+
+/* Writes the next BENCH_BATCH packets; mbufs that were dropped are replaced. */
+static bool fill(struct lane *l)
+{
+	for (unsigned int i = 0; i < BENCH_BATCH; i++) {
+		if (l->slot[i] == NULL)
+			l->slot[i] = rte_pktmbuf_alloc(l->rig->dp->ports[0].pool);
+		if (l->slot[i] == NULL)
+			return false;
+		feed_fill(&l->feed, l->feed.number + i, l->slot[i]);
+	}
+	return true;
+}
+
+/* --- phase B ---------------------------------------------------------------------------- */
+
+/*
+ * Hands the n packets in slot[] to the worker, a burst at a time, and takes back what comes out, in
+ * its order. Returns how many did.
+ */
+static unsigned int pass(struct lane *l, struct rte_ring *in, struct rte_ring *out, unsigned int n,
+	struct pass *took)
+{
+	struct rte_mbuf *done[BENCH_BATCH];
+	unsigned int sent = 0, got = 0;
+	uint16_t burst = l->rig->conf.burst;
+
+	while (sent < n || aead_inflight(l->w->aead) > 0) {
+		uint64_t t0 = rte_rdtsc(), t1, t2;
+		bool full = aead_inflight(l->w->aead) > WINDOW;
+		unsigned int k = full ? 0 : RTE_MIN(burst, n - sent);
+
+		if (k > 0)
+			sent += rte_ring_sp_enqueue_burst(in, (void **)&l->slot[sent], k, NULL);
+		t1 = rte_rdtsc();
+		do {
+			worker_iteration(l->w);
+		} while (!rte_ring_empty(in));
+		t2 = rte_rdtsc();
+		got += rte_ring_sc_dequeue_burst(out, (void **)&done[got], BENCH_BATCH - got, NULL);
+		took->worker += t2 - t1;
+		took->source += t1 - t0 + rte_rdtsc() - t2;
+	}
+	memcpy(l->slot, done, got * sizeof(done[0]));
+	for (unsigned int i = got; i < n; i++)
+		l->slot[i] = NULL;
+	return got;
+}
+
+static unsigned int encap(struct lane *l, unsigned int n, struct pass *took)
+{
+	return pass(l, l->w->rings.host_in, l->rig->tx[l->index], n, took);
+}
+
+static unsigned int decap(struct lane *l, unsigned int n, struct pass *took)
+{
+	return pass(l, l->rig->rx[l->index], l->w->rings.host_out, n, took);
+}
+
+/* Every packet that came back is one that was sent, once, with all of its bytes. */
+static bool compare(struct lane *l, unsigned int n)
+{
+	bool seen[BENCH_BATCH] = {false};
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t k = l->slot[i]->hash.usr - (uint32_t)l->feed.number;
+
+		if (k >= BENCH_BATCH || seen[k] ||
+			!feed_check(&l->feed, l->feed.number + k, l->slot[i]))
+			return false;
+		seen[k] = true;
+	}
+	return true;
+}
+
+/* --- a batch ---------------------------------------------------------------------------- */
+
+void samples_add(struct samples *s, uint64_t cycles, unsigned int packets)
+{
+	s->v[s->n % SAMPLES_MAX] = (float)((double)cycles / packets);
+	s->n++;
+}
+
+/* Of one batch in so many the stages are measured; its total does not count. */
+#define STAGED_EVERY 8
+
+static void add_staged(struct lane *l)
+{
+	struct staged *s = &l->staged[l->nb_staged++ % STAGED_MAX];
+
+	s->total = 0;
+	for (unsigned int i = 0; i < NB_STAGES; i++) {
+		s->v[i] = (float)l->stages.cycles[i] / BENCH_BATCH;
+		s->total += s->v[i];
+	}
+}
+
+static void count(struct lane *l, const struct pass *took, unsigned int n)
+{
+	if (l->w->stages != NULL) {
+		add_staged(l);
+		return;
+	}
+	l->worker_cycles += took->worker;
+	l->source_cycles += took->source;
+	l->packets += n;
+	samples_add(&l->ours, took->worker, BENCH_BATCH);
+}
+
+static void run_ours(struct lane *l)
+{
+	enum bench_mode mode = l->rig->conf.mode;
+	struct pass untimed = {0}, took = {0};
+	uint64_t dropped = drops_of(l);
+	bool staged = l->feed.number / BENCH_BATCH % STAGED_EVERY == STAGED_EVERY - 1;
+	unsigned int n;
+
+	if (!fill(l)) {
+		l->fault = LANE_LOST;
+		return;
+	}
+	l->stages = (struct stages){0};
+	l->w->stages = staged && mode != BENCH_DECAP ? &l->stages : NULL;
+	n = encap(l, BENCH_BATCH, mode == BENCH_DECAP ? &untimed : &took);
+	l->w->stages = staged ? &l->stages : NULL;
+	if (mode != BENCH_ENCAP)
+		n = decap(l, n, &took);
+	dropped = drops_of(l) - dropped;
+	if (n + dropped != BENCH_BATCH)
+		l->fault = LANE_LOST;
+	else if (mode == BENCH_LOOP && !compare(l, n))
+		l->fault = LANE_DIFFERENT;
+	l->dropped += dropped;
+	count(l, &took, n);
+	l->w->stages = NULL;
+}
+
+/* The bare device over the same mbufs. */
+static void run_bare(struct lane *l)
+{
+	struct aead_bare_batch b = {.pkts = l->slot,
+		.len = l->bare_len,
+		.session = l->bare_session,
+		.n = BENCH_BATCH,
+		.off = ETH_HDR_LEN,
+		.burst = l->rig->conf.burst};
+	enum bench_mode mode = l->rig->conf.mode;
+	uint64_t encrypt, decrypt;
+
+	if (!fill(l))
+		return;
+	for (unsigned int i = 0; i < BENCH_BATCH; i++) {
+		l->bare_len[i] = feed_len(&l->feed, l->feed.number + i);
+		l->bare_session[i] = feed_peer(&l->feed, l->feed.number + i);
+	}
+	encrypt = aead_bare_run(l->bare, AEAD_ENCRYPT, &b);
+	decrypt = mode == BENCH_ENCAP || mode == BENCH_CRYPTO
+		? 1
+		: aead_bare_run(l->bare, AEAD_DECRYPT, &b);
+	if (encrypt == 0 || decrypt == 0)
+		l->fault = LANE_BARE;
+	samples_add(&l->device,
+		mode == BENCH_DECAP	     ? decrypt
+			: mode == BENCH_LOOP ? encrypt + decrypt
+					     : encrypt,
+		BENCH_BATCH);
+}
+
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+void lane_begin(struct lane *l)
+{
+	rcu_online(&l->rig->dp->rcu, l->w->index);
+	l->cpu_s = -seconds(CLOCK_THREAD_CPUTIME_ID);
+	l->wall_s = -seconds(CLOCK_MONOTONIC);
+}
+
+void lane_stop_clock(struct lane *l)
+{
+	l->cpu_s += seconds(CLOCK_THREAD_CPUTIME_ID);
+	l->wall_s += seconds(CLOCK_MONOTONIC);
+}
+
+void lane_end(struct lane *l)
+{
+	rcu_offline(&l->rig->dp->rcu, l->w->index);
+	for (unsigned int i = 0; i < NB_DROPS; i++)
+		l->drops[i] = stat_read(&l->w->stats.drops[i]) - l->drops[i];
+}
+
+void lane_look(struct lane *l)
+{
+	uint64_t wanted = l->rig->conf.packets;
+
+	if (wanted == 0 || l->feed.number < wanted)
+		return;
+	atomic_store(&l->done, true);
+	atomic_store(&l->stop, true);
+}
+
+int lane_main(void *arg)
+{
+	struct lane *l = arg;
+
+	lane_begin(l);
+	while (!atomic_load_explicit(&l->stop, memory_order_relaxed) && l->fault == LANE_OK) {
+		if (l->rig->conf.mode != BENCH_CRYPTO)
+			run_ours(l);
+		if (l->rig->conf.bare)
+			run_bare(l);
+		l->feed.number += BENCH_BATCH;
+		lane_look(l);
+	}
+	lane_stop_clock(l);
+	lane_end(l);
+	return 0;
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+int lane_new(struct rig *r, unsigned int index, struct lane **out)
+{
+	struct lane *l = calloc(1, sizeof(*l));
+	int ret;
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->rig = r;
+	l->index = index;
+	l->w = r->dp->workers[index];
+	ret = feed_init(&l->feed, r, index);
+	if (ret == 0 && r->conf.bare)
+		ret = aead_bare_new(r->aead, index, r->conf.alg, r->nb_peers, &l->bare);
+	if (ret < 0) {
+		lane_free(l);
+		return ret;
+	}
+	*out = l;
+	return 0;
+}
+
+void lane_free(struct lane *l)
+{
+	if (l == NULL)
+		return;
+	for (unsigned int i = 0; i < BENCH_BATCH; i++)
+		rte_pktmbuf_free(l->slot[i]);
+	aead_bare_free(l->rig->aead, l->bare);
+	feed_fini(&l->feed);
+	free(l);
+}
+
+void lane_reset(struct lane *l, struct bench_size size)
+{
+	l->feed.size = size;
+	l->fault = LANE_OK;
+	l->packets = l->worker_cycles = l->source_cycles = l->dropped = 0;
+	l->offered = l->received = l->taken = 0;
+	l->cpu_s = l->wall_s = 0;
+	l->nb_staged = 0;
+	l->ours.n = l->device.n = 0;
+	for (unsigned int i = 0; i < NB_DROPS; i++)
+		l->drops[i] = stat_read(&l->w->stats.drops[i]);
+	l->feed.number = 0;
+	atomic_store(&l->done, false);
+	atomic_store(&l->stop, false);
+}

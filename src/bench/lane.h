@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One worker under test, on its own lcore: batch after batch, phase A and phase B in turn, until it
+ * is told to stop. What it counted is read when it has stopped.
+ */
+#ifndef LANE_H
+#define LANE_H
+
+#include <stdatomic.h>
+
+#include "bench/feed.h"
+#include "crypto/aead_bare.h"
+
+#define SAMPLES_MAX 65536 /* batches whose cost is remembered */
+#define STAGED_MAX  2048  /* of them, with their stages */
+
+/* One batch's cycles per packet by stage, and their sum. */
+struct staged {
+	float total, v[NB_STAGES];
+};
+
+/* Cycles per packet of each batch. */
+struct samples {
+	uint32_t n;
+	float v[SAMPLES_MAX];
+};
+
+enum lane_fault {
+	LANE_OK,
+	LANE_LOST,	/* packets vanished without a reason */
+	LANE_DIFFERENT, /* loop: a packet came back with other bytes, or twice, or never */
+	LANE_BARE,	/* the bare device failed */
+};
+
+struct lane {
+	struct rig *rig;
+	struct worker *w;
+	unsigned int index;
+	struct feed feed;
+	struct aead_bare *bare;
+	struct rte_mbuf *slot[BENCH_BATCH]; /* the mbufs between two phases */
+	uint16_t bare_len[BENCH_BATCH];
+	uint32_t bare_session[BENCH_BATCH];
+	atomic_bool stop, done; /* done: has had --packets */
+
+	/* of the run, the lcore's until it has stopped */
+	enum lane_fault fault;
+	uint64_t packets, worker_cycles, source_cycles; /* phase B */
+	uint64_t offered, received, taken;		/* over ports: see traffic.c */
+	uint64_t dropped;
+	uint64_t drops[NB_DROPS]; /* by reason */
+	double cpu_s, wall_s;	  /* of the whole run */
+	struct stages stages;	  /* of the batch that is being measured */
+	uint32_t nb_staged;
+	struct staged staged[STAGED_MAX];
+	struct samples ours, device;
+};
+
+void samples_add(struct samples *s, uint64_t cycles, unsigned int packets);
+
+int lane_new(struct rig *r, unsigned int index, struct lane **out);
+void lane_free(struct lane *l);
+/* Forgets what was counted. Main thread, while it is stopped. */
+void lane_reset(struct lane *l, struct bench_size size);
+/* The lcore's function over rings; arg: struct lane. */
+int lane_main(void *arg);
+/* What every lcore's function does before, right after and at the end of its work. */
+void lane_begin(struct lane *l);
+/* Stops itself when it has had --packets. */
+void lane_look(struct lane *l);
+void lane_stop_clock(struct lane *l);
+void lane_end(struct lane *l);
+
+#endif

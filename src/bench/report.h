@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What was measured, in words, as a table or as JSON. Main thread. */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "bench/lane.h"
+
+struct spread {
+	double median, min, max;
+};
+
+struct result {
+	struct bench_size size;
+	double mean_size;
+	struct spread ours, device; /* cycles per packet */
+	double ratio;		    /* of the medians */
+	double mpps, gbps;	    /* all lanes; at the median */
+	double source;		    /* cycles per packet of taking and giving back */
+	double stages[NB_STAGES];   /* cycles per packet */
+	double on_cpu;		    /* the lane that had least */
+	double wall_s;
+	uint64_t packets, dropped;
+	uint64_t in, out; /* over ports: offered and received; sent, taken and dropped */
+	uint64_t drops[NB_DROPS];
+};
+
+/* Sums up lanes that have stopped. NULL, or why there is no result. */
+const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *out);
+
+/* One line a size under one heading; json: one object a size, in an array at the end. */
+void report_begin(const struct rig *r);
+void report_result(const struct rig *r, const struct result *res);
+/* A line while the lanes run: approximate, because they go on. */
+void report_progress(const struct rig *r, struct lane *const *lanes);
+void report_end(const struct rig *r);
+
+#endif
