@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,7 @@ static void the_agents_own_losses_are_told_with_the_minute(void **state)
 
 int main(void)
 {
+	static char daemon_name[] = "ovpn-dpdkd"; /* log lines begin with it */
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_minutes_drops_are_told_and_then_silence),
@@ -141,5 +143,6 @@ int main(void)
 		TEST(the_agents_own_losses_are_told_with_the_minute),
 	};
 
+	program_invocation_short_name = daemon_name;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
