@@ -4,7 +4,6 @@
 #include <rte_cycles.h>
 
 #include "crypto/key.h"
-#include "dataplane/classify.h"
 #include "dataplane/decap.h"
 #include "dataplane/state.h"
 
@@ -30,19 +29,15 @@ static bool comes_next(const struct peer *peer, uint8_t key_id)
 	return newest != NULL && key_id == newest->id % 7 + 1;
 }
 
-static bool from_its_place(const struct pkt *p)
+static bool from_its_place(struct pkt *p)
 {
 	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
-	struct udp_addr remote, local;
+	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
 
-	if (e == NULL)
-		return false;
-	classify_addrs(rte_pktmbuf_mtod(pkt_mbuf((struct pkt *)(uintptr_t)p), const uint8_t *),
-		p->family, p->payload, &remote, &local);
-	return udp_addr_equal(&e->remote, &remote);
+	return e != NULL && endpoint_is_source(e, frame, p->family, p->payload);
 }
 
-static struct early_stream *begin(struct worker *w, const struct pkt *p, uint8_t key_id)
+static struct early_stream *begin(struct worker *w, struct pkt *p, uint8_t key_id)
 {
 	if (!comes_next(p->peer, key_id) || !from_its_place(p))
 		return NULL;
