@@ -98,7 +98,7 @@ static bool sort_out(
 
 /* --- in: peer, key, replay, AEAD -------------------------------------------------------- */
 
-/* The data packets of one burst, and whom they name: key id and peer id as the wire has them. */
+/* The data packets of one burst, and whom they name: see wire_data.word. */
 struct burst {
 	uint16_t n;
 	bool mixed; /* of more than one key */
@@ -106,28 +106,18 @@ struct burst {
 	uint32_t who[BURST_MAX];
 };
 
-static inline uint32_t peer_id_of(uint32_t who)
-{
-	return who & WIRE_PEER_UNDEF;
-}
-
-static inline uint8_t key_id_of(uint32_t who)
-{
-	return who >> 24 & 7;
-}
-
 static void burst_add(struct burst *b, struct pkt *p)
 {
-	const uint8_t *head = p->job.text - WIRE_DATA_HDR_LEN;
+	struct wire_data d = wire_data_read(p->job.text - WIRE_DATA_HDR_LEN);
 	uint16_t i = b->n++;
 
-	p->pktid = be32_load(head + 4);
+	p->pktid = d.pktid;
 	b->pkts[i] = p;
-	b->who[i] = be32_load(head);
+	b->who[i] = d.word;
 	if (b->who[i] == b->who[0] && p->inst == b->pkts[0]->inst)
 		return;
 	b->mixed = true;
-	peertab_prefetch(&p->inst->peers, peer_id_of(b->who[i]));
+	peertab_prefetch(&p->inst->peers, wire_peer_id(b->who[i]));
 }
 
 /* True: the packet has a key. Else it waits for one (early.h), or ends here. */
@@ -151,7 +141,7 @@ static void look_up_many(struct worker *w, struct burst *b)
 	for (uint16_t i = 0; i < n; i++) {
 		struct pkt *p = b->pkts[i];
 
-		p->peer = peertab_find(&p->inst->peers, peer_id_of(b->who[i]));
+		p->peer = peertab_find(&p->inst->peers, wire_peer_id(b->who[i]));
 		rte_prefetch0(p->peer);
 	}
 	for (uint16_t i = 0; i < n; i++) {
@@ -165,8 +155,8 @@ static void look_up_many(struct worker *w, struct burst *b)
 			drop_pkt(w, p, DROP_UNKNOWN_PEER);
 			continue;
 		}
-		p->key = keyslots_find(&p->peer->keys, key_id_of(b->who[i]));
-		if (!has_key(w, p, key_id_of(b->who[i])))
+		p->key = keyslots_find(&p->peer->keys, wire_key_id(b->who[i]));
+		if (!has_key(w, p, wire_key_id(b->who[i])))
 			continue;
 		key_prefetch_rx(p->key, p->pktid);
 		b->pkts[kept++] = p;
@@ -178,8 +168,8 @@ static void look_up_many(struct worker *w, struct burst *b)
 static void look_up_one(struct worker *w, struct burst *b)
 {
 	const struct peertab *peers = &b->pkts[0]->inst->peers;
-	uint8_t key_id = key_id_of(b->who[0]);
-	struct peer *peer = peertab_find(peers, peer_id_of(b->who[0]));
+	uint8_t key_id = wire_key_id(b->who[0]);
+	struct peer *peer = peertab_find(peers, wire_peer_id(b->who[0]));
 	struct key *key = peer == NULL ? NULL : keyslots_find(&peer->keys, key_id);
 	uint16_t kept = 0;
 

@@ -52,6 +52,7 @@ struct pkt {
 	struct aead_job job;
 };
 
+static_assert(WIRE_AAD_LEN == AEAD_AAD_LEN, "what the AEAD is made for");
 static_assert(offsetof(struct pkt, job) == AEAD_JOB_OFFSET, "where aead expects it");
 static_assert(offsetof(struct pkt, job.backend) == CACHE_LINE, "what we know fits one line");
 static_assert(sizeof(struct pkt) % RTE_MBUF_PRIV_ALIGN == 0, "size of a private area");

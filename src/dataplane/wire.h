@@ -38,6 +38,7 @@ enum wire_opcode {
 #define WIRE_PING_LEN	  16
 
 struct wire_data {
+	uint32_t word; /* opcode, key id and peer id: equal for all packets of one key */
 	uint8_t key_id;
 	uint32_t peer_id;
 	uint32_t pktid;
@@ -48,14 +49,26 @@ static inline uint8_t wire_opcode(uint8_t first)
 	return first >> 3;
 }
 
+/* Whom the first word of a data packet names. */
+static inline uint8_t wire_key_id(uint32_t word)
+{
+	return word >> 24 & 7;
+}
+
+static inline uint32_t wire_peer_id(uint32_t word)
+{
+	return word & 0xffffff;
+}
+
 /* Reads the data header. p must hold WIRE_DATA_HDR_LEN bytes. */
 static inline struct wire_data wire_data_read(const uint8_t *p)
 {
 	uint32_t w = be32_load(p);
 
 	return (struct wire_data){
-		.key_id = w >> 24 & 7,
-		.peer_id = w & 0xffffff,
+		.word = w,
+		.key_id = wire_key_id(w),
+		.peer_id = wire_peer_id(w),
 		.pktid = be32_load(p + 4),
 	};
 }
