@@ -76,7 +76,8 @@ static inline void key_prefetch_rx(struct key *k, uint64_t pktid)
 /* The same for encrypting; NULL is ignored. */
 static inline void key_prefetch_tx(struct key *k)
 {
-	__builtin_prefetch(&k->tx, 1);
+	if (k != NULL)
+		__builtin_prefetch(&k->tx, 1);
 }
 
 static inline void key_lock(struct key *k)

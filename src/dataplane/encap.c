@@ -141,8 +141,12 @@ static void look_up_many(struct worker *w, struct burst *b)
 		}
 	}
 	b->n = kept;
-	for (uint16_t i = 0; i < b->n; i++)
-		key_prefetch_tx(keyslots_tx_key(&b->pkts[i]->peer->keys));
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct pkt *p = b->pkts[i];
+
+		p->key = keyslots_tx_key(&p->peer->keys); /* likely the one; run_submit() decides */
+		key_prefetch_tx(p->key);
+	}
 }
 
 /* The same for packets that are all for the same peer. */
@@ -221,10 +225,8 @@ static void run_submit(struct worker *w, struct run run)
 
 static void prefetch_session_of(const struct worker *w, const struct pkt *p)
 {
-	const struct key *key = keyslots_tx_key(&p->peer->keys);
-
-	if (key != NULL)
-		worker_prefetch_session(w, key->encrypt);
+	if (p->key != NULL)
+		worker_prefetch_session(w, p->key->encrypt);
 }
 
 /* The packets of a burst that are to be encrypted, the others being sent on their way. */
