@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "control/conn.h"
-#include "control/dco_v2.h"
-#include "control/dump.h"
+#include "control/requests.h"
 #include "control/sockets.h"
 #include "log.h"
 #include "ovpn-dpdk/shim_proto.h"
@@ -22,7 +21,7 @@ struct client {
 	struct conn conn;
 	struct client_env *env;
 	struct sockets *sockets;
-	struct dump dump;
+	struct requests requests;
 	bool hello;
 	bool end_when_sent;
 	uint64_t hello_by_ms; /* loop_now_ms() */
@@ -34,7 +33,7 @@ struct client {
 /* Requests wait while an answer is not out: openvpn reads answers in order. */
 static void want(struct client *c)
 {
-	bool busy = conn_is_full(&c->conn) || c->dump.active;
+	bool busy = conn_is_full(&c->conn) || requests_busy(&c->requests);
 
 	loop_want(c->env->loop, &c->conn.src, busy ? EPOLLOUT : EPOLLIN);
 	if (c->end_when_sent && !conn_is_full(&c->conn))
@@ -47,115 +46,7 @@ static void answer(struct client *c, const struct shim_hdr *request, uint16_t fl
 	conn_answer(&c->conn, request, flags, error, body, len);
 }
 
-/* --- netlink ---------------------------------------------------------------------------- */
-
-static bool is_own(const struct client *c, uint32_t ifindex)
-{
-	const struct iface *in = sockets_iface(c->sockets);
-
-	return in != NULL && ifindex != 0 && iface_ifindex(in) == ifindex;
-}
-
-/* Sends what o holds, if anything, and then the acknowledgement. */
-static void answer_netlink(struct client *c, const struct shim_hdr *h, const struct nl_request *r,
-	struct nl_out *o, int err, const char *why)
-{
-	if (err == 0 && o->len != 0) {
-		bool more = nl_request_wants_ack(r);
-
-		answer(c, h, more ? 0 : SHIM_LAST, 0, o->buf, o->len);
-		if (!more)
-			return;
-	}
-	o->len = 0;
-	if (err != 0 || nl_request_wants_ack(r))
-		nl_put_ack(o, r, err, why);
-	answer(c, h, SHIM_LAST, 0, o->buf, o->len);
-}
-
-static int get_peer(struct client *c, const struct nl_request *r, const struct dco_request *q,
-	struct nl_out *o, const char **why)
-{
-	struct dp_peer_info info;
-	int ret = dp_peer_get(c->env->dp, iface_iid(sockets_iface(c->sockets)), q->peer_id, &info);
-
-	if (ret < 0)
-		*why = "no such peer";
-	else
-		dco_v2_put_peer(o, r, q->ifindex, &info);
-	return ret;
-}
-
-static int do_request(struct client *c, const struct nl_request *r, const struct dco_request *q,
-	struct nl_out *o, const char **why)
-{
-	struct udp_addr local = {0};
-
-	if (!is_own(c, q->ifindex)) {
-		*why = "no device of this process has that interface index";
-		/* refused, it would end openvpn; without a device there is no peer to end */
-		return q->verb == DCO_NEW_KEY ? 0 : -EINVAL;
-	}
-	if (q->verb == DCO_GET_PEER)
-		return get_peer(c, r, q, o, why);
-	if (q->verb == DCO_NEW_PEER && !q->new_peer.has_remote) {
-		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
-		return -EINVAL;
-	}
-	if (q->verb == DCO_NEW_PEER && sockets_peer_local(c->sockets, &q->new_peer, &local) < 0) {
-		*why = "the peer's socket is not a bound UDP socket of this process";
-		return -EINVAL;
-	}
-	return iface_do(sockets_iface(c->sockets), q, &local, why);
-}
-
-static void on_dco(struct client *c, const struct shim_hdr *h, const struct nl_request *r)
-{
-	struct dco_request q;
-	struct nl_out o = {.len = 0};
-	const char *why = NULL;
-	int err = dco_v2_read(r, &q, &why);
-
-	if (err == 0 && q.verb == DCO_DUMP_PEERS) {
-		bool own = is_own(c, q.ifindex);
-
-		dump_start(&c->dump, &c->conn, h, r, c->env->dp,
-			own ? iface_iid(sockets_iface(c->sockets)) : 0, q.ifindex,
-			sockets_notified(c->sockets));
-	} else {
-		if (err == 0)
-			err = do_request(c, r, &q, &o, &why);
-		answer_netlink(c, h, r, &o, err, why);
-	}
-	dco_request_wipe(&q);
-}
-
-static void on_netlink(struct client *c, const struct shim_hdr *h, const uint8_t *body)
-{
-	static const struct nl_family *const families[] = {&nl_ctrl_family, &dco_v2_family};
-	struct nl_request r;
-	struct nl_out o = {.len = 0};
-	int ret = nl_request_read(body, h->len, &r);
-
-	if (ret == -EBADMSG || !sockets_has_genl(c->sockets, h->id)) {
-		answer(c, h, SHIM_LAST, -EINVAL, NULL, 0);
-	} else if (ret < 0) {
-		answer_netlink(c, h, &r, &o, ret, "not one generic netlink request");
-	} else if (r.hdr.nlmsg_type == dco_v2_family.id) {
-		on_dco(c, h, &r);
-	} else if (r.hdr.nlmsg_type == nl_ctrl_family.id) {
-		ret = nl_ctrl_answer(&r, families, ARRAY_LEN(families), &o);
-		/* a dump has its own end */
-		if (ret == 0 && nl_request_is_dump(&r))
-			answer(c, h, SHIM_LAST, 0, o.buf, o.len);
-		else
-			answer_netlink(c, h, &r, &o, ret, NULL);
-	} else {
-		answer_netlink(c, h, &r, &o, -ENOENT, "no such family");
-	}
-}
-
-/* --- the shim's other requests ----------------------------------------------------------- */
+/* --- the shim's requests ----------------------------------------------------------------- */
 
 /* For log lines. */
 static void printable(char *text)
@@ -202,7 +93,7 @@ static int make_link(struct client *c, const struct shim_link *link, int *fd)
 {
 	int ret;
 
-	if (strcmp(link->kind, "ovpn-dco") != 0)
+	if (dco_family_by_kind(link->kind) == NULL)
 		return -EOPNOTSUPP;
 	if (link->mode != DP_MODE_P2P && link->mode != DP_MODE_MP)
 		return -EINVAL;
@@ -303,7 +194,7 @@ static void on_request(struct client *c, const struct shim_hdr *h, const uint8_t
 		answer(c, h, SHIM_LAST, on_setopt(c, h, body), NULL, 0);
 		break;
 	case SHIM_NETLINK:
-		on_netlink(c, h, body);
+		requests_answer(&c->requests, h, body);
 		break;
 	case SHIM_LINK_NEW:
 		on_link_new(c, h, body, fd);
@@ -377,12 +268,13 @@ static void conn_ready(struct source *src, uint32_t events)
 
 	if (events & EPOLLOUT) {
 		conn_flush(&c->conn);
-		dump_some(&c->dump, &c->conn);
+		requests_go_on(&c->requests);
 	} else if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
 		c->conn.ended = true;
 	}
 	for (unsigned int i = 0; i < REQUEST_BURST && events & EPOLLIN; i++) {
-		if (c->conn.ended || c->end_when_sent || conn_is_full(&c->conn) || c->dump.active)
+		if (c->conn.ended || c->end_when_sent || conn_is_full(&c->conn) ||
+			requests_busy(&c->requests))
 			break;
 		if (!read_request(c))
 			break;
@@ -407,6 +299,7 @@ int client_new(struct client_env *env, int fd, struct client **out)
 	ret = loop_add(env->loop, &c->conn.src, fd, EPOLLIN, conn_ready);
 	if (ret < 0)
 		goto free_sockets;
+	c->requests = (struct requests){.conn = &c->conn, .sockets = c->sockets, .dp = env->dp};
 	*out = c;
 	return 0;
 free_sockets:

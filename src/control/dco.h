@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What openvpn asks of a data channel offload, whichever netlink family it asks in: the codec of
- * each family (dco_v2) reads its bytes into this and writes its answers from dp.h's structs.
+ * What openvpn asks of a data channel offload, and what it is told, whichever netlink family it
+ * speaks: the codec of each family (dco_v2) reads its bytes into this and writes its own from this
+ * and from dp.h's structs. Codecs are pure: bytes <-> structs.
+ *
+ * A process finds the family it asks for. Nothing about that is remembered: requests bear the
+ * family's id, the socket for notifications has joined the family's group, a device is asked for
+ * by the family's kind of link.
  */
 #ifndef DCO_H
 #define DCO_H
@@ -11,8 +16,10 @@
 #include <string.h>
 
 #include "base.h"
+#include "control/nl.h"
 #include "crypto/key.h"
 #include "crypto/keyslots.h"
+#include "dataplane/dp.h"
 
 enum dco_verb {
 	DCO_NEW_PEER = 1,
@@ -59,5 +66,45 @@ static inline void dco_request_wipe(struct dco_request *q)
 {
 	explicit_bzero(q, sizeof(*q));
 }
+
+/* What openvpn is told without having asked. */
+enum dco_notice_kind {
+	DCO_NOTICE_GONE,     /* the peer ended */
+	DCO_NOTICE_FLOAT,    /* the peer is somewhere else now */
+	DCO_NOTICE_KEY_SWAP, /* the key is nearly used up: openvpn should negotiate another */
+};
+
+struct dco_notice {
+	enum dco_notice_kind kind;
+	uint32_t ifindex, peer_id;
+	union {
+		enum dp_gone why;	/* GONE */
+		struct udp_addr remote; /* FLOAT: its address from now on */
+		uint8_t key_id;		/* KEY_SWAP */
+	};
+};
+
+struct dco_family {
+	struct nl_family genl;
+	const char *kind; /* of link, in RTM_NEWLINK */
+
+	/*
+	 * Reads a request of the family. 0, or -EINVAL (bytes that mean nothing) or -EOPNOTSUPP
+	 * (no such command), with a sentence in *why. The caller wipes q in every case.
+	 */
+	int (*read)(const struct nl_request *r, struct dco_request *q, const char **why);
+	/* One peer of an answer, part of a dump or alone. False: no room, put nothing. */
+	bool (*put_peer)(struct nl_out *o, const struct nl_request *r, uint32_t ifindex,
+		const struct dp_peer_info *peer);
+	/* A notification; o is empty before. The bytes put: 0 if the family has none such. */
+	size_t (*put_notice)(struct nl_out *o, const struct dco_notice *n);
+};
+
+/* NULL: no family of ours has that id, that group of notifications, that kind of link. */
+const struct dco_family *dco_family_by_id(uint16_t id);
+const struct dco_family *dco_family_by_group(uint32_t group_id);
+const struct dco_family *dco_family_by_kind(const char *kind);
+/* Answers a request to nlctrl about our families, as nl_ctrl_answer(). */
+int dco_ctrl_answer(const struct nl_request *r, struct nl_out *o);
 
 #endif

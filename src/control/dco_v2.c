@@ -87,15 +87,6 @@ enum get_peer_attr {
 	GET_PEER_LINK_TX_PACKETS,
 };
 
-const struct nl_family dco_v2_family = {
-	.id = DCO_V2_FAMILY_ID,
-	.name = "ovpn-dco-v2",
-	.version = VERSION,
-	.maxattr = ATTR_MAX,
-	.group = "peers",
-	.group_id = DCO_V2_GROUP_ID,
-};
-
 static bool read_sockaddr(const struct nlattr *a, struct udp_addr *out)
 {
 	struct sockaddr_in v4;
@@ -306,7 +297,7 @@ static int read_get_peer(const struct nlattr *nest, struct dco_request *q, const
 	return 0;
 }
 
-int dco_v2_read(const struct nl_request *r, struct dco_request *q, const char **why)
+static int read_request(const struct nl_request *r, struct dco_request *q, const char **why)
 {
 	static const struct {
 		enum dco_verb verb;
@@ -376,7 +367,7 @@ static void put_counters(struct nlmsghdr *h, const struct dp_peer_info *p)
 	mnl_attr_put_u32(h, GET_PEER_LINK_TX_PACKETS, (uint32_t)p->link_tx_packets);
 }
 
-bool dco_v2_put_peer(struct nl_out *o, const struct nl_request *r, uint32_t ifindex,
+static bool put_peer(struct nl_out *o, const struct nl_request *r, uint32_t ifindex,
 	const struct dp_peer_info *p)
 {
 	uint16_t flags = nl_request_is_dump(r) ? NLM_F_MULTI : 0;
@@ -404,15 +395,36 @@ bool dco_v2_put_peer(struct nl_out *o, const struct nl_request *r, uint32_t ifin
 	return true;
 }
 
-void dco_v2_put_gone(struct nl_out *o, uint32_t ifindex, uint32_t peer_id, enum dp_gone why)
+/* The module tells of peers that are gone, and of nothing else. */
+static size_t put_notice(struct nl_out *o, const struct dco_notice *n)
 {
-	struct nlmsghdr *h = nl_msg_begin(o, NULL, DCO_V2_FAMILY_ID, 0, CMD_DEL_PEER, VERSION);
+	struct nlmsghdr *h;
 	struct nlattr *nest;
 
-	mnl_attr_put_u32(h, ATTR_IFINDEX, ifindex);
+	if (n->kind != DCO_NOTICE_GONE)
+		return 0;
+	h = nl_msg_begin(o, NULL, DCO_V2_FAMILY_ID, 0, CMD_DEL_PEER, VERSION);
+	mnl_attr_put_u32(h, ATTR_IFINDEX, n->ifindex);
 	nest = mnl_attr_nest_start(h, ATTR_DEL_PEER);
-	mnl_attr_put_u8(h, DEL_PEER_REASON, (uint8_t)why);
-	mnl_attr_put_u32(h, DEL_PEER_ID, peer_id);
+	mnl_attr_put_u8(h, DEL_PEER_REASON, (uint8_t)n->why);
+	mnl_attr_put_u32(h, DEL_PEER_ID, n->peer_id);
 	mnl_attr_nest_end(h, nest);
 	nl_msg_end(o, h);
+	return o->len;
 }
+
+const struct dco_family dco_v2_family = {
+	.genl =
+		{
+			.id = DCO_V2_FAMILY_ID,
+			.name = "ovpn-dco-v2",
+			.version = VERSION,
+			.maxattr = ATTR_MAX,
+			.group = "peers",
+			.group_id = DCO_V2_GROUP_ID,
+		},
+	.kind = "ovpn-dco",
+	.read = read_request,
+	.put_peer = put_peer,
+	.put_notice = put_notice,
+};

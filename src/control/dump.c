@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/dump.h"
 
-#include "control/dco_v2.h"
-
 #define BURST 4 /* datagrams in one turn */
 
 /* As many peers as one datagram holds. */
@@ -16,7 +14,7 @@ static void fill(struct dump *d, struct nl_out *o)
 			return;
 		if (dp_peer_get(d->dp, d->iid, d->next, &info) < 0 || (info.gone && !info.owed))
 			continue;
-		if (!dco_v2_put_peer(o, &d->request, d->ifindex, &info))
+		if (!d->family->put_peer(o, &d->request, d->ifindex, &info))
 			return;
 		if (info.gone && d->settled)
 			dp_gone_shown(d->dp, d->iid, d->next);
@@ -39,11 +37,13 @@ void dump_some(struct dump *d, struct conn *c)
 	}
 }
 
-void dump_start(struct dump *d, struct conn *c, const struct shim_hdr *h,
-	const struct nl_request *r, struct dp *dp, uint32_t iid, uint32_t ifindex, bool settled)
+void dump_start(struct dump *d, struct conn *c, const struct dco_family *family,
+	const struct shim_hdr *h, const struct nl_request *r, struct dp *dp, uint32_t iid,
+	uint32_t ifindex, bool settled)
 {
 	*d = (struct dump){
 		.active = true,
+		.family = family,
 		.shim = *h,
 		.request = *r,
 		.dp = dp,

@@ -10,11 +10,11 @@
 #define DUMP_H
 
 #include "control/conn.h"
-#include "control/nl.h"
-#include "dataplane/dp.h"
+#include "control/dco.h"
 
 struct dump {
 	bool active;
+	const struct dco_family *family;
 	struct shim_hdr shim;
 	struct nl_request request;
 	struct dp *dp;
@@ -24,8 +24,9 @@ struct dump {
 };
 
 /* iid 0: no peers. A dump is never refused: newer openvpn restarts over that. */
-void dump_start(struct dump *d, struct conn *c, const struct shim_hdr *h,
-	const struct nl_request *r, struct dp *dp, uint32_t iid, uint32_t ifindex, bool settled);
+void dump_start(struct dump *d, struct conn *c, const struct dco_family *family,
+	const struct shim_hdr *h, const struct nl_request *r, struct dp *dp, uint32_t iid,
+	uint32_t ifindex, bool settled);
 /* Goes on as far as the connection has room. */
 void dump_some(struct dump *d, struct conn *c);
 

@@ -6,49 +6,18 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "control/conn.h"
-#include "control/dco_v2.h"
-#include "control/ksock.h"
-#include "control/recent.h"
+#include "control/sockets_private.h"
 #include "log.h"
 
 enum { P_DATA_V1 = 6, P_DATA_V2 = 9 }; /* opcodes that openvpn must never see */
 
-#define SOCKETS_MAX  64 /* of one openvpn; it has about three */
-#define DGRAM_BURST  16 /* of one socket in one turn of the loop */
-#define NOTIFY_BURST 64
-
-struct sock {
-	struct source src; /* our end of the socketpair */
-	struct sockets *table;
-	struct sock *next; /* older */
-	uint32_t id;
-	enum shim_kind kind;
-	int32_t fd_there; /* its number in openvpn */
-	bool member;	  /* genl: joined the group of notifications */
-	bool full;	  /* genl: waits until openvpn has read some */
-	struct ksock k;	  /* UDP */
-	bool claimed;	  /* UDP: tid holds */
-	uint32_t tid;
-};
-
-struct sockets {
-	struct dp *dp;
-	struct hostif *h;
-	struct loop *loop;
-	struct control_counts *counts;
-	struct iface *iface;
-	struct sock *newest;
-	unsigned int nb;
-	struct recent recent;
-	uint8_t dgram[sizeof(struct shim_dgram) + SHIM_DGRAM_MAX];
-};
+#define SOCKETS_MAX 64 /* of one openvpn; it has about three */
+#define DGRAM_BURST 16 /* of one socket in one turn of the loop */
 
 int sockets_new(struct dp *dp, struct hostif *h, struct loop *l, struct control_counts *counts,
 	struct sockets **out)
@@ -83,7 +52,7 @@ static struct sock *find_udp(const struct sockets *t, uint32_t id)
 	return s != NULL && s->kind == SHIM_KIND_UDP ? s : NULL;
 }
 
-static void sock_free(struct sock *s)
+void sock_free(struct sock *s)
 {
 	struct sockets *t = s->table;
 	struct sock **link = &t->newest;
@@ -319,69 +288,6 @@ unsigned int sockets_locals(const struct sockets *t, struct udp_addr *out, unsig
 	return nb;
 }
 
-/* --- notifications ---------------------------------------------------------------------- */
-
-static void genl_ready(struct source *src, uint32_t events)
-{
-	struct sock *s = source_owner(src, struct sock, src);
-	uint8_t nothing[64];
-	ssize_t n;
-
-	if (events & EPOLLOUT) {
-		s->full = false;
-		loop_want(s->table->loop, src, EPOLLIN);
-	}
-	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-		return;
-	n = recv(src->fd, nothing, sizeof(nothing), MSG_DONTWAIT);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		sock_free(s);
-}
-
-/* The socket that joined the group, if openvpn has it yet. */
-static struct sock *listener(const struct sockets *t)
-{
-	for (struct sock *s = t->newest; s != NULL; s = s->next) {
-		if (s->kind == SHIM_KIND_GENL && s->member)
-			return s;
-	}
-	return NULL;
-}
-
-bool sockets_notified(const struct sockets *t)
-{
-	const struct sock *s = listener(t);
-	int unread = 0;
-
-	return s != NULL && ioctl(s->src.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
-}
-
-bool sockets_notify(struct sockets *t)
-{
-	struct sock *s = listener(t);
-	struct nl_out o;
-	uint32_t peer_id;
-	enum dp_gone why;
-
-	if (s == NULL || s->full || t->iface == NULL || iface_ifindex(t->iface) == 0)
-		return false;
-	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
-		if (!iface_gone(t->iface, &peer_id, &why))
-			return false;
-		o.len = 0;
-		dco_v2_put_gone(
-			&o, iface_ifindex(t->iface), peer_id, iface_gone_reason(t->iface, why));
-		if (send(s->src.fd, o.buf, o.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-			/* it stays what it is, gone and untold, until there is room */
-			s->full = true;
-			loop_want(t->loop, &s->src, EPOLLIN | EPOLLOUT);
-			return false;
-		}
-		iface_gone_told(t->iface, peer_id, why);
-	}
-	return true;
-}
-
 /* --- the shim's requests ----------------------------------------------------------------- */
 
 static int check_open(const struct sockets *t, uint32_t id, const struct shim_open *o, int fd)
@@ -417,7 +323,7 @@ int sockets_open(struct sockets *t, uint32_t id, const struct shim_open *o, int 
 	ret = udp ? ksock_open(&s->k, (int)o->family) : 0;
 	if (ret < 0)
 		goto free_sock;
-	ret = loop_add(t->loop, &s->src, fd, EPOLLIN, udp ? udp_ready : genl_ready);
+	ret = loop_add(t->loop, &s->src, fd, EPOLLIN, udp ? udp_ready : notices_ready);
 	if (ret < 0)
 		goto close_ksock;
 	t->newest = s;
@@ -460,27 +366,13 @@ int sockets_name(struct sockets *t, uint32_t id, struct shim_addr *bound)
 	return s == NULL || s->k.fd < 0 ? -EBADF : ksock_name(&s->k, bound);
 }
 
-static int genl_setopt(struct sock *s, const struct shim_opt *o)
-{
-	uint32_t group;
-
-	if (o->level != SOL_NETLINK ||
-		(o->name != NETLINK_ADD_MEMBERSHIP && o->name != NETLINK_DROP_MEMBERSHIP))
-		return 0;
-	memcpy(&group, o->value, sizeof(group));
-	if (o->len != sizeof(group) || group != dco_v2_family.group_id)
-		return -EINVAL;
-	s->member = o->name == NETLINK_ADD_MEMBERSHIP;
-	return 0;
-}
-
 int sockets_setopt(struct sockets *t, uint32_t id, const struct shim_opt *o)
 {
 	struct sock *s = find(t, id);
 
 	if (s == NULL)
 		return -EBADF;
-	return s->kind == SHIM_KIND_GENL ? genl_setopt(s, o) : ksock_setopt(&s->k, o);
+	return s->kind == SHIM_KIND_GENL ? notices_setopt(s, o) : ksock_setopt(&s->k, o);
 }
 
 bool sockets_has_genl(const struct sockets *t, uint32_t id)

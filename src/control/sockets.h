@@ -45,6 +45,14 @@ struct iface *sockets_iface(const struct sockets *t);
 int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct udp_addr *local);
 /* A control packet for openvpn. */
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex);
+/* The netlink family in which openvpn wants to be told things; NULL: in none yet. */
+const struct dco_family *sockets_family(const struct sockets *t);
+/*
+ * Tells openvpn, by a datagram of its own; the notice's ifindex need not be set. -EAGAIN: openvpn
+ * does not listen yet, or has not read enough: the caller says it again later (client_work()).
+ * -ENOTSUP: its family has no such notification.
+ */
+int sockets_notice(struct sockets *t, const struct dco_notice *n);
 /* Tells openvpn of peers that are gone; a bounded number. True: more can be told at once. */
 bool sockets_notify(struct sockets *t);
 /* Has openvpn read all that it was told? */

@@ -14,7 +14,7 @@
 #include "control/nl.h"
 #include "dco_v2_capture.h"
 
-static const struct nl_family *const families[] = {&nl_ctrl_family, &dco_v2_family};
+static const struct nl_family *const families[] = {&nl_ctrl_family, &dco_v2_family.genl};
 
 static int ask(const uint8_t *bytes, size_t len, struct nl_request *r, struct nl_out *o)
 {

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way of notifications to openvpn: its genl sockets. */
+#include "control/sockets.h"
+
+#include <errno.h>
+#include <string.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "control/sockets_private.h"
+
+#define NOTIFY_BURST 64
+
+void notices_ready(struct source *src, uint32_t events)
+{
+	struct sock *s = source_owner(src, struct sock, src);
+	uint8_t nothing[64];
+	ssize_t n;
+
+	if (events & EPOLLOUT) {
+		s->full = false;
+		loop_want(s->table->loop, src, EPOLLIN);
+	}
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	n = recv(src->fd, nothing, sizeof(nothing), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		sock_free(s);
+}
+
+/* The socket that joined the group, if openvpn has it yet. */
+static struct sock *listener(const struct sockets *t)
+{
+	for (struct sock *s = t->newest; s != NULL; s = s->next) {
+		if (s->kind == SHIM_KIND_GENL && s->family != NULL)
+			return s;
+	}
+	return NULL;
+}
+
+bool sockets_notified(const struct sockets *t)
+{
+	const struct sock *s = listener(t);
+	int unread = 0;
+
+	return s != NULL && ioctl(s->src.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
+const struct dco_family *sockets_family(const struct sockets *t)
+{
+	const struct sock *s = listener(t);
+
+	return s != NULL ? s->family : NULL;
+}
+
+int sockets_notice(struct sockets *t, const struct dco_notice *notice)
+{
+	struct sock *s = listener(t);
+	struct dco_notice n = *notice;
+	struct nl_out o = {.len = 0};
+
+	if (s == NULL || s->full || t->iface == NULL || iface_ifindex(t->iface) == 0)
+		return -EAGAIN;
+	n.ifindex = iface_ifindex(t->iface);
+	if (s->family->put_notice(&o, &n) == 0)
+		return -ENOTSUP;
+	if (send(s->src.fd, o.buf, o.len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	s->full = true;
+	loop_want(t->loop, &s->src, EPOLLIN | EPOLLOUT);
+	return -EAGAIN;
+}
+
+bool sockets_notify(struct sockets *t)
+{
+	struct dco_notice n = {.kind = DCO_NOTICE_GONE};
+	enum dp_gone why;
+
+	if (t->iface == NULL)
+		return false;
+	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
+		if (!iface_gone(t->iface, &n.peer_id, &why))
+			return false;
+		n.why = iface_gone_reason(t->iface, why);
+		/* it stays what it is, gone and untold, until there is room */
+		if (sockets_notice(t, &n) < 0)
+			return false;
+		iface_gone_told(t->iface, n.peer_id, why);
+	}
+	return true;
+}
+
+int notices_setopt(struct sock *s, const struct shim_opt *o)
+{
+	const struct dco_family *f;
+	uint32_t group;
+
+	if (o->level != SOL_NETLINK ||
+		(o->name != NETLINK_ADD_MEMBERSHIP && o->name != NETLINK_DROP_MEMBERSHIP))
+		return 0;
+	memcpy(&group, o->value, sizeof(group));
+	f = o->len == sizeof(group) ? dco_family_by_group(group) : NULL;
+	if (f == NULL)
+		return -EINVAL;
+	s->family = o->name == NETLINK_ADD_MEMBERSHIP ? f : NULL;
+	return 0;
+}
