@@ -8,7 +8,7 @@ usage()
 	cat <<-END
 		usage: sudo ./test.sh [--tier TIER]... [--long] [--seed N]
 
-		Builds and runs the tests, all of them without an argument.
+		Builds and runs the tests, all but the tier chroot without an argument.
 
 		  --tier TIER   only this one; may be given again:
 		                lint       source rules
@@ -18,12 +18,15 @@ usage()
 		                control    agent, shim and command line
 		                system     stock openvpn in network namespaces (tests/system)
 		                soak       two minutes of all that happens in months (tests/soak)
+		                chroot     later versions of DPDK and openvpn (tests/chroot)
 		  --long        the soak tier for an hour, and no other that is not asked for
 		  --seed N      of the soak, which prints it
 		  --help        this text
 
 		All but system and soak run on a build with the address and undefined-behaviour sanitizers
 		(build-asan) and on a release build (build-release), system and soak on the latter.
+		chroot makes later Debians in build-chroot, some 2 GB, by debootstrap; without a network
+		its tests are skipped, and say so.
 	END
 }
 
@@ -34,11 +37,13 @@ trap 'rm -rf "$LOG"' EXIT
 trap 'exit 130' INT TERM
 SOAK_SECONDS=85      # beside start and end: about two minutes
 SOAK_LONG_SECONDS=3600
+SKIP=77              # of a test in a chroot that cannot be had
 tiers=()
 long=
 seed=1
 passed=0
 failed=0
+skipped=0
 summary=()
 
 # note WHAT PASSED FAILED
@@ -53,7 +58,7 @@ finish()
 {
 	echo
 	printf '%s\n' "${summary[@]}"
-	echo "$passed passed, $failed failed"
+	echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
 	[ "$failed" = 0 ]
 	exit
 }
@@ -115,6 +120,24 @@ soak()
 	fi
 }
 
+chroot_tests()
+{
+	local script ok=0 bad=0 start
+
+	echo "== chroot"
+	for script in "$ROOT"/tests/chroot/test_*.sh; do
+		start=$SECONDS
+		BUILD=$ROOT/build-release timeout --foreground -k 20 1800 "$script" </dev/null
+		case $? in
+		0) ok=$((ok + 1)) ;;
+		"$SKIP") skipped=$((skipped + 1)) ;;
+		*) bad=$((bad + 1)) ;;
+		esac
+		echo "   ${script##*/}: $((SECONDS - start)) s"
+	done
+	note chroot "$ok" "$bad"
+}
+
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h)
@@ -123,7 +146,7 @@ while [ $# -gt 0 ]; do
 		;;
 	--tier)
 		case ${2:-} in
-		lint | unit | contract | component | control | system | soak) tiers+=("$2") ;;
+		lint | unit | contract | component | control | system | soak | chroot) tiers+=("$2") ;;
 		*)
 			usage >&2
 			exit 2
@@ -164,7 +187,11 @@ fi
 	exit 1
 }
 . "$ROOT/tests/system/packages.sh"
-install_packages || {
+extra=()
+case " ${tiers[*]} " in
+*\ chroot\ *) extra=("${CHROOT_PACKAGES[@]}") ;;
+esac
+install_packages "${extra[@]}" || {
 	echo "the packages could not be installed" >&2
 	exit 1
 }
@@ -179,6 +206,7 @@ for tier in "${tiers[@]}"; do
 	case $tier in
 	system) system_tests ;;
 	soak) soak ;;
+	chroot) chroot_tests ;;
 	lint) tests build-release lint ;;
 	*)
 		tests build-asan "$tier"

@@ -18,13 +18,15 @@ PACKAGES=(
 	# system tests and demo
 	ethtool iperf3 iproute2 iputils-ping jq nftables openssl procps python3 tshark
 )
+# shellcheck disable=SC2034 # test.sh
+CHROOT_PACKAGES=(debootstrap) # the tier chroot
 
-# install_packages: installs what is missing; asks nothing.
+# install_packages [PACKAGE...]: installs what is missing, and these; asks nothing.
 install_packages()
 {
 	local missing=() p
 
-	for p in "${PACKAGES[@]}"; do
+	for p in "${PACKAGES[@]}" "$@"; do
 		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed ||
 			missing+=("$p")
 	done
