@@ -2,7 +2,6 @@
 #include "crypto/key.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 size_t key_size(uint32_t replay_window)
@@ -15,22 +14,21 @@ size_t key_size(uint32_t replay_window)
 static void wipe_free(struct key *k, size_t size)
 {
 	explicit_bzero(k, size);
-	free(k);
+	slab_give(k);
 }
 
-int key_new(struct aead *a, const struct key_material *m, uint32_t replay_window, uint64_t now_ms,
-	struct key **out)
+int key_new(struct aead *a, struct slab *keys, const struct key_material *m, uint32_t replay_window,
+	uint64_t now_ms, struct key **out)
 {
 	size_t size = key_size(replay_window);
 	struct key *k;
 	int ret;
 
-	if (!replay_window_valid(replay_window))
+	if (!replay_window_valid(replay_window) || size > keys->size)
 		return -EINVAL;
-	k = aligned_alloc(CACHE_LINE, size);
+	k = slab_take(keys);
 	if (k == NULL)
 		return -ENOMEM;
-	memset(k, 0, size);
 	k->id = m->key_id;
 	k->alg = (uint8_t)m->alg;
 	memcpy(k->encrypt_tail, m->encrypt_tail, sizeof(k->encrypt_tail));

@@ -18,6 +18,7 @@
 #include "crypto/aead.h"
 #include "crypto/pktid.h"
 #include "crypto/replay.h"
+#include "slab.h"
 
 #define KEY_NONCE_TAIL_LEN 8
 
@@ -55,9 +56,10 @@ struct key {
 
 /* Bytes of a struct key with that window; two sessions come with it. */
 size_t key_size(uint32_t replay_window);
-/* -ENOTSUP: no device has the algorithm; -ENOMEM. Agent thread. Does not wipe m. */
-int key_new(struct aead *a, const struct key_material *m, uint32_t replay_window, uint64_t now_ms,
-	struct key **out);
+/* keys: of key_size() at least. -ENOTSUP: no device has the algorithm; -ENOMEM. Agent thread. Does
+ * not wipe m. */
+int key_new(struct aead *a, struct slab *keys, const struct key_material *m, uint32_t replay_window,
+	uint64_t now_ms, struct key **out);
 /*
  * The key encrypts no more; of its two sessions the one for it is the caller's now, to be freed
  * after quiescence. Agent thread, once.

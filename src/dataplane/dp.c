@@ -156,6 +156,10 @@ int dp_new(const struct dp_conf *conf, struct dp **out)
 	if (dp == NULL)
 		return -ENOMEM;
 	dp->aead = conf->aead;
+	slab_init(&dp->peers, &dp->arena, peer_size(conf->nb_workers));
+	slab_init(&dp->endpoints, &dp->arena, sizeof(struct endpoint));
+	slab_init(&dp->keys, &dp->arena, key_size(conf->replay_window));
+	slab_init(&dp->pages, &dp->arena, PEERTAB_PAGE_SIZE);
 	TAILQ_INIT(&dp->graces);
 	dp->max_peers = conf->max_peers;
 	dp->replay_window = conf->replay_window;
@@ -247,6 +251,7 @@ void dp_free(struct dp *dp)
 	rte_mempool_free(dp->ping_pool);
 	rte_mempool_free(dp->frag_pool);
 	known_fini(&dp->known);
+	arena_fini(&dp->arena);
 	waker_fini(&dp->agent);
 	rte_free(dp);
 }

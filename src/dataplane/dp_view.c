@@ -23,7 +23,7 @@ static struct peertab_entry *entry(struct dp *dp, uint32_t iid, uint32_t id)
 
 	if (inst == NULL || id > DP_PEER_ID_MAX)
 		return NULL;
-	return peertab_entry(&inst->peers, id, false);
+	return peertab_entry(&inst->peers, id);
 }
 
 static void take_off(struct dp_peer_info *info, const struct peer_stats *zero)

@@ -21,7 +21,6 @@ static void dead_key_free(void *arg)
 	struct dead_key *d = arg;
 
 	key_free(d->dp->aead, d->key);
-	d->dp->nb_keys--;
 	free(d);
 }
 

@@ -213,7 +213,7 @@ int dp_instance_del(struct dp *dp, uint32_t iid)
 	while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
 		peer_end(dp, inst, p, DP_GONE_TEARDOWN, true);
 	while ((id = peertab_next(&inst->peers, id)) != UINT32_MAX)
-		tombstone_drop(dp, inst, peertab_entry(&inst->peers, id, false));
+		tombstone_drop(dp, inst, peertab_entry(&inst->peers, id));
 	hostdev_del(&dp->hostio, atomic_load_explicit(&inst->device, memory_order_relaxed));
 	rcu_defer(&dp->rcu, instance_free, inst);
 	return 0;

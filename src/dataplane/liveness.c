@@ -116,7 +116,7 @@ static struct tombstone *tombstone_find(struct instance *inst, uint32_t id)
 
 	if (inst == NULL || id > WIRE_PEER_MAX)
 		return NULL;
-	e = peertab_entry(&inst->peers, id, false);
+	e = peertab_entry(&inst->peers, id);
 	return e == NULL ? NULL : e->tomb;
 }
 

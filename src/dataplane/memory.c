@@ -68,27 +68,21 @@ void sizes_of(const struct dp_conf *conf, struct sizes *s)
 	s->ping_mbufs = sent + PING_MBUFS;
 }
 
-/* aligned_alloc() of glibc. */
-static size_t aligned_bytes(size_t n)
+/* Of n peers with their endpoints. */
+static uint64_t peer_bytes(unsigned int nb_workers, uint64_t n)
 {
-	return heap_bytes(RTE_ALIGN_CEIL(n, CACHE_LINE));
+	return slab_bytes_of(peer_size(nb_workers), n) + slab_bytes_of(sizeof(struct endpoint), n);
 }
 
-static size_t peer_bytes(unsigned int nb_workers)
+static uint64_t instance_bytes(uint64_t n)
 {
-	return aligned_bytes(sizeof(struct peer) + nb_workers * sizeof(struct peer_stats)) +
-		aligned_bytes(sizeof(struct endpoint));
+	return n * heap_bytes(sizeof(struct instance));
 }
 
-static uint64_t table_bytes(uint64_t instances, uint64_t pages)
+/* Of the table of n peers with ids one after the other. */
+static uint64_t page_bytes(uint64_t n)
 {
-	return instances * heap_bytes(sizeof(struct instance)) +
-		pages * heap_bytes(PEERTAB_PAGE * sizeof(struct peertab_entry));
-}
-
-static uint64_t pages_of(uint64_t peers)
-{
-	return (peers + PEERTAB_PAGE - 1) / PEERTAB_PAGE;
+	return slab_bytes_of(PEERTAB_PAGE_SIZE, (n + PEERTAB_PAGE - 1) / PEERTAB_PAGE);
 }
 
 /* --- EAL's and the machine's memory --------------------------------------------------------- */
@@ -153,9 +147,12 @@ static void need_of(const struct dp_conf *conf, size_t agent_peer, struct need *
 			pool_bytes(s.frag_mbufs, s.frag_room) +
 			(uint64_t)conf->nb_workers * WORKER_BYTES,
 		.peer_eal = (uint64_t)SESSIONS_IN_REKEY * aead_session_bytes(conf->aead),
-		.peer_machine = peer_bytes(conf->nb_workers) +
-			2 * aligned_bytes(key_size(conf->replay_window)) +
-			sizeof(struct peertab_entry) + 2 * KNOWN_SLOTS_PER_PEER + agent_peer,
+		.peer_machine = (peer_bytes(conf->nb_workers, conf->max_peers) +
+					slab_bytes_of(key_size(conf->replay_window),
+						2 * (uint64_t)conf->max_peers) +
+					page_bytes(conf->max_peers)) /
+				conf->max_peers +
+			1 + 2 * KNOWN_SLOTS_PER_PEER + agent_peer,
 		.spare = DP_SESSIONS_SPARE * (uint64_t)aead_session_bytes(conf->aead),
 	};
 	for (unsigned int i = 0; i < conf->nb_ports; i++)
@@ -236,7 +233,7 @@ int dp_fits(const struct dp_conf *conf, size_t agent_peer)
 
 /* --- what is taken --------------------------------------------------------------------------- */
 
-enum { OF_PEERS, OF_KEYS, OF_TABLES, OF_GONE, OF_ZEROS, OF_EAL, NB_OTHERS };
+enum { OF_PEERS, OF_KEYS, OF_TABLES, OF_ROOM, OF_GONE, OF_ZEROS, OF_EAL, NB_OTHERS };
 
 static unsigned int nb_devices(const struct dp *dp)
 {
@@ -278,20 +275,20 @@ static void memory_of_device(struct dp *dp, unsigned int i, struct dp_memory *m)
 
 static uint64_t tables_now(struct dp *dp)
 {
-	uint64_t instances = 0, pages = 0;
+	uint64_t instances = 0;
 
-	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
-		struct instance *inst =
-			atomic_load_explicit(&dp->instances[i], memory_order_relaxed);
+	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++)
+		instances += atomic_load_explicit(&dp->instances[i], memory_order_relaxed) != NULL;
+	return instance_bytes(instances) + slab_bytes(&dp->pages) + known_bytes(dp->max_peers);
+}
 
-		if (inst == NULL)
-			continue;
-		instances++;
-		for (unsigned int k = 0; k < PEERTAB_PAGE; k++)
-			pages += atomic_load_explicit(&inst->peers.page[k], memory_order_relaxed) !=
-				NULL;
-	}
-	return table_bytes(instances, pages) + known_bytes(dp->max_peers);
+/* Of the arena, what is nobody's. */
+static uint64_t room_now(const struct dp *dp)
+{
+	uint64_t taken = slab_bytes(&dp->peers) + slab_bytes(&dp->endpoints) +
+		slab_bytes(&dp->keys) + slab_bytes(&dp->pages);
+
+	return dp->arena.bytes > taken ? dp->arena.bytes - taken : 0;
 }
 
 static uint64_t eal_of_others(struct dp *dp)
@@ -313,28 +310,30 @@ static void memory_of_other(struct dp *dp, unsigned int which, struct dp_memory 
 		[OF_PEERS] = "peers",
 		[OF_KEYS] = "keys, replay windows",
 		[OF_TABLES] = "peer tables",
+		[OF_ROOM] = "room for more of these",
 		[OF_GONE] = "gone peers",
 		[OF_ZEROS] = "clear stats",
 		[OF_EAL] = "workers, rings, drivers",
 	};
-	size_t peer = peer_bytes(dp->nb_workers);
-	size_t key = aligned_bytes(key_size(dp->replay_window));
 
 	*m = (struct dp_memory){.eal = which == OF_EAL, .grows = which != OF_EAL};
 	snprintf(m->name, sizeof(m->name), "%s", names[which]);
 	switch (which) {
 	case OF_PEERS:
-		m->now = (uint64_t)dp->nb_peer_objects * peer;
-		m->max = (uint64_t)dp->max_peers * peer;
+		m->now = slab_bytes(&dp->peers) + slab_bytes(&dp->endpoints);
+		m->max = peer_bytes(dp->nb_workers, dp->max_peers);
 		break;
 	case OF_KEYS:
-		m->now = (uint64_t)dp->nb_keys * key;
-		m->max = (uint64_t)dp->max_peers * 2 * key;
+		m->now = slab_bytes(&dp->keys);
+		m->max = slab_bytes_of(key_size(dp->replay_window), 2 * (uint64_t)dp->max_peers);
 		break;
 	case OF_TABLES:
 		m->now = tables_now(dp);
 		m->max = RTE_MAX(m->now,
-			table_bytes(1, pages_of(dp->max_peers)) + known_bytes(dp->max_peers));
+			instance_bytes(1) + page_bytes(dp->max_peers) + known_bytes(dp->max_peers));
+		break;
+	case OF_ROOM:
+		m->now = m->max = room_now(dp);
 		break;
 	case OF_GONE:
 		m->now = m->max =

@@ -19,14 +19,17 @@
 
 /* --- the object ------------------------------------------------------------------------- */
 
-struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers)
+size_t peer_size(unsigned int nb_workers)
 {
-	size_t size = sizeof(struct peer) + nb_workers * sizeof(struct peer_stats);
-	struct peer *p = aligned_alloc(CACHE_LINE, size);
+	return sizeof(struct peer) + nb_workers * sizeof(struct peer_stats);
+}
+
+struct peer *peer_new(struct slab *peers, const struct dp_peer_conf *conf, unsigned int nb_workers)
+{
+	struct peer *p = slab_take(peers);
 
 	if (p == NULL)
 		return NULL;
-	memset(p, 0, size);
 	p->id = conf->id;
 	p->remote = conf->remote;
 	p->local = conf->local;
@@ -36,12 +39,6 @@ struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers)
 	memcpy(p->vpn6, conf->vpn6.b, sizeof(p->vpn6));
 	p->nb_stats = nb_workers;
 	return p;
-}
-
-static void free_key(struct dp *dp, struct key *k)
-{
-	dp->nb_keys -= k != NULL;
-	key_free(dp->aead, k);
 }
 
 void peer_free(void *arg)
@@ -54,13 +51,12 @@ void peer_free(void *arg)
 		p->tomb->peer = NULL;
 	}
 	for (int i = KEYSLOT_PRIMARY; i <= KEYSLOT_SECONDARY; i++)
-		free_key(p->dp, keyslots_remove(&p->keys, i));
-	free_key(p->dp, keyslots_forget(&p->keys));
+		key_free(p->dp->aead, keyslots_remove(&p->keys, i));
+	key_free(p->dp->aead, keyslots_forget(&p->keys));
 	p->dp->nb_zeros -= p->zero != NULL;
-	p->dp->nb_peer_objects--;
-	free(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
+	slab_give(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
 	free(p->zero);
-	free(p);
+	slab_give(p);
 }
 
 void peer_sum(const struct peer *p, struct peer_stats *sum)
@@ -110,7 +106,7 @@ void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *
 
 void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
 {
-	struct peertab_entry *e = peertab_entry(&inst->peers, p->id, false);
+	struct peertab_entry *e = peertab_entry(&inst->peers, p->id);
 	struct tombstone *t = calloc(1, sizeof(*t));
 
 	atomic_store_explicit(&e->peer, NULL, memory_order_release);
@@ -154,17 +150,16 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 		return -EEXIST;
 	if (dp->nb_peers - replaces >= dp->max_peers)
 		return -ENOSPC;
-	e = peertab_entry(&inst->peers, conf->id, true);
+	e = peertab_make(&inst->peers, conf->id, &dp->pages);
 	if (e == NULL)
 		return -ENOMEM;
-	p = peer_new(conf, dp->nb_workers);
+	p = peer_new(&dp->peers, conf, dp->nb_workers);
 	if (p == NULL)
 		return -ENOMEM;
 	/* the one peer is replaced, whatever its id */
 	if (replaces)
 		peer_end(dp, inst, TAILQ_FIRST(&inst->peer_list), DP_GONE_USERSPACE, true);
 	p->dp = dp;
-	dp->nb_peer_objects++;
 	p->generation = inst->generations++;
 	p->since = rte_rdtsc();
 	tombstone_drop(dp, inst, e);
@@ -217,7 +212,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 			(path->mtu != 0 && path->mtu < PATH_MTU_MIN))
 			return -EINVAL;
 		port = &dp->ports[path->port];
-		e = aligned_alloc(CACHE_LINE, RTE_ALIGN_CEIL(sizeof(*e), CACHE_LINE));
+		e = slab_take(&dp->endpoints);
 		if (e == NULL)
 			return -ENOMEM;
 		p->local = path->local;
@@ -230,7 +225,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 	/* pairs with the acquire in encap.c */
 	old = atomic_exchange_explicit(&p->endpoint, e, memory_order_acq_rel);
 	if (old != NULL)
-		rcu_defer(&dp->rcu, free, old);
+		rcu_defer(&dp->rcu, slab_give, old);
 	return 0;
 }
 
@@ -290,16 +285,15 @@ int dp_key_new(
 		return -ENOENT;
 	if (m->key_id > 7)
 		return -EINVAL; /* it would write into the opcode */
-	ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
+	ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, now_ms(), &key);
 	if (ret == -ENOMEM) {
 		/* sessions of displaced keys may be back by now */
 		grace_end_all(dp);
 		rcu_reclaim(&dp->rcu);
-		ret = key_new(dp->aead, m, dp->replay_window, now_ms(), &key);
+		ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, now_ms(), &key);
 	}
 	if (ret < 0)
 		return ret;
-	dp->nb_keys++;
 	key_retire(dp, keyslots_install(&p->keys, slot, key));
 	grace_begin(dp, p);
 	spend_older(dp, p);
@@ -393,7 +387,7 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *i
 	if (inst == NULL || id > WIRE_PEER_MAX)
 		return -ENOENT;
 	if (p == NULL) {
-		e = peertab_entry(&inst->peers, id, false);
+		e = peertab_entry(&inst->peers, id);
 		if (e == NULL || e->tomb == NULL)
 			return -ENOENT;
 		fill_tombstone(info, e->tomb);

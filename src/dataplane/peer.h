@@ -85,7 +85,10 @@ static inline void peer_prefetch(const struct peer *p, unsigned int worker)
 	__builtin_prefetch((const char *)&p->stats[worker] + CACHE_LINE, 1);
 }
 
-struct peer *peer_new(const struct dp_peer_conf *conf, unsigned int nb_workers);
+/* Bytes of one with counters for so many workers. */
+size_t peer_size(unsigned int nb_workers);
+/* peers: of peer_size(). */
+struct peer *peer_new(struct slab *peers, const struct dp_peer_conf *conf, unsigned int nb_workers);
 /* Frees keys and endpoint, folds the counters into its tombstone. After quiescence. */
 void peer_free(void *peer);
 

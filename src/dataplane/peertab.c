@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/peertab.h"
 
-#include <stdlib.h>
+struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id)
+{
+	struct peertab_entry *page =
+		atomic_load_explicit(&t->page[id >> PEERTAB_BITS], memory_order_relaxed);
 
-struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id, bool make)
+	return page == NULL ? NULL : &page[id & (PEERTAB_PAGE - 1)];
+}
+
+struct peertab_entry *peertab_make(struct peertab *t, uint32_t id, struct slab *pages)
 {
 	_Atomic(struct peertab_entry *) *at = &t->page[id >> PEERTAB_BITS];
 	struct peertab_entry *page = atomic_load_explicit(at, memory_order_relaxed);
 
-	if (page == NULL && make) {
-		page = calloc(PEERTAB_PAGE, sizeof(*page));
+	if (page == NULL) {
+		page = slab_take(pages);
 		/* pairs with the acquire in peertab_find(): readers see zeroed entries */
 		atomic_store_explicit(at, page, memory_order_release);
 	}
@@ -19,7 +25,7 @@ struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id, bool make)
 uint32_t peertab_next(struct peertab *t, uint32_t from)
 {
 	for (uint32_t id = from; id < 1u << 2 * PEERTAB_BITS; id++) {
-		struct peertab_entry *e = peertab_entry(t, id, false);
+		struct peertab_entry *e = peertab_entry(t, id);
 
 		if (e == NULL)
 			id |= PEERTAB_PAGE - 1; /* on to the next page */
@@ -33,5 +39,5 @@ uint32_t peertab_next(struct peertab *t, uint32_t from)
 void peertab_free(struct peertab *t)
 {
 	for (uint32_t i = 0; i < PEERTAB_PAGE; i++)
-		free(atomic_load_explicit(&t->page[i], memory_order_relaxed));
+		slab_give(atomic_load_explicit(&t->page[i], memory_order_relaxed));
 }

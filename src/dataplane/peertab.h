@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "base.h"
+#include "slab.h"
 
 #define PEERTAB_BITS 12
 #define PEERTAB_PAGE (1u << PEERTAB_BITS)
@@ -21,6 +21,8 @@ struct peertab_entry {
 	_Atomic(struct peer *) peer;
 	struct tombstone *tomb; /* agent only */
 };
+
+#define PEERTAB_PAGE_SIZE (PEERTAB_PAGE * sizeof(struct peertab_entry))
 
 struct peertab {
 	_Atomic(struct peertab_entry *) page[PEERTAB_PAGE];
@@ -47,8 +49,10 @@ static inline void peertab_prefetch(const struct peertab *t, uint32_t id)
 		__builtin_prefetch(&page[id & (PEERTAB_PAGE - 1)]);
 }
 
-/* Agent. The entry of an id; NULL: its page does not exist (and, with make, cannot). */
-struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id, bool make);
+/* Agent. The entry of an id; NULL: its page does not exist. */
+struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id);
+/* Agent. The same, but makes the page; pages: of PEERTAB_PAGE_SIZE. NULL: no memory. */
+struct peertab_entry *peertab_make(struct peertab *t, uint32_t id, struct slab *pages);
 /* Agent. The smallest id >= from with a peer or a tombstone; UINT32_MAX: none. */
 uint32_t peertab_next(struct peertab *t, uint32_t from);
 /* After quiescence; entries must be empty. */

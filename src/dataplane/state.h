@@ -57,8 +57,10 @@ struct dp {
 	/* agent only */
 	struct aead *aead;
 	uint32_t max_peers, nb_peers, replay_window;
-	uint32_t nb_peer_objects, nb_keys, nb_tombstones, nb_zeros; /* allocated, see dp_memory() */
-	struct peer_list graces; /* by grace_since; see grace.h */
+	uint32_t nb_tombstones, nb_zeros;	   /* allocated, see dp_memory() */
+	struct arena arena;			   /* of these */
+	struct slab peers, endpoints, keys, pages; /* pages: of peer tables */
+	struct peer_list graces;		   /* by grace_since; see grace.h */
 	unsigned int nb_graces;
 	uint32_t next_iid;
 	uint32_t handshake_rate;

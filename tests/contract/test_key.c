@@ -15,6 +15,9 @@
 #include "crypto/key.h"
 #include "rig.h"
 
+static struct arena arena;
+static struct slab keys; /* of windows of up to 8192 ids */
+
 static uint32_t sessions_in_use(struct aead *a)
 {
 	struct aead_device_info info;
@@ -50,7 +53,7 @@ static void key_is_born_unused_and_unconfirmed(void **state)
 	uint64_t first;
 
 	(void)state;
-	assert_int_equal(key_new(a, &m, 8192, 123456, &k), 0);
+	assert_int_equal(key_new(a, &keys, &m, 8192, 123456, &k), 0);
 	assert_int_equal((uintptr_t)k % CACHE_LINE, 0);
 	assert_int_equal(k->id, 5);
 	assert_int_equal(k->alg, AEAD_AES_256_GCM);
@@ -89,7 +92,7 @@ static void key_uses_each_half_for_its_direction(void **state)
 
 	(void)state;
 	rig_bytes(text, sizeof(text), 11);
-	assert_int_equal(key_new(a, &m, 64, 0, &k), 0);
+	assert_int_equal(key_new(a, &keys, &m, 64, 0, &k), 0);
 	assert_int_equal(aead_queue_new(a, 0, &q), 0);
 
 	memcpy(sealed, text, sizeof(text));
@@ -120,19 +123,21 @@ static void key_that_cannot_be_made_leaves_nothing(void **state)
 	struct key *none = NULL;
 
 	(void)state;
-	assert_int_equal(key_new(a, &m, 100, 0, &none), -EINVAL);
+	assert_int_equal(key_new(a, &keys, &m, 100, 0, &none), -EINVAL);
+	assert_int_equal(key_new(a, &keys, &m, 16384, 0, &none), -EINVAL);
 	m.alg = AEAD_CHACHA20_POLY1305; /* not on this device */
-	assert_int_equal(key_new(a, &m, 64, 0, &none), -ENOTSUP);
+	assert_int_equal(key_new(a, &keys, &m, 64, 0, &none), -ENOTSUP);
 	m.alg = AEAD_AES_128_GCM;
-	assert_int_equal(key_new(a, &m, 64, 0, &k), 0);
+	assert_int_equal(key_new(a, &keys, &m, 64, 0, &k), 0);
 	assert_int_equal(
-		key_new(a, &m, 64, 0, &none), -ENOMEM); /* one session left, it needs two */
+		key_new(a, &keys, &m, 64, 0, &none), -ENOMEM); /* one session left, it needs two */
 	assert_null(none);
 	assert_int_equal(sessions_in_use(a), 2);
 	key_free(a, k);
-	assert_int_equal(key_new(a, &m, 64, 0, &k), 0);
+	assert_int_equal(key_new(a, &keys, &m, 64, 0, &k), 0);
 	key_free(a, k);
 	assert_int_equal(sessions_in_use(a), 0);
+	assert_int_equal(keys.used, 0);
 	aead_free(a);
 }
 
@@ -146,7 +151,9 @@ int main(void)
 	int failed;
 
 	rig_start();
+	slab_init(&keys, &arena, key_size(8192));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	arena_fini(&arena);
 	rig_stop();
 	return failed;
 }
