@@ -16,7 +16,7 @@
 #include "base.h"
 
 #define SLAB_RUN	(128u << 10)
-#define SLAB_RUN_HEADER CACHE_LINE
+#define SLAB_RUN_HEADER (2 * CACHE_LINE) /* CPUs fetch lines by pairs */
 #define SLAB_SIZE_MAX	(SLAB_RUN - SLAB_RUN_HEADER)
 
 struct slab_run;

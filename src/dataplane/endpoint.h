@@ -13,15 +13,16 @@
 #define ENDPOINT_HDR_MAX 62 /* Ethernet, IPv6, UDP */
 
 struct endpoint {
-	/* Ethernet, IP, UDP with the lengths, the IPv4 id and the checksums still open */
-	alignas(CACHE_LINE) uint8_t hdr[CACHE_LINE - 2];
-	uint8_t hdr_len;
-	uint8_t family;
-	uint32_t
-		sum; /* of the IPv4 header as it stands, or of the IPv6 pseudo header; not folded */
+	/* of the IPv4 header as it stands, or of the IPv6 pseudo header; not folded */
+	alignas(CACHE_LINE) uint32_t sum;
 	uint16_t mtu; /* of the path, IP bytes */
 	uint16_t port;
 	uint16_t ipid; /* index of its counter of identifications; the caller's, 0 when built */
+	uint8_t hdr_len;
+	uint8_t family;
+	/* Ethernet, IP, UDP with the lengths, the IPv4 id and the checksums still open; those over
+	 * IPv4 end with the cache line */
+	uint8_t hdr[ENDPOINT_HDR_MAX];
 	struct udp_addr remote, local;
 };
 

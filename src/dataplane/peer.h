@@ -35,9 +35,10 @@ struct peer {
 	alignas(CACHE_LINE) uint32_t id;
 	uint16_t generation; /* see inner_mac_write() */
 	bool has_vpn4, has_vpn6;
-	uint8_t vpn4[4], vpn6[16];
 	struct keyslots keys;
 	_Atomic(struct endpoint *) endpoint; /* NULL: no path */
+	uint8_t vpn4[4];		     /* so far one cache line */
+	uint8_t vpn6[16];
 
 	/* written by whoever drops one of its packets */
 	struct peer_drops drops;
@@ -78,8 +79,13 @@ struct tombstone {
  */
 static inline void peer_prefetch(const struct peer *p, unsigned int worker)
 {
-	for (unsigned int i = 0; i < 2; i++)
-		__builtin_prefetch(atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed));
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct key *k =
+			atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed);
+
+		if (k != NULL) /* else it would cost a page walk that finds nothing */
+			__builtin_prefetch(k);
+	}
 	__builtin_prefetch(atomic_load_explicit(&p->endpoint, memory_order_relaxed));
 	__builtin_prefetch(&p->stats[worker], 1);
 	__builtin_prefetch((const char *)&p->stats[worker] + CACHE_LINE, 1);
