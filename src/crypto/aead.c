@@ -321,12 +321,14 @@ uint16_t aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)
 	return got;
 }
 
-unsigned int aead_session_lines(const struct aead *a)
+unsigned int aead_session_lines(const struct aead *a, enum aead_alg alg)
 {
 	unsigned int size = 0;
 
-	for (unsigned int i = 0; i < a->nb_devices; i++)
-		size = RTE_MAX(size, a->devices[i].session_size);
+	for (unsigned int i = 0; i < a->nb_devices && size == 0; i++) {
+		if (a->devices[i].algs & 1u << alg)
+			size = a->devices[i].session_size;
+	}
 	return (size + CACHE_LINE - 1) / CACHE_LINE;
 }
 

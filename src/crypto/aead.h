@@ -139,8 +139,8 @@ int aead_session_new(struct aead *a, enum aead_alg alg, enum aead_dir dir, const
 /* Wipes and frees; no job may hold it. Agent thread. NULL is ignored. */
 void aead_session_free(struct aead *a, struct aead_session *s);
 
-/* Cache lines of the largest session, for those who fetch sessions ahead. */
-unsigned int aead_session_lines(const struct aead *a);
+/* Cache lines of a session of that algorithm, for those who fetch sessions ahead. */
+unsigned int aead_session_lines(const struct aead *a, enum aead_alg alg);
 
 /* The queue of worker i (0 .. nb_queues-1). Made by main, then used by that worker only. */
 int aead_queue_new(struct aead *a, unsigned int i, struct aead_queue **out);

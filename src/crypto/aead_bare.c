@@ -63,7 +63,7 @@ int aead_bare_new(struct aead *a, unsigned int i, enum aead_alg alg, uint32_t nb
 	b->dev = a->devices[0].id;
 	b->qp = (uint16_t)i;
 	b->nb_sessions = nb_sessions;
-	b->lines = aead_session_lines(a);
+	b->lines = aead_session_lines(a, alg);
 	snprintf(name, sizeof(name), "bare_ops_%u", i);
 	b->ops = rte_crypto_op_pool_create(name, RTE_CRYPTO_OP_TYPE_SYMMETRIC, 4 * BURST_MAX - 1,
 		BURST_MAX / 2, sizeof(struct op_tail), SOCKET_ID_ANY);
@@ -95,7 +95,7 @@ static inline void prefetch_session(const struct aead_bare *b, const struct aead
 	const char *p = (const char *)s;
 
 	for (unsigned int i = 0; i < b->lines; i++)
-		rte_prefetch0(p + i * CACHE_LINE);
+		rte_prefetch1(p + i * CACHE_LINE);
 }
 
 static inline void populate(const struct aead_bare *b, enum aead_dir dir,

@@ -293,8 +293,11 @@ void decap_submit(struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16
 		look_up_one(w, &b);
 	stage_mark(w->stages, STAGE_LOOKUP);
 	for (uint16_t i = 0; i < b.n; i += run.n) {
-		if (b.mixed && i + SESSIONS_AHEAD < b.n)
-			worker_prefetch_session(w, b.pkts[i + SESSIONS_AHEAD]->key->decrypt);
+		if (b.mixed && i + SESSIONS_AHEAD < b.n) {
+			const struct key *ahead = b.pkts[i + SESSIONS_AHEAD]->key;
+
+			worker_prefetch_session(w, ahead, ahead->decrypt);
+		}
 		run = run_of(&b.pkts[i], b.n - i);
 		run_submit(w, run);
 	}

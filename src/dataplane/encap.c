@@ -226,7 +226,7 @@ static void run_submit(struct worker *w, struct run run)
 static void prefetch_session_of(const struct worker *w, const struct pkt *p)
 {
 	if (p->key != NULL)
-		worker_prefetch_session(w, p->key->encrypt);
+		worker_prefetch_session(w, p->key, p->key->encrypt);
 }
 
 /* The packets of a burst that are to be encrypted, the others being sent on their way. */

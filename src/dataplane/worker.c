@@ -269,7 +269,8 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	w->index = index;
 	w->lcore = lcore;
 	w->nb_peers = &dp->nb_peers;
-	w->session_lines = aead_session_lines(dp->aead);
+	for (unsigned int alg = 0; alg < ARRAY_LEN(w->session_lines); alg++)
+		w->session_lines[alg] = (uint8_t)aead_session_lines(dp->aead, alg);
 	ret = waker_init(&w->waker);
 	if (ret == 0)
 		ret = rings_new(&w->rings, "ovpn", index, (int)rte_lcore_to_socket_id(lcore));

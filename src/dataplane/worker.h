@@ -35,8 +35,8 @@ struct worker {
 	uint64_t drain_again; /* TSC before which a device that was slow is not waited for */
 	uint64_t now;	      /* TSC at the start of the iteration */
 	struct aead_queue *aead;
-	unsigned int session_lines; /* of the largest */
-	const uint32_t *nb_peers;   /* the agent's count */
+	uint8_t session_lines[AEAD_NB_ALGS + 1]; /* by enum aead_alg */
+	const uint32_t *nb_peers;		 /* the agent's count */
 
 	unsigned int nb_rx;
 	struct {
@@ -89,15 +89,16 @@ static inline void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason wh
 #define SESSIONS_MANY  512 /* peers from which on it pays */
 
 static inline void worker_prefetch_session(
-	const struct worker *w, const struct aead_session *session)
+	const struct worker *w, const struct key *key, const struct aead_session *session)
 {
 	const char *p = (const char *)session;
+	unsigned int lines = w->session_lines[key->alg];
 
 	/* few of them stay in the cache, and the fetching itself takes its time */
 	if (__atomic_load_n(w->nb_peers, __ATOMIC_RELAXED) < SESSIONS_MANY)
 		return;
-	for (unsigned int i = 0; i < w->session_lines; i++)
-		rte_prefetch0(p + i * CACHE_LINE);
+	for (unsigned int i = 0; i < lines; i++)
+		rte_prefetch1(p + i * CACHE_LINE);
 }
 
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore);
