@@ -22,7 +22,7 @@ struct churn {
 	struct rig *rig;
 	struct lane *const *lanes;
 	struct job installs, adds;
-	bool on;
+	bool on;					      /* rig->window is odd */
 	uint64_t window_since, on_cycles, ticked, reclaim_ms; /* TSC */
 	bool held_back;
 	uint64_t *keys;	   /* [peers and others] given to each so far, beside its first */
@@ -173,7 +173,7 @@ static void switch_window(struct churn *c, uint64_t now)
 		c->on_cycles += now - c->window_since;
 	c->on = !c->on;
 	c->window_since = now;
-	atomic_store_explicit(&c->rig->churning, c->on, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->rig->window, 1, memory_order_relaxed);
 }
 
 void churn_start(struct churn *c)

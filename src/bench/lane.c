@@ -60,7 +60,7 @@ static bool fill_aside(struct lane *l)
 
 static inline void gap_add(struct lane *l, uint64_t cycles)
 {
-	struct gaps *g = &l->gaps[l->churning];
+	struct gaps *g = &l->gaps[l->window & 1];
 
 	g->cycles += cycles;
 	if (cycles > g->largest)
@@ -156,6 +156,8 @@ static void add_staged(struct lane *l)
 
 static void count(struct lane *l, const struct pass *took, unsigned int n)
 {
+	struct samples *s = (l->window & 1) != 0 ? &l->churned : &l->ours;
+
 	if (l->w->stages != NULL) {
 		add_staged(l);
 		return;
@@ -164,8 +166,10 @@ static void count(struct lane *l, const struct pass *took, unsigned int n)
 	l->source_cycles += took->source;
 	l->packets += n;
 	/* begun in one state and ended in the other: says nothing of either */
-	if (l->churning == atomic_load_explicit(&l->rig->churning, memory_order_relaxed))
-		samples_add(l->churning ? &l->churned : &l->ours, took->worker, BENCH_BATCH);
+	if (l->window != atomic_load_explicit(&l->rig->window, memory_order_relaxed))
+		return;
+	s->window[s->n % SAMPLES_MAX] = l->window;
+	samples_add(s, took->worker, BENCH_BATCH);
 }
 
 static void run_ours(struct lane *l)
@@ -180,7 +184,7 @@ static void run_ours(struct lane *l)
 		l->fault = LANE_LOST;
 		return;
 	}
-	l->churning = atomic_load_explicit(&l->rig->churning, memory_order_relaxed);
+	l->window = atomic_load_explicit(&l->rig->window, memory_order_relaxed);
 	l->stages = (struct stages){0};
 	l->w->stages = staged && mode != BENCH_DECAP ? &l->stages : NULL;
 	n = encap(l, BENCH_BATCH, mode == BENCH_DECAP ? &untimed : &took);

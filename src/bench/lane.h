@@ -23,6 +23,7 @@ struct staged {
 struct samples {
 	uint32_t n;
 	float v[SAMPLES_MAX];
+	uint32_t window[SAMPLES_MAX]; /* see struct rig */
 };
 
 /* What a worker's bursts took, from one hand-over to the next. */
@@ -51,7 +52,7 @@ struct lane {
 	atomic_bool stop, done; /* done: has had --packets */
 	/* batches whose packets are through: what was encrypted before is decrypted; main waits */
 	_Atomic(uint64_t) batches;
-	bool churning;	   /* of the batch under way: see struct rig */
+	uint32_t window;   /* of the batch under way: see struct rig */
 	uint64_t gap_long; /* cycles */
 
 	/* of the run, the lcore's until it has stopped */

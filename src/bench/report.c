@@ -16,6 +16,15 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Sorts them. */
+static struct spread spread_of_values(float *v, uint32_t n)
+{
+	if (n == 0)
+		return (struct spread){0};
+	qsort(v, n, sizeof(*v), by_value);
+	return (struct spread){v[n / 2], v[0], v[n - 1]};
+}
+
 /* Of the batches of all lanes; which: offset of the samples in a lane. */
 static struct spread spread_of(struct lane *const *lanes, unsigned int nb_lanes, size_t which)
 {
@@ -32,12 +41,58 @@ static struct spread spread_of(struct lane *const *lanes, unsigned int nb_lanes,
 		memcpy(all + n, v->v, k * sizeof(*all));
 		n += k;
 	}
-	if (n > 0) {
-		qsort(all, n, sizeof(*all), by_value);
-		s = (struct spread){all[n / 2], all[0], all[n - 1]};
-	}
+	s = spread_of_values(all, n);
 	free(all);
 	return s;
+}
+
+#define PAIRS_MAX   4096 /* windows with churn that are compared, each with the one before */
+#define WINDOW_MOST 512	 /* batches of one window */
+
+/* The median of a window's batches; 0: there are too few. *at: where to go on looking. */
+static float window_median(const struct samples *s, uint32_t window, uint32_t *at)
+{
+	uint32_t end = RTE_MIN(s->n, (uint32_t)SAMPLES_MAX), n = 0;
+	float v[WINDOW_MOST];
+
+	while (*at < end && s->window[*at] < window)
+		++*at;
+	for (; *at < end && s->window[*at] == window; ++*at) {
+		if (n < WINDOW_MOST)
+			v[n++] = s->v[*at];
+	}
+	return n < 3 ? 0 : (float)spread_of_values(v, n).median;
+}
+
+/*
+ * What keys and peers that come and go cost: each window with them against the one before, so that
+ * what changes slowly in the machine is in both. If no window had enough batches, all together.
+ */
+static struct spread cost_of(
+	struct lane *const *lanes, unsigned int nb_lanes, const struct result *res)
+{
+	static float costs[PAIRS_MAX];
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < nb_lanes; i++) {
+		const struct lane *l = lanes[i];
+		uint32_t calm_at = 0, churned_at = 0;
+
+		/* more than that were overwritten, and are no longer in order */
+		if (l->ours.n > SAMPLES_MAX || l->churned.n > SAMPLES_MAX)
+			continue;
+		while (churned_at < l->churned.n && n < PAIRS_MAX) {
+			uint32_t window = l->churned.window[churned_at];
+			float calm = window_median(&l->ours, window - 1, &calm_at);
+			float churned = window_median(&l->churned, window, &churned_at);
+
+			if (calm > 0 && churned > 0)
+				costs[n++] = churned / calm - 1;
+		}
+	}
+	if (n == 0 && res->ours.median > 0 && res->churned.median > 0)
+		costs[n++] = (float)(res->churned.median / res->ours.median) - 1;
+	return spread_of_values(costs, n);
 }
 
 static const char *fault_words(enum lane_fault fault)
@@ -142,6 +197,7 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 	out->device = spread_of(lanes, r->nb_lanes, offsetof(struct lane, device));
 	out->churned = spread_of(lanes, r->nb_lanes, offsetof(struct lane, churned));
 	sum_gaps(r, lanes, out);
+	out->cost = cost_of(lanes, r->nb_lanes, out);
 	if (r->conf.mode == BENCH_CRYPTO)
 		out->ours = out->device;
 	if (out->device.median > 0)
@@ -229,22 +285,16 @@ static json_t *json_spread(const struct spread *s)
 	return json_pack("{s:f, s:f, s:f}", "median", s->median, "min", s->min, "max", s->max);
 }
 
-/* What keys and peers that come and go cost: the increase, 0.05 being 5 %. */
-static double churn_cost(const struct result *res)
-{
-	return res->ours.median > 0 ? res->churned.median / res->ours.median - 1 : 0;
-}
-
 static json_t *json_churn(const struct rig *r, const struct result *res)
 {
 	const struct churn_result *c = &res->churn;
 
-	return json_pack("{s:f, s:f, s:s, s:b, s:f, s:o, s:f, s:I, s:f, s:{s:f, s:f}, "
+	return json_pack("{s:f, s:f, s:s, s:b, s:f, s:o, s:o, s:I, s:f, s:{s:f, s:f}, "
 			 "s:{s:f, s:f}, s:f}",
 		"key_installs_per_s", c->installs_per_s, "peer_adds_per_s", c->adds_per_s, "rekey",
 		r->conf.rekey == BENCH_REKEY_LIVE ? "live" : "others", "held_back", c->held_back,
 		"seconds", c->seconds, "cycles", json_spread(&res->churned), "cost",
-		churn_cost(res), "lost", (json_int_t)res->dropped, "disturbed_us",
+		json_spread(&res->cost), "lost", (json_int_t)res->dropped, "disturbed_us",
 		disturbed_us(res), "gap_us", "calm", res->gap_us[0], "churning", res->gap_us[1],
 		"long_gaps_per_s", "calm", res->long_gaps_per_s[0], "churning",
 		res->long_gaps_per_s[1], "reclaim_ms", c->reclaim_ms);
@@ -301,10 +351,11 @@ static void print_churn(const struct rig *r, const struct result *res)
 {
 	const struct churn_result *c = &res->churn;
 
-	printf("        %.0f keys installed and %.0f peers added a second: %.1f cyc/pkt, %+.1f %%; "
+	printf("        %.0f keys installed and %.0f peers added a second: %.1f cyc/pkt, %+.1f %% "
+	       "(%+.1f to %+.1f); "
 	       "%llu lost\n",
-		c->installs_per_s, c->adds_per_s, res->churned.median, churn_cost(res) * 100,
-		(unsigned long long)res->dropped);
+		c->installs_per_s, c->adds_per_s, res->churned.median, res->cost.median * 100,
+		res->cost.min * 100, res->cost.max * 100, (unsigned long long)res->dropped);
 	printf("        longest burst %.0f us, without %.0f; over %d us: %.1f a second, without "
 	       "%.1f\n",
 		res->gap_us[1], res->gap_us[0], GAP_LONG_US, res->long_gaps_per_s[1],

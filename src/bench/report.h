@@ -24,6 +24,7 @@ struct result {
 	uint64_t in, out; /* over ports: offered and received; sent, taken and dropped */
 	uint64_t drops[NB_DROPS];
 	struct spread churned;	   /* cycles per packet while keys and peers came and went */
+	struct spread cost;	   /* of that, 0.05 being 5 %; over pairs of windows side by side */
 	double gap_us[2];	   /* calm, churning: the longest of a worker's bursts */
 	double long_gaps_per_s[2]; /* likewise: over GAP_LONG_US, in the worker's time */
 	struct churn_result churn;

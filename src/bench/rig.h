@@ -35,8 +35,9 @@ struct rig {
 	struct rte_ring *rx[RTE_MAX_LCORE], *tx[RTE_MAX_LCORE]; /* of lane i: the port's queues */
 	uint64_t sent_before; /* by the ports, when the run began */
 	struct udp_addr local, remote;
-	atomic_bool churning;	  /* keys or peers come and go just now; main writes, lanes read */
-	struct rig_memory memory; /* when all peers were there, and no bare device yet */
+	/* counts the turns of rest and churn: odd while keys or peers come and go. Main writes */
+	_Atomic(uint32_t) window;
+	struct rig_memory memory;     /* when all peers were there, and no bare device yet */
 	uint32_t nb_peers, nb_others; /* those whose packets flow; ids behind them */
 	struct dp_peer_conf *peers;   /* [nb_peers + nb_others] */
 	uint8_t (*macs)[DP_MAC_LEN];

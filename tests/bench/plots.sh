@@ -414,12 +414,12 @@ figures_churn()
 	jq -r 'def d($n): . * pow(10; $n) | round / pow(10; $n);
 		.[] | "| \(.mode) `\(.options)` | \(.size) "
 		+ "| \([.churn.key_installs_per_s, .churn.peer_adds_per_s] | max | d(0)) "
-		+ "| \(.cycles_per_packet | d(0)) | \(.churn.cycles.median | d(0)) | \(.churn.cost * 100 | d(1)) % "
+		+ "| \(.cycles_per_packet | d(0)) | \(.churn.cycles.median | d(0)) | \(.churn.cost | "\(.median * 100 | d(1)) (\(.min * 100 | d(0)) to \(.max * 100 | d(0)))") % "
 		+ "| \(.churn.lost) | \(.churn.gap_us.calm | d(0)) | \(.churn.gap_us.churning | d(0)) |"' \
 		"$OUT/churn.json"
 	echo
-	echo 'With and without in turns of 50 ms of one run. Target: 10,000 key installs a second, cost under'
-	echo '5 %. A burst that takes long was interrupted: what the machine itself does so is *without*.'
+	echo 'With and without in turns of 50 ms of one run; cost: of neighbouring turns, median (least to most).'
+	echo 'Target: 10,000 key installs a second, under 5 %. A burst that takes long was interrupted: what the machine itself does so is *without*.'
 }
 
 # What was measured is stored as it was: of a part of it, the rest may be older.
