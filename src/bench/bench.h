@@ -28,6 +28,11 @@
 
 enum bench_mode { BENCH_ENCAP, BENCH_DECAP, BENCH_LOOP, BENCH_CRYPTO };
 enum bench_pattern { BENCH_RR, BENCH_RANDOM, BENCH_ZIPF };
+/* Whose keys --key-installs replaces: of peers whose packets flow, or of others beside them. */
+enum bench_rekey { BENCH_REKEY_LIVE, BENCH_REKEY_OTHERS };
+
+#define BENCH_RATE_MAX 10000000
+#define BENCH_RATE_ANY UINT32_MAX /* as fast as it goes */
 
 /*
  * What two processes back to back agree on, from one file: side 0 ("a") encapsulates for side 1
@@ -56,10 +61,12 @@ struct bench_conf {
 	const char *device; /* cryptodev or devargs; NULL: what suits the cipher */
 	enum aead_mode crypto_mode;
 	uint16_t burst;
-	unsigned int lcores;	      /* workers */
-	double seconds;		      /* for each size */
-	uint64_t packets;	      /* for each size and lane, at least; 0: the time counts */
-	double stats_period;	      /* 0: only the end */
+	unsigned int lcores;		  /* workers */
+	double seconds;			  /* for each size */
+	uint64_t packets;		  /* for each size and lane, at least; 0: the time counts */
+	double stats_period;		  /* 0: only the end */
+	uint32_t key_installs, peer_adds; /* a second, while packets are forwarded; 0: none */
+	enum bench_rekey rekey;
 	uint8_t outer, inner;	      /* enum ip_family */
 	bool json, interactive, bare; /* bare: measure the device beside */
 	unsigned int nb_ports;	      /* 0: its own source and sink */

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
@@ -48,23 +49,47 @@ static int start_eal(int *argc, char ***argv)
 	return 0;
 }
 
-/* Until the time is over or a signal came; a line each period. */
-static void wait_seconds(const struct session *s)
+static double seconds_now(void)
+{
+	return (double)rte_rdtsc() / (double)rte_get_tsc_hz();
+}
+
+/* How long until there is something to do; a signal ends it early. */
+static void rest(double seconds)
+{
+	const struct timespec t = {
+		(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+
+	nanosleep(&t, NULL);
+}
+
+#define TURN_SECONDS 0.0001 /* between two looks at what openvpn wants */
+#define LOOK_SECONDS 0.01   /* between two looks at whether all packets were sent */
+
+/* Until the time is over or a signal came; a line each period. Keys and peers come and go. */
+static int wait_seconds(const struct session *s)
 {
 	const struct bench_conf *c = &s->rig->conf;
-	double seconds = c->packets == 0 ? c->seconds : 1e9; /* until all had theirs */
-	double step = c->stats_period > 0 ? RTE_MIN(c->stats_period, seconds)
-		: c->packets == 0	  ? seconds
-					  : 0.01;
+	double now = seconds_now(), period = c->stats_period > 0 ? c->stats_period : 1e9;
+	double end = now + (c->packets == 0 ? c->seconds : 1e9); /* until all had theirs */
+	double say = now + period;
+	double step = s->churn != NULL ? TURN_SECONDS : c->packets != 0 ? LOOK_SECONDS : 1e9;
+	int more = 0;
 
-	for (double left = seconds; left > 0 && !interrupted && !session_done(s); left -= step) {
-		const double now = RTE_MIN(step, left);
-		const struct timespec t = {(time_t)now, (long)((now - (double)(time_t)now) * 1e9)};
-
-		nanosleep(&t, NULL); /* a signal ends it early */
-		if (c->stats_period > 0 && left > step)
+	while (now < end && !interrupted && !session_done(s)) {
+		if (s->churn != NULL)
+			more = churn_turn(s->churn);
+		if (more < 0)
+			return more;
+		if (more == 0)
+			rest(RTE_MIN(step, RTE_MIN(end, say) - now));
+		now = seconds_now();
+		if (now >= say && now < end) {
 			report_progress(s->rig, s->lanes);
+			say += period;
+		}
 	}
+	return 0;
 }
 
 static int run(const struct bench_conf *conf)
@@ -81,8 +106,9 @@ static int run(const struct bench_conf *conf)
 		ret = session_start(&s, conf->sizes[i]);
 		if (ret < 0)
 			break;
-		wait_seconds(&s);
-		ret = session_stop(&s, &res);
+		ret = wait_seconds(&s);
+		if (session_stop(&s, &res) < 0)
+			ret = -1;
 		if (ret == 0)
 			report_result(s.rig, &res);
 	}

@@ -42,7 +42,32 @@ static bool fill(struct lane *l)
 	return true;
 }
 
+/*
+ * A worker of the daemon is quiescent every few microseconds. What takes longer here, and is none
+ * of its work, must not hold up the freeing of keys.
+ */
+static bool fill_aside(struct lane *l)
+{
+	bool ok;
+
+	rcu_offline(&l->rig->dp->rcu, l->w->index);
+	ok = fill(l);
+	rcu_online(&l->rig->dp->rcu, l->w->index);
+	return ok;
+}
+
 /* --- phase B ---------------------------------------------------------------------------- */
+
+static inline void gap_add(struct lane *l, uint64_t cycles)
+{
+	struct gaps *g = &l->gaps[l->window & 1];
+
+	g->cycles += cycles;
+	if (cycles > g->largest)
+		g->largest = cycles;
+	if (cycles > l->gap_long)
+		g->nb_long++;
+}
 
 /*
  * Hands the n packets in slot[] to the worker, a burst at a time, and takes back what comes out, in
@@ -54,9 +79,10 @@ static unsigned int pass(struct lane *l, struct rte_ring *in, struct rte_ring *o
 	struct rte_mbuf *done[BENCH_BATCH];
 	unsigned int sent = 0, got = 0;
 	uint16_t burst = l->rig->conf.burst;
+	uint64_t t0 = rte_rdtsc();
 
 	while (sent < n || aead_inflight(l->w->aead) > 0) {
-		uint64_t t0 = rte_rdtsc(), t1, t2;
+		uint64_t t1, t2, t3;
 		bool full = aead_inflight(l->w->aead) > WINDOW;
 		unsigned int k = full ? 0 : RTE_MIN(burst, n - sent);
 
@@ -69,7 +95,10 @@ static unsigned int pass(struct lane *l, struct rte_ring *in, struct rte_ring *o
 		t2 = rte_rdtsc();
 		got += rte_ring_sc_dequeue_burst(out, (void **)&done[got], BENCH_BATCH - got, NULL);
 		took->worker += t2 - t1;
-		took->source += t1 - t0 + rte_rdtsc() - t2;
+		t3 = rte_rdtsc();
+		took->source += t1 - t0 + t3 - t2;
+		gap_add(l, t3 - t0);
+		t0 = t3;
 	}
 	memcpy(l->slot, done, got * sizeof(done[0]));
 	for (unsigned int i = got; i < n; i++)
@@ -127,6 +156,8 @@ static void add_staged(struct lane *l)
 
 static void count(struct lane *l, const struct pass *took, unsigned int n)
 {
+	struct samples *s = (l->window & 1) != 0 ? &l->churned : &l->ours;
+
 	if (l->w->stages != NULL) {
 		add_staged(l);
 		return;
@@ -134,7 +165,11 @@ static void count(struct lane *l, const struct pass *took, unsigned int n)
 	l->worker_cycles += took->worker;
 	l->source_cycles += took->source;
 	l->packets += n;
-	samples_add(&l->ours, took->worker, BENCH_BATCH);
+	/* begun in one state and ended in the other: says nothing of either */
+	if (l->window != atomic_load_explicit(&l->rig->window, memory_order_relaxed))
+		return;
+	s->window[s->n % SAMPLES_MAX] = l->window;
+	samples_add(s, took->worker, BENCH_BATCH);
 }
 
 static void run_ours(struct lane *l)
@@ -145,10 +180,11 @@ static void run_ours(struct lane *l)
 	bool staged = l->feed.number / BENCH_BATCH % STAGED_EVERY == STAGED_EVERY - 1;
 	unsigned int n;
 
-	if (!fill(l)) {
+	if (!fill_aside(l)) {
 		l->fault = LANE_LOST;
 		return;
 	}
+	l->window = atomic_load_explicit(&l->rig->window, memory_order_relaxed);
 	l->stages = (struct stages){0};
 	l->w->stages = staged && mode != BENCH_DECAP ? &l->stages : NULL;
 	n = encap(l, BENCH_BATCH, mode == BENCH_DECAP ? &untimed : &took);
@@ -163,6 +199,8 @@ static void run_ours(struct lane *l)
 	l->dropped += dropped;
 	count(l, &took, n);
 	l->w->stages = NULL;
+	/* pairs with the acquire in churn.c */
+	atomic_fetch_add_explicit(&l->batches, 1, memory_order_release);
 }
 
 /* The bare device over the same mbufs. */
@@ -194,6 +232,13 @@ static void run_bare(struct lane *l)
 			: mode == BENCH_LOOP ? encrypt + decrypt
 					     : encrypt,
 		BENCH_BATCH);
+}
+
+static void run_bare_aside(struct lane *l)
+{
+	rcu_offline(&l->rig->dp->rcu, l->w->index);
+	run_bare(l);
+	rcu_online(&l->rig->dp->rcu, l->w->index);
 }
 
 static double seconds(clockid_t clock)
@@ -243,7 +288,7 @@ int lane_main(void *arg)
 		if (l->rig->conf.mode != BENCH_CRYPTO)
 			run_ours(l);
 		if (l->rig->conf.bare)
-			run_bare(l);
+			run_bare_aside(l);
 		l->feed.number += BENCH_BATCH;
 		lane_look(l);
 	}
@@ -264,6 +309,7 @@ int lane_new(struct rig *r, unsigned int index, struct lane **out)
 	l->rig = r;
 	l->index = index;
 	l->w = r->dp->workers[index];
+	l->gap_long = rte_get_tsc_hz() / 1000000 * GAP_LONG_US;
 	ret = feed_init(&l->feed, r, index);
 	if (ret == 0 && r->conf.bare)
 		ret = aead_bare_new(r->aead, index, r->conf.alg, r->nb_peers, &l->bare);
@@ -294,7 +340,8 @@ void lane_reset(struct lane *l, struct bench_size size)
 	l->offered = l->received = l->taken = 0;
 	l->cpu_s = l->wall_s = 0;
 	l->nb_staged = 0;
-	l->ours.n = l->device.n = 0;
+	l->ours.n = l->device.n = l->churned.n = 0;
+	l->gaps[0] = l->gaps[1] = (struct gaps){0};
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]);
 	l->feed.number = 0;

@@ -23,7 +23,15 @@ struct staged {
 struct samples {
 	uint32_t n;
 	float v[SAMPLES_MAX];
+	uint32_t window[SAMPLES_MAX]; /* see struct rig */
 };
+
+/* What a worker's bursts took, from one hand-over to the next. */
+struct gaps {
+	uint64_t largest;	  /* cycles */
+	uint64_t nb_long, cycles; /* those over GAP_LONG_US, and all of them together */
+};
+#define GAP_LONG_US 100
 
 enum lane_fault {
 	LANE_OK,
@@ -42,6 +50,10 @@ struct lane {
 	uint16_t bare_len[BENCH_BATCH];
 	uint32_t bare_session[BENCH_BATCH];
 	atomic_bool stop, done; /* done: has had --packets */
+	/* batches whose packets are through: what was encrypted before is decrypted; main waits */
+	_Atomic(uint64_t) batches;
+	uint32_t window;   /* of the batch under way: see struct rig */
+	uint64_t gap_long; /* cycles */
 
 	/* of the run, the lcore's until it has stopped */
 	enum lane_fault fault;
@@ -53,7 +65,8 @@ struct lane {
 	struct stages stages;	  /* of the batch that is being measured */
 	uint32_t nb_staged;
 	struct staged staged[STAGED_MAX];
-	struct samples ours, device;
+	struct samples ours, device, churned; /* churned: ours while the main thread did so */
+	struct gaps gaps[2];		      /* calm, churning */
 };
 
 void samples_add(struct samples *s, uint64_t cycles, unsigned int packets);

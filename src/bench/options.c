@@ -13,6 +13,7 @@
 static const char *const modes[] = {"encap", "decap", "loop", "crypto"};
 static const char *const patterns[] = {"rr", "random", "zipf"};
 static const char *const sides[] = {"a", "b"};
+static const char *const rekeys[] = {"live", "others"};
 static const char *const crypto_modes[] = {"auto", "cpu", "queue"};
 
 const char *bench_mode_name(enum bench_mode mode)
@@ -47,6 +48,12 @@ static void usage(FILE *to)
 		"  --lcores N          workers, each on a lcore of its own (default 1)\n"
 		"  --seconds S         for each size (default 3)\n"
 		"  --packets N         so many for each size and lcore, however long it takes\n"
+		"  --key-installs N    keys installed a second while packets are forwarded, by the main\n"
+		"                      thread as openvpn would; max: as fast as it goes; 0: none (default)\n"
+		"  --rekey WHOSE       live (default): keys of the peers whose packets flow, in turn, none\n"
+		"                      before the packets of its last key are through; others: of peers\n"
+		"                      beside them\n"
+		"  --peer-adds N       peers beside them that come, with a key, and go a second; max, 0\n"
 		"  --outer 4|6         outer IP version (default 4)\n"
 		"  --inner 4|6         inner IP version (default 4)\n"
 		"  --port DEVARGS      over this port (may be given again) instead of an own source and\n"
@@ -181,6 +188,9 @@ static const struct option longs[] = {
 	{"lcores", required_argument, NULL, 'l'},
 	{"packets", required_argument, NULL, 'k'},
 	{"seconds", required_argument, NULL, 'S'},
+	{"key-installs", required_argument, NULL, 'K'},
+	{"rekey", required_argument, NULL, 'R'},
+	{"peer-adds", required_argument, NULL, 'A'},
 	{"outer", required_argument, NULL, 'o'},
 	{"inner", required_argument, NULL, 'n'},
 	{"port", required_argument, NULL, 'P'},
@@ -198,6 +208,21 @@ static int ip_version(const char *option, const char *value, uint8_t *out)
 	if (strcmp(value, "4") != 0 && strcmp(value, "6") != 0)
 		return bad("--%s %s: it is 4 or 6", option, value);
 	*out = (uint8_t)(value[0] - '0');
+	return 0;
+}
+
+/* How many a second, or as many as can be. */
+static int read_rate(const char *option, const char *value, uint32_t *out)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (strcmp(value, "max") == 0)
+		n = BENCH_RATE_ANY;
+	else if (end == value || *end != '\0' || n < 0 || n > BENCH_RATE_MAX)
+		return bad("--%s %s: it is a whole number from 0 to %d, or max", option, value,
+			BENCH_RATE_MAX);
+	*out = (uint32_t)n;
 	return 0;
 }
 
@@ -246,6 +271,14 @@ static int read_option(int opt, const char *name, const char *value, struct benc
 		return ret;
 	case 'S':
 		return read_seconds(name, value, &c->seconds);
+	case 'K':
+		return read_rate(name, value, &c->key_installs);
+	case 'A':
+		return read_rate(name, value, &c->peer_adds);
+	case 'R':
+		ret = set_int(one_of(name, value, rekeys, ARRAY_LEN(rekeys)), &n);
+		c->rekey = (enum bench_rekey)n;
+		return ret;
 	case 'o':
 		return ip_version(name, value, &c->outer);
 	case 'n':
@@ -288,8 +321,26 @@ static int take_pair(struct bench_conf *c)
 	return 0;
 }
 
+/* Keys and peers that come and go are the main thread's work, on peers that are ours alone. */
+static int check_churn(const struct bench_conf *c)
+{
+	const char *option = c->key_installs != 0 ? "--key-installs" : "--peer-adds";
+
+	if (c->key_installs == 0 && c->peer_adds == 0)
+		return 0;
+	if (c->mode == BENCH_CRYPTO)
+		return bad("%s: --mode crypto is the bare device: it has no peers", option);
+	if (c->nb_ports > 0)
+		return bad("%s: the far end of a --port would not have the keys", option);
+	if (c->interactive)
+		return bad("%s: with -i the thread that would do it waits for commands", option);
+	return 0;
+}
+
 static int check(struct bench_conf *c)
 {
+	if (check_churn(c) < 0)
+		return -1;
 	if (c->mode == BENCH_CRYPTO && !c->bare)
 		return bad("--mode crypto is the bare device: --no-device leaves nothing");
 	if (c->mode == BENCH_CRYPTO && c->nb_ports > 0)

@@ -16,8 +16,17 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Of the batches of all lanes. */
-static struct spread spread_of(struct lane *const *lanes, unsigned int nb_lanes, bool device)
+/* Sorts them. */
+static struct spread spread_of_values(float *v, uint32_t n)
+{
+	if (n == 0)
+		return (struct spread){0};
+	qsort(v, n, sizeof(*v), by_value);
+	return (struct spread){v[n / 2], v[0], v[n - 1]};
+}
+
+/* Of the batches of all lanes; which: offset of the samples in a lane. */
+static struct spread spread_of(struct lane *const *lanes, unsigned int nb_lanes, size_t which)
 {
 	float *all = malloc(nb_lanes * SAMPLES_MAX * sizeof(*all));
 	struct spread s = {0};
@@ -26,18 +35,64 @@ static struct spread spread_of(struct lane *const *lanes, unsigned int nb_lanes,
 	if (all == NULL)
 		return s;
 	for (unsigned int i = 0; i < nb_lanes; i++) {
-		const struct samples *v = device ? &lanes[i]->device : &lanes[i]->ours;
+		const struct samples *v = (const void *)((const char *)lanes[i] + which);
 		uint32_t k = RTE_MIN(v->n, (uint32_t)SAMPLES_MAX);
 
 		memcpy(all + n, v->v, k * sizeof(*all));
 		n += k;
 	}
-	if (n > 0) {
-		qsort(all, n, sizeof(*all), by_value);
-		s = (struct spread){all[n / 2], all[0], all[n - 1]};
-	}
+	s = spread_of_values(all, n);
 	free(all);
 	return s;
+}
+
+#define PAIRS_MAX   4096 /* windows with churn that are compared, each with the one before */
+#define WINDOW_MOST 512	 /* batches of one window */
+
+/* The median of a window's batches; 0: there are too few. *at: where to go on looking. */
+static float window_median(const struct samples *s, uint32_t window, uint32_t *at)
+{
+	uint32_t end = RTE_MIN(s->n, (uint32_t)SAMPLES_MAX), n = 0;
+	float v[WINDOW_MOST];
+
+	while (*at < end && s->window[*at] < window)
+		++*at;
+	for (; *at < end && s->window[*at] == window; ++*at) {
+		if (n < WINDOW_MOST)
+			v[n++] = s->v[*at];
+	}
+	return n < 3 ? 0 : (float)spread_of_values(v, n).median;
+}
+
+/*
+ * What keys and peers that come and go cost: each window with them against the one before, so that
+ * what changes slowly in the machine is in both. If no window had enough batches, all together.
+ */
+static struct spread cost_of(
+	struct lane *const *lanes, unsigned int nb_lanes, const struct result *res)
+{
+	static float costs[PAIRS_MAX];
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < nb_lanes; i++) {
+		const struct lane *l = lanes[i];
+		uint32_t calm_at = 0, churned_at = 0;
+
+		/* more than that were overwritten, and are no longer in order */
+		if (l->ours.n > SAMPLES_MAX || l->churned.n > SAMPLES_MAX)
+			continue;
+		while (churned_at < l->churned.n && n < PAIRS_MAX) {
+			uint32_t window = l->churned.window[churned_at];
+			float calm = window_median(&l->ours, window - 1, &calm_at);
+			float churned = window_median(&l->churned, window, &churned_at);
+
+			if (calm > 0 && churned > 0)
+				costs[n++] = churned / calm - 1;
+		}
+	}
+	if (n == 0 && res->ours.median > 0 && res->churned.median > 0)
+		costs[n++] = (float)(res->churned.median / res->ours.median) - 1;
+	return spread_of_values(costs, n);
 }
 
 static const char *fault_words(enum lane_fault fault)
@@ -107,6 +162,26 @@ static const char *sum_wire(struct rig *r, struct result *res)
 	return res->in == res->out ? NULL : fault_words(LANE_LOST);
 }
 
+static void sum_gaps(const struct rig *r, struct lane *const *lanes, struct result *res)
+{
+	const double hz = (double)rte_get_tsc_hz();
+
+	for (unsigned int churning = 0; churning < 2; churning++) {
+		uint64_t nb = 0, cycles = 0, largest = 0;
+
+		for (unsigned int i = 0; i < r->nb_lanes; i++) {
+			const struct gaps *g = &lanes[i]->gaps[churning];
+
+			nb += g->nb_long;
+			cycles += g->cycles;
+			largest = RTE_MAX(largest, g->largest);
+		}
+		res->gap_us[churning] = (double)largest / hz * 1e6;
+		if (cycles > 0)
+			res->long_gaps_per_s[churning] = (double)nb / ((double)cycles / hz);
+	}
+}
+
 const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *out)
 {
 	const char *why = NULL;
@@ -118,8 +193,11 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 			return fault_words(lanes[i]->fault);
 		add_lane(out, lanes[i]);
 	}
-	out->ours = spread_of(lanes, r->nb_lanes, false);
-	out->device = spread_of(lanes, r->nb_lanes, true);
+	out->ours = spread_of(lanes, r->nb_lanes, offsetof(struct lane, ours));
+	out->device = spread_of(lanes, r->nb_lanes, offsetof(struct lane, device));
+	out->churned = spread_of(lanes, r->nb_lanes, offsetof(struct lane, churned));
+	sum_gaps(r, lanes, out);
+	out->cost = cost_of(lanes, r->nb_lanes, out);
 	if (r->conf.mode == BENCH_CRYPTO)
 		out->ours = out->device;
 	if (out->device.median > 0)
@@ -148,13 +226,31 @@ void report_begin(const struct rig *r)
 	}
 	aead_device_info(r->aead, 0, &dev);
 	printf("%s, %s on %s (%s, %s), %u peer%s %s, outer IPv%u, inner IPv%u, burst %u, "
-	       "%u lcore%s, %.1f s each\n\n",
+	       "%u lcore%s, %.1f s each\n",
 		bench_mode_name(c->mode), aead_alg_name(c->alg), dev.name, dev.driver,
 		dev.cpu ? "CPU crypto" : "enqueue/dequeue", c->peers, c->peers == 1 ? "" : "s",
 		bench_pattern_name(c->pattern), c->outer, c->inner, c->burst, r->nb_lanes,
 		r->nb_lanes == 1 ? "" : "s", c->seconds);
+	printf("memory: %.1f KiB a peer with two keys, %.0f MiB fixed\n\n", r->memory.a_peer / 1024,
+		(double)r->memory.fixed / (1 << 20));
 	printf("%7s %8s %8s %10s %10s %10s %8s %8s %7s %6s\n", "size", "Mpps", "Gbit/s", "cyc/pkt",
 		"(min", "max)", "device", "ratio", "source", "on-CPU");
+}
+
+/* Lost packets over the offered rate. */
+static double disturbed_us(const struct result *res)
+{
+	return res->mpps > 0 ? (double)res->dropped / res->mpps : 0;
+}
+
+void report_losses(const struct result *res)
+{
+	for (unsigned int i = 0; i < NB_DROPS; i++) {
+		if (res->drops[i] != 0)
+			fprintf(stderr, "%llu packets were lost: %s (%s)\n",
+				(unsigned long long)res->drops[i], drop_name(i), drop_words(i));
+	}
+	fprintf(stderr, "forwarding was disturbed for %.1f us\n", disturbed_us(res));
 }
 
 static json_t *json_drops(const struct result *res)
@@ -189,6 +285,27 @@ static json_t *json_spread(const struct spread *s)
 	return json_pack("{s:f, s:f, s:f}", "median", s->median, "min", s->min, "max", s->max);
 }
 
+static json_t *json_churn(const struct rig *r, const struct result *res)
+{
+	const struct churn_result *c = &res->churn;
+
+	return json_pack("{s:f, s:f, s:s, s:b, s:f, s:o, s:o, s:I, s:f, s:{s:f, s:f}, "
+			 "s:{s:f, s:f}, s:f}",
+		"key_installs_per_s", c->installs_per_s, "peer_adds_per_s", c->adds_per_s, "rekey",
+		r->conf.rekey == BENCH_REKEY_LIVE ? "live" : "others", "held_back", c->held_back,
+		"seconds", c->seconds, "cycles", json_spread(&res->churned), "cost",
+		json_spread(&res->cost), "lost", (json_int_t)res->dropped, "disturbed_us",
+		disturbed_us(res), "gap_us", "calm", res->gap_us[0], "churning", res->gap_us[1],
+		"long_gaps_per_s", "calm", res->long_gaps_per_s[0], "churning",
+		res->long_gaps_per_s[1], "reclaim_ms", c->reclaim_ms);
+}
+
+static json_t *json_memory(const struct rig_memory *m)
+{
+	return json_pack("{s:f, s:I, s:f}", "bytes_a_peer", m->a_peer, "fixed_bytes",
+		(json_int_t)m->fixed, "all_bytes_a_peer", m->all_a_peer);
+}
+
 static void print_json(const struct rig *r, const struct result *res)
 {
 	static bool next;
@@ -207,6 +324,10 @@ static void print_json(const struct rig *r, const struct result *res)
 		"drops", json_drops(res), "cycles", json_spread(&res->ours), "device_cycles",
 		json_spread(&res->device), "stages", json_stages(res));
 
+	json_object_set_new(o, "gap_us", json_real(RTE_MAX(res->gap_us[0], res->gap_us[1])));
+	json_object_set_new(o, "memory", json_memory(&r->memory));
+	if (r->nb_others > 0)
+		json_object_set_new(o, "churn", json_churn(r, res));
 	printf("%s\n", next ? "," : "");
 	json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
 	next = true;
@@ -226,6 +347,24 @@ static void print_stages(const struct result *res)
 		putchar('\n');
 }
 
+static void print_churn(const struct rig *r, const struct result *res)
+{
+	const struct churn_result *c = &res->churn;
+
+	printf("        %.0f keys installed and %.0f peers added a second: %.1f cyc/pkt, %+.1f %% "
+	       "(%+.1f to %+.1f); "
+	       "%llu lost\n",
+		c->installs_per_s, c->adds_per_s, res->churned.median, res->cost.median * 100,
+		res->cost.min * 100, res->cost.max * 100, (unsigned long long)res->dropped);
+	printf("        longest burst %.0f us, without %.0f; over %d us: %.1f a second, without "
+	       "%.1f\n",
+		res->gap_us[1], res->gap_us[0], GAP_LONG_US, res->long_gaps_per_s[1],
+		res->long_gaps_per_s[0]);
+	if (c->installs_per_s < 0.95 * r->conf.key_installs && c->held_back &&
+		r->conf.rekey == BENCH_REKEY_LIVE)
+		printf("        held back by packets under way: more --peers, or --rekey others\n");
+}
+
 void report_result(const struct rig *r, const struct result *res)
 {
 	char size[16];
@@ -242,6 +381,8 @@ void report_result(const struct rig *r, const struct result *res)
 		printf("%8s %8s ", "-", "-");
 	printf("%7.1f %5.0f%%\n", res->source, res->on_cpu * 100);
 	print_stages(res);
+	if (r->nb_others > 0)
+		print_churn(r, res);
 	for (unsigned int i = 0; i < NB_DROPS; i++) {
 		if (res->drops[i] != 0)
 			printf("       %llu dropped: %s (%s)\n", (unsigned long long)res->drops[i],

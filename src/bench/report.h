@@ -3,6 +3,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#include "bench/churn.h"
 #include "bench/lane.h"
 
 struct spread {
@@ -22,6 +23,11 @@ struct result {
 	uint64_t packets, dropped;
 	uint64_t in, out; /* over ports: offered and received; sent, taken and dropped */
 	uint64_t drops[NB_DROPS];
+	struct spread churned;	   /* cycles per packet while keys and peers came and went */
+	struct spread cost;	   /* of that, 0.05 being 5 %; over pairs of windows side by side */
+	double gap_us[2];	   /* calm, churning: the longest of a worker's bursts */
+	double long_gaps_per_s[2]; /* likewise: over GAP_LONG_US, in the worker's time */
+	struct churn_result churn;
 };
 
 /* Sums up lanes that have stopped. NULL, or why there is no result. */
@@ -30,6 +36,8 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 /* One line a size under one heading; json: one object a size, in an array at the end. */
 void report_begin(const struct rig *r);
 void report_result(const struct rig *r, const struct result *res);
+/* To stderr: what was lost, for what reason, and for how long forwarding was so disturbed. */
+void report_losses(const struct result *res);
 /* A line while the lanes run: approximate, because they go on. */
 void report_progress(const struct rig *r, struct lane *const *lanes);
 void report_end(const struct rig *r);

@@ -16,10 +16,11 @@
 #include "dataplane/dp_view.h"
 #include "log.h"
 
-#define UDP_PORT  1194
-#define OUTER_MAX (IP6_HDR_LEN + UDP_HDR_LEN + WIRE_DATA_HDR_LEN)
-#define SPARE	  256 /* sessions; see main.c of the daemon */
-#define RINGS	  "net_ring_bench"
+#define UDP_PORT	  1194
+#define OTHERS_PORT	  20000 /* and up: of the far ends of others */
+#define OUTER_MAX	  (IP6_HDR_LEN + UDP_HDR_LEN + WIRE_DATA_HDR_LEN)
+#define SESSIONS_PER_PEER 4 /* see main.c of the daemon */
+#define RINGS		  "net_ring_bench"
 
 /* --- parts ------------------------------------------------------------------------------ */
 
@@ -36,8 +37,9 @@ static int make_aead(struct rig *r)
 		.devices = &device,
 		.nb_devices = 1,
 		.nb_queues = r->nb_lanes,
-		/* as many again for the bare device */
-		.nb_sessions = 4 * r->conf.peers + SPARE,
+		/* as the daemon has them, and each lane's bare device has its own */
+		.nb_sessions = SESSIONS_PER_PEER * (r->nb_peers + r->nb_others) +
+			(r->conf.bare ? 2 * r->nb_peers * r->nb_lanes : 0) + DP_SESSIONS_SPARE,
 		.socket_id = -1,
 		.null = r->conf.alg == AEAD_NULL,
 	};
@@ -84,7 +86,7 @@ static int make_dp(struct rig *r)
 		.nb_ports = RTE_MAX(r->conf.nb_ports, 1u),
 		.aead = r->aead,
 		.nb_workers = r->nb_lanes,
-		.max_peers = r->conf.peers,
+		.max_peers = r->nb_peers + r->nb_others,
 		.replay_window = 8192,
 		.mbufs = r->nb_lanes * 2 * BENCH_BATCH - 1,
 		.idle_poll = true,
@@ -118,7 +120,7 @@ static struct udp_addr outer_address(uint8_t family)
 	};
 }
 
-static int make_instance(struct rig *r, const struct udp_addr *local)
+static int make_instance(struct rig *r)
 {
 	uint32_t tid;
 	int fds[2];
@@ -133,9 +135,9 @@ static int make_instance(struct rig *r, const struct udp_addr *local)
 	r->device_mac[0] = 0x06;
 	ret = dp_instance_device(r->dp, r->iid, fds[1], r->device_mac);
 	for (unsigned int i = 0; i < r->dp->nb_ports && ret == 0; i++)
-		ret = dp_port_addr_add(r->dp, i, &local->ip);
+		ret = dp_port_addr_add(r->dp, i, &r->local.ip);
 	if (ret == 0)
-		ret = dp_transport_add(r->dp, r->iid, local, false, &tid);
+		ret = dp_transport_add(r->dp, r->iid, &r->local, false, &tid);
 	return ret;
 }
 
@@ -161,11 +163,11 @@ static void derive_bytes(uint64_t seed, void *out, size_t len)
 }
 
 /* What the sender of a direction uses; without a pair both directions are the same. */
-static int install_key(struct rig *r, uint32_t id)
+int rig_key_new(struct rig *r, uint32_t id, enum keyslot slot, uint64_t n)
 {
 	const struct bench_conf *c = &r->conf;
-	struct key_material m = {.alg = c->alg};
-	uint64_t out = c->pair.seed + 4ull * id, in = out;
+	struct key_material m = {.alg = c->alg, .key_id = n == 0 ? 0 : (uint8_t)(1 + (n - 1) % 7)};
+	uint64_t out = (c->pair.seed ^ n << 32) + 4ull * id, in = out;
 
 	if (c->static_peers != NULL) {
 		out += c->side;
@@ -175,31 +177,39 @@ static int install_key(struct rig *r, uint32_t id)
 	derive_bytes(out + 2, m.encrypt_tail, sizeof(m.encrypt_tail));
 	derive_bytes(in, m.decrypt, sizeof(m.decrypt));
 	derive_bytes(in + 2, m.decrypt_tail, sizeof(m.decrypt_tail));
-	return dp_key_new(r->dp, r->iid, id, KEYSLOT_PRIMARY, &m);
+	return dp_key_new(r->dp, r->iid, id, slot, &m);
 }
 
-static int make_peer(
-	struct rig *r, uint32_t id, const struct udp_addr *local, const struct udp_addr *remote)
+static void describe_peer(const struct rig *r, uint32_t id, struct dp_peer_conf *conf)
 {
 	const uint8_t v4[4] = {10, (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
 	const uint8_t v6[16] = {0xfd, [12] = 0, v4[1], v4[2], v4[3]};
-	struct dp_path path = {.port = id % r->dp->nb_ports, .local = *local};
-	struct dp_peer_conf *conf = &r->peers[id];
-	struct dp_peer_info info;
-	int ret;
 
 	*conf = (struct dp_peer_conf){
 		.id = id,
-		.remote = *remote,
-		.local = *local,
+		.remote = r->remote,
+		.local = r->local,
 		.vpn4 = ip_from_bytes(IP_V4, v4),
 		.vpn6 = ip_from_bytes(IP_V6, v6),
 	};
+	if (id >= r->nb_peers)
+		conf->remote.port = (uint16_t)(OTHERS_PORT + id - r->nb_peers);
+}
+
+int rig_peer_new(struct rig *r, uint32_t id)
+{
+	struct dp_path path = {.port = id % r->dp->nb_ports, .local = r->local};
+	struct dp_peer_info info;
+	int ret;
+
+	describe_peer(r, id, &r->peers[id]);
 	memcpy(path.dst_mac,
 		r->conf.static_peers != NULL ? r->conf.pair.mac[r->conf.side ^ 1]
 					     : r->dp->ports[path.port].mac,
 		DP_MAC_LEN);
-	ret = dp_peer_new(r->dp, r->iid, conf);
+	ret = dp_peer_new(r->dp, r->iid, &r->peers[id]);
+	if (ret == 0)
+		ret = dp_peer_set(r->dp, r->iid, id, 0, 0); /* a ping would be one packet more */
 	if (ret == 0)
 		ret = dp_peer_path(r->dp, r->iid, id, &path);
 	if (ret == 0)
@@ -207,28 +217,41 @@ static int make_peer(
 	if (ret < 0)
 		return ret;
 	memcpy(r->macs[id], info.mac, DP_MAC_LEN);
-	return install_key(r, id);
+	return rig_key_new(r, id, KEYSLOT_PRIMARY, 0);
 }
 
-static int make_peers(struct rig *r, const struct udp_addr *local, const struct udp_addr *remote)
+static int make_peers(struct rig *r)
 {
+	uint32_t n = r->nb_peers + r->nb_others;
 	int ret = 0;
 
-	r->peers = calloc(r->conf.peers, sizeof(*r->peers));
-	r->macs = calloc(r->conf.peers, sizeof(*r->macs));
+	r->peers = calloc(n, sizeof(*r->peers));
+	r->macs = calloc(n, sizeof(*r->macs));
 	if (r->peers == NULL || r->macs == NULL)
 		return -ENOMEM;
-	for (uint32_t id = 0; id < r->conf.peers && ret == 0; id++)
-		ret = make_peer(r, id, local, remote);
-	r->nb_peers = r->conf.peers;
+	for (uint32_t id = 0; id < n && ret == 0; id++)
+		ret = rig_peer_new(r, id);
 	return ret;
+}
+
+static void tell_memory(struct rig *r)
+{
+	uint64_t grows = 0;
+
+	for (unsigned int i = 0; i < dp_nb_memory(r->dp); i++) {
+		struct dp_memory m;
+
+		dp_memory(r->dp, i, &m);
+		*(m.grows ? &grows : &r->memory.fixed) += m.max;
+	}
+	r->memory.a_peer = (double)grows / r->dp->max_peers;
+	r->memory.all_a_peer = (double)(grows + r->memory.fixed) / r->dp->max_peers;
 }
 
 /* --- life ------------------------------------------------------------------------------- */
 
 int rig_new(const struct bench_conf *conf, struct rig **out)
 {
-	struct udp_addr local = outer_address(conf->outer), remote = local;
 	struct rig *r = calloc(1, sizeof(*r));
 	int ret;
 
@@ -236,9 +259,12 @@ int rig_new(const struct bench_conf *conf, struct rig **out)
 		return -ENOMEM;
 	r->conf = *conf;
 	r->nb_lanes = conf->lcores;
+	r->nb_peers = conf->peers;
+	r->nb_others = conf->key_installs != 0 || conf->peer_adds != 0 ? RIG_OTHERS : 0;
+	r->local = r->remote = outer_address(conf->outer);
 	if (conf->static_peers != NULL) {
-		local = conf->pair.addr[conf->side];
-		remote = conf->pair.addr[conf->side ^ 1];
+		r->local = conf->pair.addr[conf->side];
+		r->remote = conf->pair.addr[conf->side ^ 1];
 	}
 	ret = make_aead(r);
 	if (ret == 0 && conf->nb_ports == 0)
@@ -246,15 +272,16 @@ int rig_new(const struct bench_conf *conf, struct rig **out)
 	if (ret == 0)
 		ret = make_dp(r);
 	if (ret == 0)
-		ret = make_instance(r, &local);
+		ret = make_instance(r);
 	if (ret == 0)
-		ret = make_peers(r, &local, &remote);
+		ret = make_peers(r);
 	if (ret < 0) {
 		log_err("the data plane for %u peers cannot be made: %s (eal: -m, or hugepages)",
 			conf->peers, strerror(-ret));
 		rig_free(r);
 		return ret;
 	}
+	tell_memory(r);
 	*out = r;
 	return 0;
 }

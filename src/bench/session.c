@@ -31,7 +31,13 @@ int session_new(struct session *s, const struct bench_conf *conf)
 			return ret;
 		}
 	}
-	return 0;
+	if (s->rig->nb_others > 0)
+		ret = churn_new(s->rig, s->lanes, &s->churn);
+	if (ret < 0) {
+		log_err("no memory");
+		session_free(s);
+	}
+	return ret;
 }
 
 void session_free(struct session *s)
@@ -42,6 +48,7 @@ void session_free(struct session *s)
 		session_stop(s, &res);
 	for (unsigned int i = 0; s->rig != NULL && i < s->rig->nb_lanes; i++)
 		lane_free(s->lanes[i]);
+	churn_free(s->churn);
 	free(s->lanes);
 	if (s->rig != NULL)
 		rig_free(s->rig);
@@ -62,6 +69,8 @@ int session_start(struct session *s, struct bench_size size)
 		if (ret < 0)
 			return ret;
 	}
+	if (s->churn != NULL)
+		churn_start(s->churn);
 	s->running = true;
 	return 0;
 }
@@ -86,6 +95,12 @@ int session_stop(struct session *s, struct result *res)
 		rte_eal_wait_lcore(s->lanes[i]->w->lcore);
 	s->running = false;
 	why = report_sum(s->rig, s->lanes, res);
+	if (why == NULL && s->churn != NULL)
+		why = churn_stop(s->churn, &res->churn);
+	if (why == NULL && s->churn != NULL && res->dropped > 0) {
+		report_losses(res);
+		why = "packets were lost while keys and peers came and went: no result";
+	}
 	if (why != NULL)
 		log_err("size %s: %s", bench_size_name(s->lanes[0]->feed.size, size), why);
 	return why == NULL ? 0 : -1;

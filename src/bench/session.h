@@ -8,6 +8,7 @@
 struct session {
 	struct rig *rig;
 	struct lane **lanes;
+	struct churn *churn; /* NULL: no keys or peers come and go */
 	bool running;
 };
 
@@ -17,9 +18,9 @@ int session_new(struct session *s, const struct bench_conf *conf);
 void session_free(struct session *s);
 
 int session_start(struct session *s, struct bench_size size);
-/* Waits for the lanes; sums up. -1 after log_err(): there is no result. */
 /* The lanes have done all the packets that were asked for. */
 bool session_done(const struct session *s);
+/* Waits for the lanes; sums up. -1 after log_err(): there is no result. */
 int session_stop(struct session *s, struct result *res);
 
 #endif

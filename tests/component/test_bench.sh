@@ -85,6 +85,24 @@ bench --vdev net_ring0 -- --mode loop --json --seconds 0.2 --size 64,1420 --port
 jq -e 'all(.packets > 1000 and .drops == {})' "$OUT/out" >/dev/null ||
 	fail "net_ring: $(cat "$OUT/out")"
 
+# keys and peers that come and go beside it: nothing is lost, and all that went is freed
+churn()
+{
+	local what=$1
+
+	shift
+	bench -- --mode loop --json --no-device --seconds 0.4 --size 64 "$@" || fail "churn: $*"
+	jq -e "all(.drops == {} and .churn.lost == 0 and $what)" \
+		"$OUT/out" >/dev/null || fail "churn, $what: $(cat "$OUT/out")"
+}
+churn '.churn.key_installs_per_s > 0' --peers 512 --pattern random --key-installs 10000
+churn '.churn.key_installs_per_s > 0 and .churn.peer_adds_per_s > 0' \
+	--key-installs max --peer-adds max --crypto-mode queue
+churn '.churn.key_installs_per_s > 0' --rekey others --key-installs max --lcores 2 --peers 16
+churn '.churn.key_installs_per_s > 0' --peers 16 --key-installs 5000 --peer-adds 1000 \
+	--crypto-mode queue --device \
+	crypto_scheduler0,worker=crypto_aesni_mb_s,mode=multi-core,coremask=0x8
+
 # the stages are the whole
 bench -- --mode decap --json --seconds 1 --size 512 || fail "stages"
 jq -e '.[0] | ([.stages[]] | add) - .stages.source | . > 0' "$OUT/out" >/dev/null ||
@@ -113,5 +131,12 @@ refused 'needs a --port' --static-peers /nonexistent
 refused 'No such file' --static-peers /nonexistent --port net_null0
 echo 'peers none' >"$OUT/pair"
 refused 'pair:1: peers: a whole number' --static-peers "$OUT/pair" --port net_null0
+refused 'whole number from 0 to 10000000, or max' --key-installs many
+refused 'whole number from 0 to 10000000, or max' --key-installs -1
+refused 'whole number from 0 to 10000000, or max' --peer-adds 10000001
+refused 'one of live, others' --rekey some
+refused 'has no peers' --mode crypto --key-installs 1
+refused 'far end' --port net_null0 --peer-adds 1
+refused 'waits for commands' -i --key-installs 1
 refused 'no null cipher' --cipher null --device crypto_aesni_gcm
 echo "ok"

@@ -14,24 +14,33 @@ usage()
 {
 	cat <<-END
 		usage: tests/system/bench.sh [--rounds N] [--seconds N] [--steps N] [--side plain|dpdk]
-		                             [--output PREFIX]
+		                             [--output PREFIX] [--rows]
 
 		  --rounds N       times each side is measured, alternating (default 5)
 		  --seconds N      of each TCP run (default 10)
 		  --steps N        of each UDP search, up to 3 runs of 2 seconds each (default 7)
 		  --side SIDE      only openvpn alone, or only ovpn-dpdkd + openvpn
 		  --output PREFIX  writes PREFIX.json and PREFIX.md (default ./bench)
+		  --rows           the rows of the article on FreeBSD's if_ovpn, TCP both ways: openvpn alone;
+		                   ours with crypto_openssl; with crypto_aesni_gcm; with an asynchronous
+		                   device (crypto_scheduler over crypto_aesni_mb, on an lcore of its own that
+		                   polls: it stands for QAT, which spends none of our CPU time)
 
 		BUILD=FOLDER says where ovpn-dpdkd was built (default build-release).
 	END
 }
 
-rounds=5 seconds=10 steps=7 sides='plain dpdk' output=bench
+rounds=5 seconds=10 steps=7 sides='plain dpdk' output=bench rows=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h)
 		usage
 		exit 0
+		;;
+	--rows)
+		rows=yes sides='plain openssl aesni_gcm async'
+		shift
+		continue
 		;;
 	esac
 	case $1:${2:-} in
@@ -76,10 +85,10 @@ iperf()
 # record WHAT MBIT/S GIGABITS: one line of the raw results.
 record()
 {
-	jq -cn --arg side "$MODE" --argjson round "$round" --arg what "$1" --argjson mbps "$2" \
+	jq -cn --arg side "$SIDE" --argjson round "$round" --arg what "$1" --argjson mbps "$2" \
 		--argjson gigabits "$3" --argjson cpu "$CPU" \
 		'$ARGS.named + {cpu_per_gigabit: ($cpu / $gigabits)}' >>"$T/raw.json"
-	say "$(printf '%-6s %-9s %8.1f Mbit/s %8.2f CPU s/Gbit' "$MODE" "$1" "$2" \
+	say "$(printf '%-9s %-9s %8.1f Mbit/s %8.2f CPU s/Gbit' "$SIDE" "$1" "$2" \
 		"$(awk -v c="$CPU" -v g="$3" 'BEGIN { print c / g }')")"
 }
 
@@ -130,32 +139,66 @@ udp()
 	record "$1" $best
 }
 
+# crypto_of SIDE: the crypto device of the daemon; none: its usual ones.
+crypto_of()
+{
+	DAEMON_LCORES="" DAEMON_LINES=""
+	case $1 in
+	openssl) DAEMON_LINES='crypto: [{device: crypto_openssl, mode: queue}]' ;;
+	aesni_gcm) DAEMON_LINES='crypto: [{device: crypto_aesni_gcm, mode: auto}]' ;;
+	async)
+		DAEMON_LCORES='0@(0-1),1@(0-1),2@(0-1)'
+		DAEMON_LINES='workers: 1
+crypto:
+  - device: crypto_scheduler0,worker=crypto_aesni_mb_s,mode=multi-core,coremask=0x4
+    mode: queue'
+		;;
+	esac
+}
+
+# What openvpn's keys lie on, as the daemon says it: so that a row is what it is called.
+check_crypto()
+{
+	local device
+
+	on_dpdk || return 0
+	device=$(ctl show crypto --json | jq -r '.[] | select(.sessions > 0) | .driver')
+	case $SIDE:$device in
+	openssl:crypto_openssl | aesni_gcm:crypto_aesni_gcm | async:crypto_scheduler | dpdk:?*) ;;
+	*) fail "side $SIDE runs on '$device'" ;;
+	esac
+}
+
 side()
 {
-	MODE=$1
+	SIDE=$1
+	MODE=$([ "$1" = plain ] && echo plain || echo dpdk)
+	crypto_of "$1"
 	topology 1
 	daemon_start
 	server_start
 	client_start 1 4
 	offloaded
+	check_crypto
 	spawn srv iperf3-server iperf3 -s
 	sleep 1
 	ping_all c1 20 0.02 10.8.0.1
 	tcp tcp-up
 	tcp tcp-down -R
-	udp udp-up
-	udp udp-down -R
+	if [ -z "$rows" ]; then
+		udp udp-up
+		udp udp-down -R
+	fi
 	stop_all
 }
 
 report()
 {
-	/usr/bin/python3 - "$T/raw.json" "$output" "$rounds" "$seconds" "$steps" <<-'END'
+	/usr/bin/python3 - "$T/raw.json" "$output" "$rounds" "$seconds" "$steps" "$rows" <<-'END'
 		import json, os, platform, statistics, subprocess, sys
 
-		raw_path, output, rounds, seconds, steps = sys.argv[1:]
+		raw_path, output, rounds, seconds, steps, rows = sys.argv[1:]
 		raw = [json.loads(line) for line in open(raw_path)]
-		kinds = ['tcp-up', 'tcp-down', 'udp-up', 'udp-down']
 
 
 		def values(side, kind, what):
@@ -170,35 +213,77 @@ report()
 		    return '%.*f (%.*f-%.*f)' % (digits, s['median'], digits, s['min'], digits, s['max'])
 
 
+		def ratio(side, kind, what):
+		    """Of a side to openvpn alone: of the medians, and the spread of the pairs."""
+		    plain, ours = values('plain', kind, what), values(side, kind, what)
+		    pairs = [d / p for p, d in zip(plain, ours)]
+		    return {'of_medians': statistics.median(ours) / statistics.median(plain),
+		            'min': min(pairs), 'max': max(pairs)}
+
+
+		def entry(kind, what, sides):
+		    e = {s: summary(v) for s in sides if (v := values(s, kind, what))}
+		    if 'plain' in e:
+		        e['ratio'] = {s: ratio(s, kind, what) for s in e if s != 'plain'}
+		    return e
+
+
+		def show_ratio(e, side):
+		    r = e.get('ratio', {}).get(side)
+		    return '%.2f (%.2f-%.2f)' % (r['of_medians'], r['min'], r['max']) if r else '-'
+
+
+		WHAT = (('mbps', 0, 'Mbit/s'), ('cpu_per_gigabit', 2, 'CPU s/Gbit'))
+
+
+		def table_of_two():
+		    """openvpn alone against ours, a line for each kind of traffic."""
+		    out = ['| | openvpn alone, Mbit/s | ovpn-dpdkd + openvpn, Mbit/s | ratio '
+		           '| alone, CPU s/Gbit | with ovpn-dpdkd, CPU s/Gbit | ratio |',
+		           '|---|---|---|---|---|---|---|']
+		    for kind in ('tcp-up', 'tcp-down', 'udp-up', 'udp-down'):
+		        cells = [kind]
+		        results[kind] = {}
+		        for what, digits, _ in WHAT:
+		            e = results[kind][what] = entry(kind, what, ('plain', 'dpdk'))
+		            cells += [show(e[s], digits) if s in e else '-' for s in ('plain', 'dpdk')]
+		            cells.append(show_ratio(e, 'dpdk'))
+		        out.append('| ' + ' | '.join(cells) + ' |')
+		    return out
+
+
+		def table_of_rows():
+		    """The article's: a line for each crypto device."""
+		    names = {'plain': 'openvpn alone', 'openssl': 'ours, crypto_openssl',
+		             'aesni_gcm': 'ours, crypto_aesni_gcm',
+		             'async': 'ours, crypto_scheduler (asynchronous)'}
+		    kinds = ('tcp-up', 'tcp-down')
+		    columns = [(k, w, d, u) for k in kinds for w, d, u in WHAT]
+		    for k, w, _, _ in columns:
+		        results.setdefault(k, {})[w] = entry(k, w, names)
+		    out = ['| | ' + ' | '.join('%s, %s | ratio' % (k, u) for k, _, _, u in columns) + ' |',
+		           '|' + '---|' * (1 + 2 * len(columns))]
+		    for side, name in names.items():
+		        cells = [name]
+		        for k, w, d, _ in columns:
+		            e = results[k][w]
+		            cells += [show(e[side], d), show_ratio(e, side)]
+		        out.append('| ' + ' | '.join(cells) + ' |')
+		    return out
+
+
 		cpu = next((l.split(':')[1].strip() for l in open('/proc/cpuinfo') if 'model name' in l), '?')
 		openvpn = subprocess.run(['openvpn', '--version'], capture_output=True, text=True).stdout
+		results = {}
+		lines = table_of_rows() if rows else table_of_two()
 		result = {
 		    'machine': {'cpu': cpu, 'cpus': os.cpu_count(), 'kernel': platform.release(),
 		                'openvpn': openvpn.split('\n')[0]},
-		    'command': 'tests/system/bench.sh --rounds %s --seconds %s --steps %s'
-		               % (rounds, seconds, steps),
-		    'results': {}, 'raw': raw,
+		    'command': 'tests/system/bench.sh %s--rounds %s --seconds %s%s'
+		               % ('--rows ' if rows else '', rounds, seconds,
+		                  '' if rows else ' --steps ' + steps),
+		    'results': results, 'raw': raw,
 		}
-		lines = ['| | openvpn alone, Mbit/s | ovpn-dpdkd + openvpn, Mbit/s | ratio '
-		         '| alone, CPU s/Gbit | with ovpn-dpdkd, CPU s/Gbit | ratio |',
-		         '|---|---|---|---|---|---|---|']
-		for kind in kinds:
-		    entry, cells = {}, [kind]
-		    for what, digits in (('mbps', 0), ('cpu_per_gigabit', 2)):
-		        sides = {s: summary(v) for s in ('plain', 'dpdk') if (v := values(s, kind, what))}
-		        entry[what] = sides
-		        cells += [show(sides[s], digits) if s in sides else '-' for s in ('plain', 'dpdk')]
-		        if len(sides) == 2:
-		            pairs = [d / p for p, d in zip(values('plain', kind, what),
-		                                           values('dpdk', kind, what))]
-		            sides['ratio'] = {'of_medians': sides['dpdk']['median'] / sides['plain']['median'],
-		                              'min': min(pairs), 'max': max(pairs)}
-		            r = sides['ratio']
-		            cells.append('%.2f (%.2f-%.2f)' % (r['of_medians'], r['min'], r['max']))
-		        else:
-		            cells.append('-')
-		    result['results'][kind] = entry
-		    lines.append('| ' + ' | '.join(cells) + ' |')
 		text = '%s, %d CPUs, Linux %s, %s\n`%s`\nMedian (least-most) of %s; ratio of medians ' \
 		       '(least-most of the pairs).\n\n%s\n' % (
 		           cpu, os.cpu_count(), platform.release(), result['machine']['openvpn'],

@@ -254,7 +254,7 @@ certificates()
 daemon_config()
 {
 	cat <<-END
-		eal: [--no-huge, -m, "${DAEMON_MEMORY:-1024}", --no-pci, --file-prefix, $ID, --lcores, "0@(0-1),1@(0-1)"]
+		eal: [--no-huge, -m, "${DAEMON_MEMORY:-1024}", --no-pci, --file-prefix, $ID, --lcores, "${DAEMON_LCORES:-0@(0-1),1@(0-1)}"]
 		ports:
 		  - name: wan0
 		    devargs: net_af_xdp0,iface=port0
@@ -264,6 +264,7 @@ daemon_config()
 		  operator: $T/ctl.sock
 	END
 	[ -z "${DAEMON_GROUP:-}" ] || echo "  group: $DAEMON_GROUP"
+	[ -z "${DAEMON_LINES:-}" ] || printf '%s\n' "$DAEMON_LINES"
 }
 
 daemon_start()
