@@ -20,6 +20,8 @@ struct rig {
 	unsigned int nb_lanes, nb_started;			/* ports started */
 	struct rte_ring *rx[RTE_MAX_LCORE], *tx[RTE_MAX_LCORE]; /* of lane i: the port's queues */
 	uint64_t sent_before; /* by the ports, when the run began */
+	bool async;	      /* packets may be inside the crypto device between two iterations */
+	bool stalled;	      /* it still holds some, and does not answer */
 	uint32_t nb_peers;
 	struct dp_peer_conf *peers; /* [nb_peers] */
 	uint8_t (*macs)[DP_MAC_LEN];

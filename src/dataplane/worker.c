@@ -190,11 +190,11 @@ unsigned int worker_iteration(struct worker *w)
 	stage_mark(w->stages, STAGE_TX);
 	report_quiescence(w);
 	stat_add(&w->stats.iterations, 1);
-	stage_mark(w->stages, STAGE_IDLE);
 	if (n > 0) {
 		stat_add(&w->stats.busy_iterations, 1);
 		stat_add(&w->stats.busy_cycles, rte_rdtsc() - w->now);
 	}
+	stage_mark(w->stages, STAGE_IDLE);
 	return n;
 }
 
