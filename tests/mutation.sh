@@ -60,7 +60,7 @@ table()
 		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu
 		limit: shared by those who receive | dataplane/dp.c | s/receiving += .*/receiving += 1;/ | component/test_device cpu
 		stalled device: keys wait for it | dataplane/worker.c | s/if (aead_inflight(w->aead) > 0) {/if (false) {/ | component/test_stall scheduler
-		stalled device: others do not | dataplane/worker.c | s/ || w->now < w->drain_again// | component/test_stall scheduler
+		stalled device: others do not | dataplane/worker.c | s/ .. w->now < w->drain_again// | component/test_stall scheduler
 		stalled device: nothing is freed under it | dataplane/dp.c | s/return left == 0;/return true;/ | component/test_stall scheduler
 		stalled device: it is not waited for for ever | dataplane/worker.c | s/aead_inflight(w->aead) > 0 && rte_rdtsc() < until/aead_inflight(w->aead) > 0/ | component/test_stall scheduler
 		stalled device: what it does not take is dropped | dataplane/encap.c | s/run_drop(w, run, taken, DROP_CRYPTO_FULL);// | component/test_stall scheduler

@@ -54,7 +54,7 @@ static void wait_seconds(const struct session *s)
 	const struct bench_conf *c = &s->rig->conf;
 	double seconds = c->packets == 0 ? c->seconds : 1e9; /* until all had theirs */
 	double step = c->stats_period > 0 ? RTE_MIN(c->stats_period, seconds)
-		: c->packets == 0	  ? seconds
+		: c->packets == 0	  ? RTE_MIN(seconds, 0.1) /* a lane may give up */
 					  : 0.01;
 
 	for (double left = seconds; left > 0 && !interrupted && !session_done(s); left -= step) {

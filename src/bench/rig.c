@@ -324,8 +324,10 @@ void rig_free(struct rig *r)
 {
 	while (r->nb_started > 0)
 		port_stop(&r->dp->ports[--r->nb_started]);
-	if (dp_free(r->dp) < 0 || r->stalled)
+	if (dp_free(r->dp) < 0 || r->stalled) {
+		fflush(stdout);
 		_exit(EXIT_FAILURE); /* nothing may be unmade under a device that reads it */
+	}
 	if (r->conf.nb_ports == 0)
 		rte_vdev_uninit(RINGS);
 	for (unsigned int i = 0; i < r->nb_lanes; i++) {
