@@ -59,6 +59,12 @@ table()
 		limit: new peers are known | dataplane/peer.c | s/known_add(&dp->known.*;// | component/test_device cpu
 		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu
 		limit: shared by those who receive | dataplane/dp.c | s/receiving += .*/receiving += 1;/ | component/test_device cpu
+		stalled device: keys wait for it | dataplane/worker.c | s/if (aead_inflight(w->aead) > 0) {/if (false) {/ | component/test_stall scheduler
+		stalled device: others do not | dataplane/worker.c | s/ .. w->now < w->drain_again// | component/test_stall scheduler
+		stalled device: nothing is freed under it | dataplane/dp.c | s/return left == 0;/return true;/ | component/test_stall scheduler
+		stalled device: it is not waited for for ever | dataplane/worker.c | s/aead_inflight(w->aead) > 0 && rte_rdtsc() < until/aead_inflight(w->aead) > 0/ | component/test_stall scheduler
+		stalled device: what it does not take is dropped | dataplane/encap.c | s/run_drop(w, run, taken, DROP_CRYPTO_FULL);// | component/test_stall scheduler
+		device: jobs come back in their order | crypto/aead_queue.c | s/l->jobs\[l->tail++ % AEAD_LANE_SIZE\] = jobs\[i\]/l->jobs[l->tail++ % AEAD_LANE_SIZE] = jobs[n - 1 - i]/ | component/test_stall scheduler
 		fragments: overlap | dataplane/frag.c | s/FIT_TWICE : FIT_NOT/FIT_TWICE : FIT_NEW/ | component/test_frag cpu
 		fragments: equal pieces are equal | dataplane/frag.c | s/a->offset == b->offset && a->len == b->len/true/ | component/test_frag cpu
 		fragments: and their bytes | dataplane/frag.c | s/rte_pktmbuf_mtod_offset(b->m, void \*, b->at), a->len) == 0/NULL, 0) == 0/ | component/test_frag cpu

@@ -24,6 +24,7 @@
 #define BENCH_PEERS_MAX 1000000
 #define BENCH_SIZE_MAX	9000
 #define BENCH_BURST_MAX 512
+#define BENCH_WINDOW	192 /* one worker of crypto_scheduler holds 255 */
 #define BENCH_PORTS_MAX 8
 
 enum bench_mode { BENCH_ENCAP, BENCH_DECAP, BENCH_LOOP, BENCH_CRYPTO };
@@ -61,6 +62,7 @@ struct bench_conf {
 	const char *device; /* cryptodev or devargs; NULL: what suits the cipher */
 	enum aead_mode crypto_mode;
 	uint16_t burst;
+	uint16_t window;		  /* packets inside an asynchronous device, at most */
 	unsigned int lcores;		  /* workers */
 	double seconds;			  /* for each size */
 	uint64_t packets;		  /* for each size and lane, at least; 0: the time counts */

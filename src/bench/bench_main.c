@@ -73,7 +73,9 @@ static int wait_seconds(const struct session *s)
 	double now = seconds_now(), period = c->stats_period > 0 ? c->stats_period : 1e9;
 	double end = now + (c->packets == 0 ? c->seconds : 1e9); /* until all had theirs */
 	double say = now + period;
-	double step = s->churn != NULL ? TURN_SECONDS : c->packets != 0 ? LOOK_SECONDS : 1e9;
+	double step = s->churn != NULL ? TURN_SECONDS
+		: c->packets != 0      ? LOOK_SECONDS
+				       : 0.1 /* a lane may give up */;
 	int more = 0;
 
 	while (now < end && !interrupted && !session_done(s)) {

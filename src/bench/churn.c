@@ -218,8 +218,8 @@ const char *churn_stop(struct churn *c, struct churn_result *res)
 		res->adds_per_s = (double)c->adds.done / res->seconds;
 	}
 	/* nobody reads any more: whatever was to be freed must be */
-	if (dp->rcu.head != NULL || dp->nb_peer_objects != dp->nb_peers ||
-		dp->nb_keys > 2 * dp->nb_peers + dp->nb_graces)
+	if (dp->rcu.head != NULL || dp->peers.used != dp->nb_peers ||
+		dp->keys.used > 2 * dp->nb_peers + dp->nb_graces)
 		return "keys or peers that are gone were not freed: no result";
 	return NULL;
 }

@@ -159,13 +159,15 @@ bool feed_check(const struct feed *s, uint64_t n, const struct rte_mbuf *m)
 	return true;
 }
 
-bool feed_recognize(const struct feed *s, const struct rte_mbuf *m)
+bool feed_recognize(const struct feed *s, const struct rte_mbuf *m, uint64_t *n)
 {
 	uint16_t at = ETH_HDR_LEN + (s->rig->conf.inner == IP_V4 ? IP4_HDR_LEN : IP6_HDR_LEN);
 	uint64_t first;
 
+	*n = FEED_UNKNOWN;
 	if (m->data_len < at + sizeof(first))
-		return m->data_len >= at; /* too short to tell */
+		return m->data_len >= at;
 	memcpy(&first, rte_pktmbuf_mtod_offset(m, const uint8_t *, at), sizeof(first));
-	return feed_check(s, first * INVERSE - 1, m);
+	*n = first * INVERSE - 1;
+	return feed_check(s, *n, m);
 }

@@ -28,7 +28,11 @@ uint16_t feed_len(const struct feed *s, uint64_t n);
 void feed_fill(const struct feed *s, uint64_t n, struct rte_mbuf *m);
 /* Is m the frame for the instance's device with packet n in it, byte for byte? */
 bool feed_check(const struct feed *s, uint64_t n, const struct rte_mbuf *m);
-/* The same for a packet that came over a wire: which one it is, its first bytes say. */
-bool feed_recognize(const struct feed *s, const struct rte_mbuf *m);
+/*
+ * The same for a packet that came over a wire: which one it is, its first bytes say. *n: its
+ * number, or FEED_UNKNOWN for one too short to tell.
+ */
+#define FEED_UNKNOWN UINT64_MAX
+bool feed_recognize(const struct feed *s, const struct rte_mbuf *m, uint64_t *n);
 
 #endif

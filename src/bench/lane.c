@@ -7,11 +7,7 @@
 
 #include <rte_cycles.h>
 
-/*
- * Packets inside an asynchronous device from which on nothing more is offered: a sender that knows
- * no measure would only show how fast packets are dropped.
- */
-#define WINDOW 128
+#define STALL_S 5 /* so long without a packet, and the crypto device is given up */
 
 /* What one timed pass over a batch took. */
 struct pass {
@@ -70,6 +66,29 @@ static inline void gap_add(struct lane *l, uint64_t cycles)
 }
 
 /*
+ * Of left packets, how many to hand over next. A sender that knows no measure would only show how
+ * fast packets are dropped, so an asynchronous device has a window's worth at most.
+ */
+static unsigned int next_burst(const struct lane *l, unsigned int left)
+{
+	const struct bench_conf *c = &l->rig->conf;
+	uint32_t inside = aead_inflight(l->w->aead);
+	unsigned int burst = l->rig->async ? RTE_MIN(c->burst, c->window) : c->burst;
+
+	if (inside > 0 && inside + burst > c->window)
+		return 0;
+	return RTE_MIN(burst, left);
+}
+
+/* The crypto device has had nothing to say since *since (TSC; 0: it has). */
+static bool stalled(uint64_t now, bool moved, uint64_t *since)
+{
+	if (moved || *since == 0)
+		*since = now;
+	return now - *since > STALL_S * rte_get_tsc_hz();
+}
+
+/*
  * Hands the n packets in slot[] to the worker, a burst at a time, and takes back what comes out, in
  * its order. Returns how many did.
  */
@@ -78,13 +97,11 @@ static unsigned int pass(struct lane *l, struct rte_ring *in, struct rte_ring *o
 {
 	struct rte_mbuf *done[BENCH_BATCH];
 	unsigned int sent = 0, got = 0;
-	uint16_t burst = l->rig->conf.burst;
-	uint64_t t0 = rte_rdtsc();
+	uint64_t t0 = rte_rdtsc(), since = 0;
 
 	while (sent < n || aead_inflight(l->w->aead) > 0) {
+		unsigned int k = next_burst(l, n - sent), back;
 		uint64_t t1, t2, t3;
-		bool full = aead_inflight(l->w->aead) > WINDOW;
-		unsigned int k = full ? 0 : RTE_MIN(burst, n - sent);
 
 		if (k > 0)
 			sent += rte_ring_sp_enqueue_burst(in, (void **)&l->slot[sent], k, NULL);
@@ -93,12 +110,17 @@ static unsigned int pass(struct lane *l, struct rte_ring *in, struct rte_ring *o
 			worker_iteration(l->w);
 		} while (!rte_ring_empty(in));
 		t2 = rte_rdtsc();
-		got += rte_ring_sc_dequeue_burst(out, (void **)&done[got], BENCH_BATCH - got, NULL);
+		back = rte_ring_sc_dequeue_burst(out, (void **)&done[got], BENCH_BATCH - got, NULL);
+		got += back;
 		took->worker += t2 - t1;
 		t3 = rte_rdtsc();
 		took->source += t1 - t0 + t3 - t2;
 		gap_add(l, t3 - t0);
 		t0 = t3;
+		if (stalled(t2, k + back > 0, &since)) {
+			l->fault = LANE_STALLED;
+			break;
+		}
 	}
 	memcpy(l->slot, done, got * sizeof(done[0]));
 	for (unsigned int i = got; i < n; i++)
@@ -116,8 +138,20 @@ static unsigned int decap(struct lane *l, unsigned int n, struct pass *took)
 	return pass(l, l->rig->rx[l->index], l->w->rings.host_out, n, took);
 }
 
-/* Every packet that came back is one that was sent, once, with all of its bytes. */
-static bool compare(struct lane *l, unsigned int n)
+bool lane_in_order(struct lane *l, uint64_t n)
+{
+	uint64_t *newest = &l->newest[feed_peer(&l->feed, n)];
+	bool in_order = n >= *newest;
+
+	*newest = n + 1;
+	return in_order;
+}
+
+/*
+ * Every packet that came back is one that was sent, once, with all of its bytes, and not before one
+ * of the same peer that was sent earlier.
+ */
+static enum lane_fault compare(struct lane *l, unsigned int n)
 {
 	bool seen[BENCH_BATCH] = {false};
 
@@ -126,10 +160,12 @@ static bool compare(struct lane *l, unsigned int n)
 
 		if (k >= BENCH_BATCH || seen[k] ||
 			!feed_check(&l->feed, l->feed.number + k, l->slot[i]))
-			return false;
+			return LANE_DIFFERENT;
+		if (!lane_in_order(l, l->feed.number + k))
+			return LANE_REORDERED;
 		seen[k] = true;
 	}
-	return true;
+	return LANE_OK;
 }
 
 /* --- a batch ---------------------------------------------------------------------------- */
@@ -143,15 +179,13 @@ void samples_add(struct samples *s, uint64_t cycles, unsigned int packets)
 /* Of one batch in so many the stages are measured; its total does not count. */
 #define STAGED_EVERY 8
 
-static void add_staged(struct lane *l)
+static void add_staged(struct lane *l, const struct pass *took)
 {
 	struct staged *s = &l->staged[l->nb_staged++ % STAGED_MAX];
 
-	s->total = 0;
-	for (unsigned int i = 0; i < NB_STAGES; i++) {
+	s->total = (float)took->worker / BENCH_BATCH;
+	for (unsigned int i = 0; i < NB_STAGES; i++)
 		s->v[i] = (float)l->stages.cycles[i] / BENCH_BATCH;
-		s->total += s->v[i];
-	}
 }
 
 static void count(struct lane *l, const struct pass *took, unsigned int n)
@@ -159,7 +193,7 @@ static void count(struct lane *l, const struct pass *took, unsigned int n)
 	struct samples *s = (l->window & 1) != 0 ? &l->churned : &l->ours;
 
 	if (l->w->stages != NULL) {
-		add_staged(l);
+		add_staged(l, took);
 		return;
 	}
 	l->worker_cycles += took->worker;
@@ -189,13 +223,13 @@ static void run_ours(struct lane *l)
 	l->w->stages = staged && mode != BENCH_DECAP ? &l->stages : NULL;
 	n = encap(l, BENCH_BATCH, mode == BENCH_DECAP ? &untimed : &took);
 	l->w->stages = staged ? &l->stages : NULL;
-	if (mode != BENCH_ENCAP)
+	if (mode != BENCH_ENCAP && l->fault == LANE_OK)
 		n = decap(l, n, &took);
 	dropped = drops_of(l) - dropped;
-	if (n + dropped != BENCH_BATCH)
+	if (l->fault == LANE_OK && n + dropped != BENCH_BATCH)
 		l->fault = LANE_LOST;
-	else if (mode == BENCH_LOOP && !compare(l, n))
-		l->fault = LANE_DIFFERENT;
+	if (l->fault == LANE_OK && mode == BENCH_LOOP)
+		l->fault = compare(l, n);
 	l->dropped += dropped;
 	count(l, &took, n);
 	l->w->stages = NULL;
@@ -211,7 +245,8 @@ static void run_bare(struct lane *l)
 		.session = l->bare_session,
 		.n = BENCH_BATCH,
 		.off = ETH_HDR_LEN,
-		.burst = l->rig->conf.burst};
+		.burst = l->rig->conf.burst,
+		.window = l->rig->async ? l->rig->conf.window : BENCH_BURST_MAX};
 	enum bench_mode mode = l->rig->conf.mode;
 	uint64_t encrypt, decrypt;
 
@@ -311,6 +346,9 @@ int lane_new(struct rig *r, unsigned int index, struct lane **out)
 	l->w = r->dp->workers[index];
 	l->gap_long = rte_get_tsc_hz() / 1000000 * GAP_LONG_US;
 	ret = feed_init(&l->feed, r, index);
+	l->newest = calloc(r->nb_peers, sizeof(*l->newest));
+	if (ret == 0 && l->newest == NULL)
+		ret = -ENOMEM;
 	if (ret == 0 && r->conf.bare)
 		ret = aead_bare_new(r->aead, index, r->conf.alg, r->nb_peers, &l->bare);
 	if (ret < 0) {
@@ -327,7 +365,8 @@ void lane_free(struct lane *l)
 		return;
 	for (unsigned int i = 0; i < BENCH_BATCH; i++)
 		rte_pktmbuf_free(l->slot[i]);
-	aead_bare_free(l->rig->aead, l->bare);
+	l->rig->stalled |= !aead_bare_free(l->rig->aead, l->bare);
+	free(l->newest);
 	feed_fini(&l->feed);
 	free(l);
 }
@@ -345,6 +384,7 @@ void lane_reset(struct lane *l, struct bench_size size)
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]);
 	l->feed.number = 0;
+	memset(l->newest, 0, l->rig->nb_peers * sizeof(*l->newest));
 	atomic_store(&l->done, false);
 	atomic_store(&l->stop, false);
 }

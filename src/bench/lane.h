@@ -14,7 +14,7 @@
 #define SAMPLES_MAX 65536 /* batches whose cost is remembered */
 #define STAGED_MAX  2048  /* of them, with their stages */
 
-/* One batch's cycles per packet by stage, and their sum. */
+/* One batch's cycles per packet, as a whole and by stage. */
 struct staged {
 	float total, v[NB_STAGES];
 };
@@ -37,6 +37,8 @@ enum lane_fault {
 	LANE_OK,
 	LANE_LOST,	/* packets vanished without a reason */
 	LANE_DIFFERENT, /* loop: a packet came back with other bytes, or twice, or never */
+	LANE_REORDERED, /* loop: a peer's packets came back in another order */
+	LANE_STALLED,	/* the crypto device stopped answering */
 	LANE_BARE,	/* the bare device failed */
 };
 
@@ -47,6 +49,7 @@ struct lane {
 	struct feed feed;
 	struct aead_bare *bare;
 	struct rte_mbuf *slot[BENCH_BATCH]; /* the mbufs between two phases */
+	uint64_t *newest;		    /* [peer]: number of its last packet, and one */
 	uint16_t bare_len[BENCH_BATCH];
 	uint32_t bare_session[BENCH_BATCH];
 	atomic_bool stop, done; /* done: has had --packets */
@@ -68,6 +71,9 @@ struct lane {
 	struct samples ours, device, churned; /* churned: ours while the main thread did so */
 	struct gaps gaps[2];		      /* calm, churning */
 };
+
+/* Packet number n of this lane came back: is it newer than those before it, of the same peer? */
+bool lane_in_order(struct lane *l, uint64_t n);
 
 void samples_add(struct samples *s, uint64_t cycles, unsigned int packets);
 

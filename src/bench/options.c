@@ -42,9 +42,10 @@ static void usage(FILE *to)
 		"  --cipher NAME       AES-256-GCM (default), AES-192-GCM, AES-128-GCM,\n"
 		"                      CHACHA20-POLY1305, null (nothing is encrypted)\n"
 		"  --device NAME       crypto device or devargs (default: crypto_aesni_gcm, for ChaCha20\n"
-		"                      crypto_aesni_mb)\n"
+		"                      crypto_aesni_mb); crypto_scheduler: the same, on lcores of its own\n"
 		"  --crypto-mode MODE  auto (default), cpu, queue: as in ovpn-dpdk.yaml\n"
 		"  --burst N           packets handed over at a time, 1 to 512 (default 32)\n"
+		"  --window N          packets inside an asynchronous device, at most (default 192)\n"
 		"  --lcores N          workers, each on a lcore of its own (default 1)\n"
 		"  --seconds S         for each size (default 3)\n"
 		"  --packets N         so many for each size and lcore, however long it takes\n"
@@ -185,6 +186,7 @@ static const struct option longs[] = {
 	{"device", required_argument, NULL, 'd'},
 	{"crypto-mode", required_argument, NULL, 'y'},
 	{"burst", required_argument, NULL, 'b'},
+	{"window", required_argument, NULL, 'w'},
 	{"lcores", required_argument, NULL, 'l'},
 	{"packets", required_argument, NULL, 'k'},
 	{"seconds", required_argument, NULL, 'S'},
@@ -262,6 +264,10 @@ static int read_option(int opt, const char *name, const char *value, struct benc
 	case 'b':
 		ret = set_int(number(name, value, 1, BENCH_BURST_MAX), &n);
 		c->burst = (uint16_t)n;
+		return ret;
+	case 'w':
+		ret = set_int(number(name, value, 32, 1024), &n);
+		c->window = (uint16_t)n;
 		return ret;
 	case 'l':
 		return set_int(number(name, value, 1, 128), &c->lcores);
@@ -360,6 +366,7 @@ int bench_options(int argc, char **argv, struct bench_conf *c)
 		.sizes = {{64, 64}, {512, 512}, {1420, 1420}},
 		.alg = AEAD_AES_256_GCM,
 		.burst = 32,
+		.window = BENCH_WINDOW,
 		.lcores = 1,
 		.seconds = 3,
 		.outer = IP_V4,

@@ -102,6 +102,11 @@ static const char *fault_words(enum lane_fault fault)
 		return "packets were lost without a reason: no result";
 	case LANE_DIFFERENT:
 		return "packets came back with other bytes than were sent: no result";
+	case LANE_REORDERED:
+		return "packets of one peer came back in another order than they were sent: no "
+		       "result";
+	case LANE_STALLED:
+		return "the crypto device does not answer: no result";
 	case LANE_BARE:
 		return "the bare crypto device failed: no result";
 	default:
@@ -122,8 +127,9 @@ static void add_lane(struct result *res, const struct lane *l)
 {
 	res->packets += l->packets;
 	res->source += (double)l->source_cycles;
-	res->in += l->offered + l->received;
-	res->out += l->taken;
+	res->offered += l->offered;
+	res->received += l->received;
+	res->taken += l->taken;
 	if (l->wall_s > 0) {
 		res->on_cpu = RTE_MIN(res->on_cpu, l->cpu_s / l->wall_s);
 		res->wall_s = RTE_MAX(res->wall_s, l->wall_s);
@@ -149,6 +155,7 @@ static void sum_stages(struct lane *l, struct result *res)
 
 	qsort(l->staged, n, sizeof(l->staged[0]), by_total);
 	for (uint32_t i = from; i < to && i < n; i++) {
+		res->staged += l->staged[i].total / (RTE_MIN(to, n) - from);
 		for (unsigned int k = 0; k < NB_STAGES; k++)
 			res->stages[k] += l->staged[i].v[k] / (RTE_MIN(to, n) - from);
 	}
@@ -157,9 +164,11 @@ static void sum_stages(struct lane *l, struct result *res)
 /* Over ports the clock on the wall counts, and what went in must have come out. */
 static const char *sum_wire(struct rig *r, struct result *res)
 {
-	res->out += rig_sent(r) - r->sent_before + res->dropped;
+	res->sent = rig_sent(r) - r->sent_before;
 	res->mpps = (double)res->packets / res->wall_s / 1e6;
-	return res->in == res->out ? NULL : fault_words(LANE_LOST);
+	return res->offered + res->received == res->sent + res->taken + res->dropped
+		? NULL
+		: fault_words(LANE_LOST);
 }
 
 static void sum_gaps(const struct rig *r, struct lane *const *lanes, struct result *res)
@@ -306,6 +315,14 @@ static json_t *json_memory(const struct rig_memory *m)
 		(json_int_t)m->fixed, "all_bytes_a_peer", m->all_a_peer);
 }
 
+/* Packets over ports: what was offered and received is what was sent, taken and dropped. */
+static json_t *json_wire(const struct result *res)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "offered", (json_int_t)res->offered, "received",
+		(json_int_t)res->received, "sent", (json_int_t)res->sent, "taken",
+		(json_int_t)res->taken);
+}
+
 static void print_json(const struct rig *r, const struct result *res)
 {
 	static bool next;
@@ -315,14 +332,18 @@ static void print_json(const struct rig *r, const struct result *res)
 		? json_integer(res->size.lo)
 		: json_string(bench_size_name(res->size, name));
 	json_t *o = json_pack("{s:s, s:o, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, "
-			      "s:I, s:o, s:o, s:o, s:o}",
+			      "s:I, s:o, s:o, s:o, s:o, s:f}",
 		"mode", bench_mode_name(c->mode), "size", size, "peers", (int)c->peers, "pattern",
 		bench_pattern_name(c->pattern), "cipher", aead_alg_name(c->alg), "burst", c->burst,
 		"lcores", (int)r->nb_lanes, "cycles_per_packet", res->ours.median,
 		"device_cycles_per_op", res->device.median, "ratio", res->ratio, "mpps", res->mpps,
 		"gbps", res->gbps, "on_cpu", res->on_cpu, "packets", (json_int_t)res->packets,
 		"drops", json_drops(res), "cycles", json_spread(&res->ours), "device_cycles",
-		json_spread(&res->device), "stages", json_stages(res));
+		json_spread(&res->device), "stages", json_stages(res), "staged_cycles",
+		res->staged);
+
+	if (r->conf.nb_ports > 0)
+		json_object_set_new(o, "wire", json_wire(res));
 
 	json_object_set_new(o, "gap_us", json_real(RTE_MAX(res->gap_us[0], res->gap_us[1])));
 	json_object_set_new(o, "memory", json_memory(&r->memory));

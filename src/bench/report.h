@@ -18,10 +18,11 @@ struct result {
 	double mpps, gbps;	    /* all lanes; at the median */
 	double source;		    /* cycles per packet of taking and giving back */
 	double stages[NB_STAGES];   /* cycles per packet */
+	double staged;		    /* of the same batches, as a whole */
 	double on_cpu;		    /* the lane that had least */
 	double wall_s;
 	uint64_t packets, dropped;
-	uint64_t in, out; /* over ports: offered and received; sent, taken and dropped */
+	uint64_t offered, received, sent, taken; /* over ports */
 	uint64_t drops[NB_DROPS];
 	struct spread churned;	   /* cycles per packet while keys and peers came and went */
 	struct spread cost;	   /* of that, 0.05 being 5 %; over pairs of windows side by side */

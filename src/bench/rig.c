@@ -20,17 +20,51 @@
 #define OTHERS_PORT	  20000 /* and up: of the far ends of others */
 #define OUTER_MAX	  (IP6_HDR_LEN + UDP_HDR_LEN + WIRE_DATA_HDR_LEN)
 #define SESSIONS_PER_PEER 4 /* see main.c of the daemon */
+#define SCHEDULED_MAX	  8 /* lcores of crypto_scheduler */
 #define RINGS		  "net_ring_bench"
 
 /* --- parts ------------------------------------------------------------------------------ */
 
+static const char *usual_device(const struct bench_conf *conf)
+{
+	return conf->alg == AEAD_NULL		      ? "crypto_null"
+		: conf->alg == AEAD_CHACHA20_POLY1305 ? "crypto_aesni_mb"
+						      : "crypto_aesni_gcm";
+}
+
+/* crypto_scheduler in multi-core mode, with the usual device on each lcore that we do not need. */
+static int describe_scheduler(const struct rig *r, char *out, size_t size)
+{
+	unsigned int lcore, skip = r->nb_lanes;
+	uint64_t mask = 0;
+	int n = snprintf(out, size, "crypto_scheduler0");
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (skip > 0) {
+			skip--;
+		} else if (lcore < 64 && __builtin_popcountll(mask) < SCHEDULED_MAX) {
+			n += snprintf(out + n, size - (size_t)n, ",worker=%s_s%u",
+				usual_device(&r->conf), lcore);
+			mask |= 1ull << lcore;
+		}
+	}
+	snprintf(out + n, size - (size_t)n, ",mode=multi-core,coremask=0x%llx",
+		(unsigned long long)mask);
+	if (mask != 0)
+		return 0;
+	log_err("crypto_scheduler needs a lcore of its own (-l): one is for the control, %u for "
+		"--lcores, %u given",
+		r->nb_lanes, rte_lcore_count());
+	return -EINVAL;
+}
+
 static int make_aead(struct rig *r)
 {
-	const char *usual = r->conf.alg == AEAD_NULL	? "crypto_null"
-		: r->conf.alg == AEAD_CHACHA20_POLY1305 ? "crypto_aesni_mb"
-							: "crypto_aesni_gcm";
-	const struct aead_device_conf device = {
-		.name = r->conf.device != NULL ? r->conf.device : usual,
+	char scheduler[SCHEDULED_MAX * 40];
+	struct aead_device_info info;
+	struct aead_device_conf device = {
+		.name = r->conf.device != NULL ? r->conf.device : usual_device(&r->conf),
 		.mode = r->conf.crypto_mode,
 	};
 	const struct aead_conf conf = {
@@ -44,7 +78,21 @@ static int make_aead(struct rig *r)
 		.null = r->conf.alg == AEAD_NULL,
 	};
 
-	return aead_new(&conf, &r->aead);
+	int ret = 0;
+
+	if (strcmp(device.name, "crypto_scheduler") == 0) {
+		ret = describe_scheduler(r, scheduler, sizeof(scheduler));
+		device.name = scheduler;
+	}
+	if (ret == 0)
+		ret = aead_new(&conf, &r->aead);
+	if (ret < 0)
+		return ret;
+	aead_device_info(r->aead, 0, &info);
+	r->async = !info.cpu;
+	if (strcmp(info.driver, "crypto_scheduler") == 0) /* its rings are shared by all lanes */
+		r->conf.window = RTE_MAX(r->conf.window / r->nb_lanes, 1u);
+	return 0;
 }
 
 static struct rte_ring *ring(const char *what, unsigned int lane)
@@ -303,7 +351,10 @@ void rig_free(struct rig *r)
 {
 	while (r->nb_started > 0)
 		port_stop(&r->dp->ports[--r->nb_started]);
-	dp_free(r->dp);
+	if (dp_free(r->dp) < 0 || r->stalled) {
+		fflush(stdout);
+		_exit(EXIT_FAILURE); /* nothing may be unmade under a device that reads it */
+	}
 	if (r->conf.nb_ports == 0)
 		rte_vdev_uninit(RINGS);
 	for (unsigned int i = 0; i < r->nb_lanes; i++) {

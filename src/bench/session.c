@@ -25,8 +25,10 @@ int session_new(struct session *s, const struct bench_conf *conf)
 		ret = lane_new(s->rig, i, &s->lanes[i]);
 		if (ret < 0) {
 			log_err("worker %u has nothing to do: %s", i,
-				ret == -EINVAL ? "there are fewer peers than lcores"
-					       : strerror(-ret));
+				ret == -EINVAL		? "there are fewer peers than lcores"
+					: ret == -EBUSY ? "the bare device serves one lcore at a "
+							  "time (--no-device)"
+							: strerror(-ret));
 			session_free(s);
 			return ret;
 		}

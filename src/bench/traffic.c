@@ -31,6 +31,17 @@ static void offer(struct lane *l)
 	l->offered += burst;
 }
 
+/* Loop: is it one of ours, with its bytes, in its order? */
+static void look_at(struct lane *l, const struct rte_mbuf *m)
+{
+	uint64_t n;
+
+	if (!feed_recognize(&l->feed, m, &n))
+		l->fault = LANE_DIFFERENT;
+	else if (n != FEED_UNKNOWN && !lane_in_order(l, n))
+		l->fault = LANE_REORDERED;
+}
+
 /* Takes what was delivered to the instance's device, and what is for the kernel or openvpn. */
 static void take(struct lane *l)
 {
@@ -40,8 +51,8 @@ static void take(struct lane *l)
 	while ((n = rte_ring_sc_dequeue_burst(l->w->rings.host_out, (void **)m, BURST_MAX, NULL)) >
 		0) {
 		for (unsigned int i = 0; i < n && l->rig->conf.mode == BENCH_LOOP; i++) {
-			if (pkt_of(m[i])->iid == l->rig->iid && !feed_recognize(&l->feed, m[i]))
-				l->fault = LANE_DIFFERENT;
+			if (pkt_of(m[i])->iid == l->rig->iid)
+				look_at(l, m[i]);
 		}
 		rte_pktmbuf_free_bulk(m, n);
 		l->taken += n;

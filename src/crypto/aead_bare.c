@@ -13,6 +13,7 @@
 #include "crypto/aead_private.h"
 
 #define BURST_MAX 512
+#define STALL_S	  5 /* so long without an answer, and the device is given up */
 
 /* Behind every crypto op. */
 struct op_tail {
@@ -24,6 +25,7 @@ struct aead_bare {
 	uint16_t qp;
 	uint32_t nb_sessions;
 	unsigned int lines; /* cache lines of a session */
+	uint32_t inside;    /* operations that the device has */
 	struct rte_mempool *ops;
 	struct aead_session **sessions[2]; /* by enum aead_dir */
 };
@@ -54,10 +56,13 @@ static int make_sessions(struct aead *a, struct aead_bare *b, enum aead_alg alg)
 int aead_bare_new(struct aead *a, unsigned int i, enum aead_alg alg, uint32_t nb_sessions,
 	struct aead_bare **out)
 {
-	struct aead_bare *b = calloc(1, sizeof(*b));
+	struct aead_bare *b;
 	char name[RTE_MEMPOOL_NAMESIZE];
 	int ret = -ENOMEM;
 
+	if (a->devices[0].serial && a->nb_queues > 1)
+		return -EBUSY;
+	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return -ENOMEM;
 	b->dev = a->devices[0].id;
@@ -77,10 +82,12 @@ int aead_bare_new(struct aead *a, unsigned int i, enum aead_alg alg, uint32_t nb
 	return 0;
 }
 
-void aead_bare_free(struct aead *a, struct aead_bare *b)
+bool aead_bare_free(struct aead *a, struct aead_bare *b)
 {
 	if (b == NULL)
-		return;
+		return true;
+	if (b->inside > 0)
+		return false;
 	for (unsigned int dir = 0; dir < 2; dir++) {
 		for (uint32_t i = 0; b->sessions[dir] != NULL && i < b->nb_sessions; i++)
 			aead_session_free(a, b->sessions[dir][i]);
@@ -88,6 +95,7 @@ void aead_bare_free(struct aead *a, struct aead_bare *b)
 	}
 	rte_mempool_free(b->ops);
 	free(b);
+	return true;
 }
 
 static inline void prefetch_session(const struct aead_bare *b, const struct aead_session *s)
@@ -122,47 +130,65 @@ static inline void populate(const struct aead_bare *b, enum aead_dir dir,
 	memcpy(tail->iv, nonce, sizeof(nonce));
 }
 
-/* Takes what is done; true: all of it went well. */
-static bool collect(struct aead_bare *b, uint32_t *got)
+/* What came back; ok: all of it went well, and not too late. */
+struct harvest {
+	uint64_t last; /* TSC when something came; 0: since it was looked for */
+	bool ok;
+};
+
+static void collect(struct aead_bare *b, struct harvest *h)
 {
 	struct rte_crypto_op *ops[BURST_MAX];
 	uint16_t n = rte_cryptodev_dequeue_burst(b->dev, b->qp, ops, BURST_MAX);
-	bool ok = true;
 
+	if (n == 0) {
+		uint64_t now = rte_rdtsc();
+
+		h->last = h->last == 0 ? now : h->last;
+		h->ok &= now - h->last < STALL_S * rte_get_tsc_hz();
+		return;
+	}
 	for (uint16_t i = 0; i < n; i++)
-		ok &= ops[i]->status == RTE_CRYPTO_OP_STATUS_SUCCESS;
-	if (n > 0)
-		rte_mempool_put_bulk(b->ops, (void **)ops, n);
-	*got += n;
-	return ok;
+		h->ok &= ops[i]->status == RTE_CRYPTO_OP_STATUS_SUCCESS;
+	rte_mempool_put_bulk(b->ops, (void **)ops, n);
+	b->inside -= n;
+	h->last = 0;
+}
+
+/* Operations for the next n packets, once there is room for them. */
+static bool allocate(struct aead_bare *b, uint16_t window, struct rte_crypto_op **ops, uint16_t n,
+	struct harvest *h)
+{
+	while (b->inside + n > window && h->ok)
+		collect(b, h);
+	return h->ok && rte_crypto_op_bulk_alloc(b->ops, RTE_CRYPTO_OP_TYPE_SYMMETRIC, ops, n) == n;
 }
 
 uint64_t aead_bare_run(struct aead_bare *b, enum aead_dir dir, const struct aead_bare_batch *batch)
 {
 	struct rte_crypto_op *ops[BURST_MAX];
+	struct harvest h = {.ok = true};
 	uint64_t start = rte_rdtsc();
-	uint32_t got = 0;
-	bool ok = true;
 
-	for (uint16_t at = 0; at < batch->n;) {
-		uint16_t n = RTE_MIN(batch->burst, batch->n - at), sent = 0;
-
-		if (rte_crypto_op_bulk_alloc(b->ops, RTE_CRYPTO_OP_TYPE_SYMMETRIC, ops, n) != n) {
-			ok &= collect(b, &got); /* all are inside an asynchronous device */
-			continue;
-		}
+	for (uint16_t at = 0, n, sent; at < batch->n; at += n) {
+		n = RTE_MIN(RTE_MIN(batch->burst, batch->window), batch->n - at);
+		if (!allocate(b, batch->window, ops, n, &h))
+			return 0;
 		for (uint16_t i = 0; i < n; i++) {
 			if (b->nb_sessions > 1)
 				prefetch_session(b, b->sessions[dir][batch->session[at + i]]);
 			populate(b, dir, batch, at + i, ops[i]);
 		}
-		while (sent < n) {
-			sent += rte_cryptodev_enqueue_burst(b->dev, b->qp, ops + sent, n - sent);
-			ok &= collect(b, &got);
+		for (sent = 0; sent < n && h.ok;) {
+			uint16_t k =
+				rte_cryptodev_enqueue_burst(b->dev, b->qp, ops + sent, n - sent);
+
+			sent += k;
+			b->inside += k;
+			collect(b, &h);
 		}
-		at += n;
 	}
-	while (got < batch->n)
-		ok &= collect(b, &got);
-	return ok ? rte_rdtsc() - start : 0;
+	while (b->inside > 0 && h.ok)
+		collect(b, &h);
+	return h.ok ? rte_rdtsc() - start : 0;
 }

@@ -18,17 +18,20 @@ struct aead_bare_batch {
 	const uint16_t *len;
 	const uint32_t *session; /* index of packet i's session */
 	uint16_t n, off, burst;
+	uint16_t window; /* operations inside an asynchronous device, at most */
 };
 
 /*
  * Sessions of both directions on the first device, on queue pair i (whose worker does not use it
- * meanwhile). Main thread. -ENOTSUP, -ENOMEM.
+ * meanwhile). Main thread. -ENOTSUP, -ENOMEM; -EBUSY: several queues of a device that serves one
+ * thread at a time, of which nobody takes care here.
  */
 int aead_bare_new(struct aead *a, unsigned int i, enum aead_alg alg, uint32_t nb_sessions,
 	struct aead_bare **out);
-void aead_bare_free(struct aead *a, struct aead_bare *b);
+/* False: the device still holds operations, so nothing was freed. */
+bool aead_bare_free(struct aead *a, struct aead_bare *b);
 
-/* TSC cycles it took; 0: an operation failed. One thread. */
+/* TSC cycles it took; 0: an operation failed, or none ended for some seconds. One thread. */
 uint64_t aead_bare_run(struct aead_bare *b, enum aead_dir dir, const struct aead_bare_batch *batch);
 
 #endif

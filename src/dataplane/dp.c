@@ -225,10 +225,26 @@ static void free_workers(struct dp *dp)
 	free(dp->workers);
 }
 
-void dp_free(struct dp *dp)
+/* False: a device still reads keys and buffers. */
+static bool drain_workers(struct dp *dp)
+{
+	uint32_t left = 0;
+
+	for (unsigned int i = 0; dp->workers != NULL && i < dp->nb_workers; i++) {
+		if (dp->workers[i] != NULL)
+			left += worker_drain(dp->workers[i]);
+	}
+	if (left > 0)
+		log_err("a crypto device still holds %u packets and does not answer: they, their "
+			"keys and the device are left as they are until the process ends",
+			left);
+	return left == 0;
+}
+
+int dp_free(struct dp *dp)
 {
 	if (dp == NULL)
-		return;
+		return 0;
 	dp_stop(dp);
 	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
 		struct instance *inst = atomic_load(&dp->instances[i]);
@@ -238,6 +254,8 @@ void dp_free(struct dp *dp)
 	}
 	for (unsigned int i = 0; i < dp->nb_ports; i++)
 		hostdev_del(&dp->hostio, atomic_exchange(&dp->mirrors[i], NULL));
+	if (!drain_workers(dp))
+		return -EBUSY;
 	rte_pktmbuf_free(dp->event_mbuf);
 	free_workers(dp);
 	if (dp->rcu.qsbr != NULL)
@@ -254,6 +272,7 @@ void dp_free(struct dp *dp)
 	arena_fini(&dp->arena);
 	waker_fini(&dp->agent);
 	rte_free(dp);
+	return 0;
 }
 
 /* --- what workers tell the agent -------------------------------------------------------- */

@@ -40,6 +40,11 @@ int dp_new(const struct dp_conf *conf, struct dp **out);
 int dp_start(struct dp *dp);
 /* Stops and joins them; no packet moves afterwards. */
 void dp_stop(struct dp *dp);
-void dp_free(struct dp *dp);
+/*
+ * 0. -EBUSY after log_err(): a crypto device does not give back what it holds, for a second.
+ * Nothing is freed then that it may come to read, so the crypto devices must not be freed either:
+ * the process ends as it is, or calls again.
+ */
+int dp_free(struct dp *dp);
 
 #endif

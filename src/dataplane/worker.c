@@ -190,11 +190,11 @@ unsigned int worker_iteration(struct worker *w)
 	stage_mark(w->stages, STAGE_TX);
 	report_quiescence(w);
 	stat_add(&w->stats.iterations, 1);
-	stage_mark(w->stages, STAGE_IDLE);
 	if (n > 0) {
 		stat_add(&w->stats.busy_iterations, 1);
 		stat_add(&w->stats.busy_cycles, rte_rdtsc() - w->now);
 	}
+	stage_mark(w->stages, STAGE_IDLE);
 	return n;
 }
 
@@ -281,24 +281,24 @@ int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned in
 	return ret;
 }
 
-/* Frees what the crypto queue still has. The device reads keys and buffers: it is waited for. */
-static void drain_crypto(struct worker *w)
+uint32_t worker_drain(struct worker *w)
 {
 	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / MSEC_PER_SEC * DRAIN_END_MS;
 	struct aead_job *jobs[BURST_MAX];
 
+	if (w->aead == NULL)
+		return 0;
 	while (aead_inflight(w->aead) > 0 && rte_rdtsc() < until) {
 		uint16_t n = aead_poll(w->aead, jobs, BURST_MAX);
 
 		for (uint16_t i = 0; i < n; i++)
 			rte_pktmbuf_free(pkt_mbuf(pkt_of_job(jobs[i])));
 	}
+	return aead_inflight(w->aead);
 }
 
 void worker_fini(struct worker *w)
 {
-	if (w->aead != NULL)
-		drain_crypto(w);
 	if (w->aead != NULL)
 		aead_queue_free(w->aead);
 	early_fini(&w->early);

@@ -102,6 +102,12 @@ static inline void worker_prefetch_session(
 }
 
 int worker_init(struct worker *w, struct dp *dp, unsigned int index, unsigned int lcore);
+/*
+ * Throws away what the crypto queue still has. The device reads keys and buffers, so it is waited
+ * for, for a second; returns how many packets it holds on to.
+ */
+uint32_t worker_drain(struct worker *w);
+/* Drained before. */
 void worker_fini(struct worker *w);
 
 /* One turn. Packets moved; 0: nothing to do. */

@@ -3,20 +3,27 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
 #include <rte_log.h>
 
 #include "log.h"
 #include "world.h"
 
 #define LCORES	 5 /* main, two workers, two for crypto_scheduler */
+#define CRYPTO	 3 /* the first of these two */
 #define QUEUES	 2
 #define SESSIONS (4 * 65536 + 256) /* memory is taken as they come */
 
@@ -82,6 +89,45 @@ void world_one_cpu(bool one)
 		closedir(d);
 }
 
+/* --- a crypto device that stands still --------------------------------------------------- */
+
+static pid_t threads[LCORES];
+static atomic_bool held;
+static atomic_uint standing;
+
+static int remember_thread(void *arg)
+{
+	*(pid_t *)arg = (pid_t)syscall(SYS_gettid);
+	return 0;
+}
+
+static void stand_still(int sig)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+
+	(void)sig;
+	atomic_fetch_add(&standing, 1);
+	while (atomic_load(&held))
+		nanosleep(&nap, NULL);
+	atomic_fetch_sub(&standing, 1);
+}
+
+void world_hold_crypto(bool hold)
+{
+	struct sigaction sa = {.sa_handler = stand_still, .sa_flags = SA_RESTART};
+	const struct timespec nap = {.tv_nsec = 100000};
+
+	if (atomic_exchange(&held, hold) == hold)
+		return;
+	sigaction(SIGUSR2, &sa, NULL);
+	for (int i = CRYPTO; hold && i < LCORES; i++)
+		syscall(SYS_tgkill, getpid(), threads[i], SIGUSR2);
+	while (atomic_load(&standing) != (hold ? LCORES - CRYPTO : 0))
+		nanosleep(&nap, NULL);
+}
+
+/* --- the process ------------------------------------------------------------------------- */
+
 static int start_eal(void)
 {
 	char prefix[32], lcores[1024];
@@ -110,7 +156,7 @@ static int start_crypto(const char *mode)
 		{"crypto_aesni_gcm0", AEAD_MODE_QUEUE},
 		{"crypto_aesni_mb0", AEAD_MODE_QUEUE},
 	};
-	/* the last two lcores; the workers' are never launched in these tests */
+	/* the lcores from CRYPTO on; the workers' are never launched in these tests */
 	struct aead_device_conf scheduler[] = {
 		{"crypto_scheduler0,worker=crypto_aesni_mb1,worker=crypto_aesni_mb2,"
 		 "mode=multi-core,coremask=0x18",
@@ -145,6 +191,10 @@ int world_begin(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_set_level(LOG_LEVEL_ERR);
+	for (unsigned int i = CRYPTO; i < LCORES; i++) {
+		rte_eal_remote_launch(remember_thread, &threads[i], i);
+		rte_eal_wait_lcore(i);
+	}
 	ret = start_crypto(argc > 1 ? argv[1] : "cpu");
 	if (ret < 0) {
 		fprintf(stderr, "crypto: %s\n", strerror(-ret));

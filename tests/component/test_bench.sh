@@ -9,6 +9,14 @@ BENCH=$1
 PREFIX=bench-test-$$
 OUT=$(mktemp -d) || exit 1
 trap 'rm -rf "$OUT" "/var/run/dpdk/$PREFIX" "/tmp/dpdk/$PREFIX"' EXIT
+BURSTS="1 2 31 32 33 512"
+STAGES="32 512"
+PACKETS=100000
+if grep -q -a __asan_init "$BENCH"; then # a thinner grid: all of it runs without, too
+	BURSTS="1 32 33 512"
+	STAGES=32
+	PACKETS=40000
+fi
 CPUS=$(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)
 
 fail()
@@ -37,6 +45,15 @@ whole()
 		fail "loop --size $sizes $*: $(jq -c '.[] | {size, packets, drops}' "$OUT/out")"
 }
 
+# expect WHAT JQ-ARGUMENT...: the last answer is so.
+expect()
+{
+	local what=$1
+
+	shift
+	jq -e "$@" "$OUT/out" >/dev/null || fail "$what: $(jq -c . "$OUT/out")"
+}
+
 refused()
 {
 	local words=$1
@@ -47,66 +64,276 @@ refused()
 }
 
 # every inner length once, each cipher, both families
-for cipher in AES-128-GCM AES-192-GCM AES-256-GCM CHACHA20-POLY1305; do
-	whole 20-9000 8981 --cipher $cipher
-	whole 40-9000 8961 --cipher $cipher --inner 6 --outer 6
-done
+lengths()
+{
+	local cipher
 
-# both back ends, bursts around the edges
-for mode in cpu queue; do
-	for burst in 1 2 31 32 33 512; do
-		whole 20,21,63,64,65,127,512,1420,1500,9000 4096 --crypto-mode $mode --burst $burst
+	for cipher in AES-128-GCM AES-192-GCM AES-256-GCM CHACHA20-POLY1305; do
+		whole 20-9000 8981 --cipher $cipher
+		whole 40-9000 8961 --cipher $cipher --inner 6 --outer 6
 	done
-done
-whole 64,imix 20000 --peers 300 --pattern zipf
-whole 64,imix 20000 --peers 300 --pattern random --lcores 2
-whole 64 20000 --device \
-	crypto_scheduler0,worker=crypto_aesni_mb_s,mode=multi-core,coremask=0x8 \
-	--crypto-mode queue
-whole 64,1420 20000 --cipher null
+}
+
+# both back ends, bursts around the edges, ten sizes
+bursts()
+{
+	local mode burst
+
+	for mode in cpu queue; do
+		for burst in $BURSTS; do
+			whole 20,21,63,64,65,127,512,1420,1500,9000 4096 --crypto-mode $mode \
+				--burst $burst
+		done
+	done
+}
+
+# of many peers, each one's packets keep their order
+peers()
+{
+	whole 64,imix 20000 --peers 300 --pattern zipf
+	whole 64,imix 20000 --peers 300 --pattern random --lcores 2
+}
 
 # what is shorter than an IP header is dropped, and counted
-bench -- --mode loop --json --no-device --packets 4096 --size 1-19 || fail "short packets"
-jq -e '.[0] | .packets == 0 and .drops == {"inner-malformed": 4096}' "$OUT/out" >/dev/null ||
-	fail "short packets: $(cat "$OUT/out")"
+short()
+{
+	bench -- --mode loop --json --no-device --packets 4096 --size 1-19 || fail "short packets"
+	expect "short packets" '.[0] | .packets == 0 and .drops == {"inner-malformed": 4096}'
+	bench -- --mode loop --json --no-device --packets 4096 --size 1-39 --inner 6 ||
+		fail "short IPv6 packets"
+	expect "short IPv6 packets" '.[0] | .packets == 0 and .drops == {"inner-malformed": 4096}'
+}
 
-# the other modes, and ports
-for mode in encap decap crypto; do
-	bench -- --mode $mode --json --packets 8192 --size 64,imix || fail "mode $mode"
-	jq -e --arg m $mode 'all(.mode == $m and .cycles_per_packet > 0 and .mpps > 0)' "$OUT/out" \
-		>/dev/null || fail "mode $mode: $(cat "$OUT/out")"
-done
-jq -e 'all(.device_cycles_per_op > 0 and .ratio == 1)' "$OUT/out" >/dev/null || fail "crypto"
-for mode in encap decap loop; do
-	bench -- --mode $mode --json --seconds 0.2 --size 64 --port net_null0 || fail "$mode, net_null"
-done
-bench --vdev net_ring0 -- --mode loop --json --seconds 0.2 --size 64,1420 --port net_ring0 ||
-	fail "net_ring"
-jq -e 'all(.packets > 1000 and .drops == {})' "$OUT/out" >/dev/null ||
-	fail "net_ring: $(cat "$OUT/out")"
+# every driver in every mode: without a cipher, at once, by queue, and on another lcore
+drivers()
+{
+	local device mode
 
-# keys and peers that come and go beside it: nothing is lost, and all that went is freed
-churn()
+	for device in 'crypto_aesni_gcm' 'crypto_aesni_gcm --crypto-mode queue' \
+		'crypto_aesni_mb --cipher CHACHA20-POLY1305' 'crypto_openssl' \
+		'crypto_null --cipher null' 'crypto_scheduler'; do
+		for mode in encap decap loop crypto; do
+			# shellcheck disable=SC2086
+			bench -- --mode $mode --json --packets 4096 --size 300 --device $device ||
+				fail "$mode, $device"
+			expect "$mode, $device" --arg m $mode 'length == 1 and all(.mode == $m and
+				.cycles_per_packet > 0 and .mpps > 0 and .device_cycles_per_op > 0 and
+				($m == "crypto" or .packets >= 4096) and .drops == {})'
+		done
+		expect "crypto" 'all(.ratio == 1)'
+	done
+	whole 64,imix 8192 --device crypto_scheduler --peers 300 --pattern random
+	# two workers share a scheduler, whose bare device would serve one of them only
+	whole 64 8192 --device crypto_scheduler --peers 20 --lcores 2
+	refused 'one lcore at a time' --device crypto_scheduler --peers 20 --lcores 2
+}
+
+# Runs a program, stops its thread of lcore 3 for ever after a second, and has its exit status.
+STOPPER='
+import ctypes, glob, os, signal, subprocess, sys, time
+program = subprocess.Popen(sys.argv[1:])
+threads = []
+while not threads and program.poll() is None:
+    time.sleep(0.1)
+    for path in glob.glob("/proc/%d/task/*/comm" % program.pid):
+        if open(path).read().strip().endswith(("worker-3", "worker3")):
+            threads.append(int(path.split("/")[4]))
+time.sleep(1)
+libc = ctypes.CDLL(None)
+libc.ptrace.argtypes = [ctypes.c_long] * 4
+SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
+if libc.ptrace(SEIZE, threads[0], 0, 0) < 0 or libc.ptrace(INTERRUPT, threads[0], 0, 0) < 0:
+    sys.exit("ptrace is not allowed here")
+os.waitpid(threads[0], WALL)
+signal.alarm(30)
+os.waitpid(threads[0], WALL) # its end
+sys.exit(program.wait())
+'
+
+# a device that stops answering ends the run in words, not in a spin, and is left alone
+stall()
+{
+	/usr/bin/python3 -c "$STOPPER" "$BENCH" --no-huge -m 768 --no-pci --file-prefix "$PREFIX" \
+		--log-level='*:error' --lcores "(0-3)@($CPUS)" -- --mode loop --no-device \
+		--seconds 60 --size 64 --device crypto_scheduler >"$OUT/out" 2>"$OUT/err" &&
+		fail "a device that stops is not noticed"
+	grep -q 'does not answer: no result' "$OUT/err" || fail "a device that stops: other words"
+	grep -q 'still holds [0-9]* packets' "$OUT/err" || fail "what it holds is not told"
+}
+
+# stages_of MODE OPTION...: they are the whole, of the same batches, whatever else runs here
+stages_of()
+{
+	bench -- --json --packets $PACKETS --size 64,512,1420 --mode "$@" || fail "stages of $*"
+	expect "stages of $*" 'all((([.stages[]] | add) - .stages.source) / .staged_cycles |
+		. > 0.95 and . < 1.05)'
+}
+
+stages()
+{
+	local mode burst
+
+	for mode in encap decap loop; do
+		for burst in $STAGES; do
+			stages_of $mode --burst "$burst"
+		done
+		stages_of $mode --cipher null # where the small ones weigh most
+	done
+}
+
+# over ports: what went in came out, or was dropped by name (ovpn-dpdk-bench itself looks, too)
+ports()
+{
+	local mode
+
+	for mode in encap decap loop; do
+		bench -- --mode $mode --json --seconds 0.2 --size 64 --port net_null0 ||
+			fail "$mode, net_null"
+		expect "$mode, net_null" 'all(.wire | .offered + .received > 1000)'
+	done
+	for mode in encap loop; do
+		bench --vdev net_ring0 -- --mode $mode --json --seconds 0.2 --size 64,1420 \
+			--port net_ring0 || fail "$mode, net_ring"
+		expect "$mode, net_ring" 'all(.packets > 1000 and .drops == {})'
+	done
+	capture
+	wire
+}
+
+# what --static-peers says: pair CIPHER
+pair()
+{
+	printf '%s\n' "seed 42 # of the keys" "peers 20" "cipher $1" \
+		"a 198.18.0.1:1194 02:00:00:00:00:0a" "b 198.18.0.2:1194 02:00:00:00:00:0b" >"$OUT/pair"
+}
+
+# a file of what side a encapsulates; side b decapsulates all of it, and a replayed file not at all
+capture()
+{
+	local sent file=$OUT/encap.pcap
+
+	pair CHACHA20-POLY1305
+	bench -- --mode encap --json --packets 5000 --size 20-1420 --static-peers "$OUT/pair" --side a \
+		--port net_pcap0,tx_pcap="$file" || fail "encap into a capture file"
+	sent=$(jq '.[0].wire.sent' "$OUT/out")
+	[ "$sent" -ge 5000 ] || fail "encap into a capture file: $(cat "$OUT/out")"
+	bench -- --mode decap --json --seconds 0.5 --size 1420 --static-peers "$OUT/pair" --side b \
+		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap of a capture file"
+	expect "decap of $sent packets of a capture file" --argjson n "$sent" \
+		'.[0] | .packets == $n and .wire.received == $n and .wire.taken == $n and .drops == {}'
+	bench -- --mode decap --json --seconds 0.5 --size 1420 --static-peers "$OUT/pair" --side b \
+		--port net_pcap0,rx_pcap="$file",infinite_rx=1 || fail "a capture file over and over"
+	expect "a capture file over and over" --argjson n "$sent" \
+		'.[0] | .packets == $n and .wire.received == $n + .drops.replayed and
+			(.drops | keys) == ["replayed"]'
+	sed 's/seed 42/seed 43/' -i "$OUT/pair"
+	bench -- --mode decap --json --seconds 0.5 --size 1420 --static-peers "$OUT/pair" --side b \
+		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap with other keys"
+	expect "decap with other keys" --argjson n "$sent" \
+		'.[0] | .packets == 0 and .drops == {"auth-failed": $n}'
+}
+
+# side SIDE MODE ROLE: one of two processes, which obeys "$OUT/SIDE.in".
+side()
+{
+	mkfifo "$OUT/$1.in"
+	"$BENCH" --no-huge -m 256 --no-pci --file-prefix "$PREFIX-$1" --log-level='*:error' \
+		--lcores "(0-1)@($CPUS)" \
+		--vdev "net_memif0,role=$3,socket=$OUT/memif.sock,socket-abstract=no,mac=02:00:00:00:00:0$1" \
+		-- -i --json --mode "$2" --size 20-1420 --port net_memif0 \
+		--static-peers "$OUT/pair" --side "$1" <"$OUT/$1.in" >"$OUT/$1.out" 2>"$OUT/$1.err" &
+}
+
+# until WORDS FILE: they stand in it; ten seconds at most.
+until_said()
+{
+	local i
+
+	for ((i = 0; i < 100; i++)); do
+		grep -q -e "$1" "$2" && return
+		sleep 0.1
+	done
+	cat "$OUT"/[ab].err
+	fail "no '$1' in ${2##*/}: $(cat "$2")"
+}
+
+# the newest count of "show stats" of b
+count_of_b()
+{
+	echo 'show stats' >&4
+	sleep 0.1
+	sed -n 's/.*so far: \([0-9]*\) packets.*/\1/p' "$OUT/b.err" | tail -n 1
+}
+
+# Two processes over shared memory: what a has sent is what b has received. a stays until b has all.
+wire()
+{
+	local a b before=-1 n=0 i
+
+	pair AES-256-GCM
+	side a encap server
+	a=$!
+	exec 3>"$OUT/a.in"
+	side b decap client
+	b=$!
+	exec 4>"$OUT/b.in"
+	echo start >&3 # the server first: net_memif's client tries once
+	until_said 'encap started' "$OUT/a.out"
+	echo start >&4
+	until_said 'decap started' "$OUT/b.out"
+	for ((i = 0; i < 50 && ${n:-0} < 1000; i++)); do
+		n=$(count_of_b)
+	done
+	echo stop >&3
+	until_said '^\]' "$OUT/a.out"
+	for ((i = 0; i < 50 && ${n:-0} != before; i++)); do
+		before=${n:-0}
+		n=$(count_of_b)
+	done
+	echo stop >&4
+	until_said '^\]' "$OUT/b.out"
+	echo quit >&4
+	echo quit >&3
+	exec 3>&- 4>&-
+	wait $a && wait $b || fail "net_memif: $(cat "$OUT"/[ab].err)"
+	for i in a b; do
+		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq '.[0]' >"$OUT/$i.json"
+		rm -rf "/var/run/dpdk/$PREFIX-$i" "/tmp/dpdk/$PREFIX-$i"
+	done
+	jq -s '.' "$OUT/a.json" "$OUT/b.json" >"$OUT/out"
+	expect "net_memif" '.[0] as $a | .[1] as $b | $a.wire.sent > 1000 and
+		$a.wire.offered == $a.wire.sent + ([$a.drops[]] | add // 0) and
+		$b.wire.received == $a.wire.sent and
+		$b.packets == $b.wire.taken and
+		$b.wire.received == $b.packets + ([$b.drops[]] | add // 0)'
+}
+
+# churning WHAT OPTION...: keys and peers come and go beside it: nothing is lost, all that went is freed
+churning()
 {
 	local what=$1
 
 	shift
 	bench -- --mode loop --json --no-device --seconds 0.4 --size 64 "$@" || fail "churn: $*"
-	jq -e "all(.drops == {} and .churn.lost == 0 and $what)" \
-		"$OUT/out" >/dev/null || fail "churn, $what: $(cat "$OUT/out")"
+	expect "churn: $*" "all(.drops == {} and .churn.lost == 0 and $what)"
 }
-churn '.churn.key_installs_per_s > 0' --peers 512 --pattern random --key-installs 10000
-churn '.churn.key_installs_per_s > 0 and .churn.peer_adds_per_s > 0' \
-	--key-installs max --peer-adds max --crypto-mode queue
-churn '.churn.key_installs_per_s > 0' --rekey others --key-installs max --lcores 2 --peers 16
-churn '.churn.key_installs_per_s > 0' --peers 16 --key-installs 5000 --peer-adds 1000 \
-	--crypto-mode queue --device \
-	crypto_scheduler0,worker=crypto_aesni_mb_s,mode=multi-core,coremask=0x8
 
-# the stages are the whole
-bench -- --mode decap --json --seconds 1 --size 512 || fail "stages"
-jq -e '.[0] | ([.stages[]] | add) - .stages.source | . > 0' "$OUT/out" >/dev/null ||
-	fail "stages: $(cat "$OUT/out")"
+churn()
+{
+	churning '.churn.key_installs_per_s > 0' --peers 512 --pattern random --key-installs 10000
+	churning '.churn.key_installs_per_s > 0 and .churn.peer_adds_per_s > 0' \
+		--key-installs max --peer-adds max --crypto-mode queue
+	churning '.churn.key_installs_per_s > 0' --rekey others --key-installs max --lcores 2 --peers 16
+	churning '.churn.key_installs_per_s > 0' --peers 16 --key-installs 5000 --peer-adds 1000 \
+		--device crypto_scheduler
+}
+
+for part in lengths bursts peers short drivers stall stages ports churn; do
+	start=$SECONDS
+	$part
+	echo "$part: $((SECONDS - start)) s"
+done
+whole 64,1420 20000 --cipher null
 
 # the prompt
 printf 'set size 100\nset peers 3\nstart\nshow stats\nstop\nnonsense\nquit\n' |
@@ -122,6 +349,7 @@ refused 'one of rr, random, zipf' --pattern some
 refused 'one of AES-128-GCM' --cipher DES
 refused 'one of auto, cpu, queue' --crypto-mode fast
 refused 'whole number from 1 to 512' --burst 513
+refused 'whole number from 32 to 1024' --window 31
 refused 'needs .* EAL lcores' --lcores 8
 refused 'number of seconds' --seconds soon
 refused '4 or 6' --inner 5

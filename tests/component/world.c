@@ -157,7 +157,7 @@ void world_end_now(struct world *wd)
 {
 	for (unsigned int i = 0; i < wd->nb_ports; i++)
 		port_stop(&wd->dp->ports[i]);
-	dp_free(wd->dp);
+	assert_int_equal(dp_free(wd->dp), 0);
 	for (unsigned int i = 0; i < aead_nb_devices(suite_aead()); i++) {
 		struct aead_device_info info;
 

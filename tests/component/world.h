@@ -68,6 +68,11 @@ void world_end(void);
 bool world_async(void);
 /* All threads on one CPU and this one first, so that an asynchronous device hardly works. */
 void world_one_cpu(bool one);
+/*
+ * With "scheduler": its lcores stand still, wherever they are, as a device does that has died; and
+ * go on. Returns when they do. world_settle() would wait for ever meanwhile.
+ */
+void world_hold_crypto(bool hold);
 
 /* --- one data plane --------------------------------------------------------------------- */
 
