@@ -69,4 +69,14 @@ uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t len);
 /* The 16-bit complement to store, as be16_store() takes it. */
 uint16_t checksum_fold(uint64_t sum);
 
+/* The checksum at `at` of bytes among which a 16-bit word goes from old to new (RFC 1624). */
+static inline void checksum_replace(uint8_t *at, uint16_t old, uint16_t new)
+{
+	uint32_t sum = (uint16_t)~be16_load(at) + (uint32_t)(uint16_t)~old + new;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	be16_store(at, (uint16_t)~sum);
+}
+
 #endif
