@@ -41,6 +41,10 @@ int dp_instance_del(struct dp *dp, uint32_t iid);
  * closed when no thread can use it any more.
  */
 int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP_MAC_LEN]);
+/* The MTU that the kernel has for the device: TCP through it says no larger segments. -ENOENT. */
+int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu);
+/* The largest MTU of a device all of whose packets have room in our buffers. */
+uint32_t dp_device_mtu_max(const struct dp *dp);
 /* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
 /* Is there a cable in it? Cheap enough to ask several times a second. */

@@ -23,6 +23,7 @@ struct instance {
 	_Atomic(struct fib *) fib; /* NULL: no iroutes */
 	struct peertab peers;
 	_Atomic(struct peer *) only; /* P2P: the peer, or NULL */
+	_Atomic(uint32_t) mtu;	     /* of the device; 0: not known */
 
 	/* agent only */
 	uint16_t generations;	    /* of peers, for their MACs */

@@ -176,6 +176,20 @@ int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP
 	return 0;
 }
 
+int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
+{
+	LOCKED(dp);
+
+	(void)mtu;
+	return instance(dp, iid) == NULL ? -ENOENT : 0;
+}
+
+uint32_t dp_device_mtu_max(const struct dp *dp)
+{
+	(void)dp;
+	return 2033;
+}
+
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd)
 {
 	LOCKED(dp);
