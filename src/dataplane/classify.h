@@ -51,6 +51,7 @@ struct classified {
 	const struct local *local; /* DATA, CONTROL and the drops that concern a transport */
 	uint8_t family;		   /* enum ip_family of the outer packet */
 	bool opener;		   /* CONTROL: opens a session, so it is rate-limited */
+	uint8_t tos;		   /* of the outer packet; see tos.h */
 	/* words: two short stores read back as one word would stall */
 	uint32_t payload; /* offset of the UDP payload in the frame */
 	uint32_t len;	  /* of the UDP payload */

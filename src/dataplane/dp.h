@@ -138,7 +138,8 @@ struct dp_peer_info {
 	/* inner packets delivered and taken; UDP payload bytes of authenticated data packets */
 	uint64_t vpn_rx_packets, vpn_rx_bytes, vpn_tx_packets, vpn_tx_bytes;
 	uint64_t link_rx_packets, link_rx_bytes, link_tx_packets, link_tx_bytes;
-	struct dp_key_info key[2]; /* by enum keyslot */
+	uint64_t link_tx_fragmented; /* of link_tx_packets, how many left in pieces */
+	struct dp_key_info key[2];   /* by enum keyslot */
 };
 /* -ENOENT: no such peer, nor a tombstone of it. */
 int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t peer_id, struct dp_peer_info *info);

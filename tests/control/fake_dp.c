@@ -540,6 +540,19 @@ void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
 	*max = MAX_PEERS;
 }
 
+void dp_fragmenting(const struct dp *dp, struct dp_fragmenting *f)
+{
+	(void)dp;
+	*f = (struct dp_fragmenting){0};
+}
+
+bool dp_fragmenting_news(struct dp *dp, struct dp_fragmenting_news *news)
+{
+	(void)dp;
+	(void)news;
+	return false;
+}
+
 unsigned int dp_nb_memory(const struct dp *dp)
 {
 	(void)dp;
