@@ -244,6 +244,9 @@ static int start_dp(
 		.replay_window = c->replay_window,
 		.handshake_rate = c->handshake_rate,
 		.idle_poll = c->idle == CONFIG_IDLE_POLL,
+		.mssfix = c->mssfix == CONFIG_MSSFIX_OFF ? DP_MSSFIX_OFF : c->mssfix,
+		.tos_clear = (uint8_t)((c->dscp == CONFIG_TOS_CLEAR ? 0xfc : 0) |
+			(c->ecn == CONFIG_TOS_CLEAR ? 0x03 : 0)),
 	};
 	int ret;
 

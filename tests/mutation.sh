@@ -77,6 +77,28 @@ table()
 		fragments: ids are new, IPv4 | dataplane/encap.c | s/(uint16_t)(id + i)/(uint16_t)id/ | component/test_frag cpu
 		fragments: ids are new, IPv6 | dataplane/frag.c | s/ipid_take(&w->dp->ipids\[e->ipid\], 1)/7/ | component/test_frag cpu
 		fragments: ids are shared by workers | dataplane/encap.c | s/ipid_take(&w->dp->ipids\[e->ipid\], n)/ipid_take(\&w->dp->ipids[w->index], n)/ | component/test_frag cpu
+		mss: options past the end | dataplane/mss.c | s/tcp\[at + 1\] > end - at/false/ | unit/test_mss
+		mss: options without length | dataplane/mss.c | s/tcp\[at + 1\] < 2/tcp[at + 1] < 1/ | unit/test_mss
+		mss: the option's own length | dataplane/mss.c | s/tcp\[at + 1\] == MSS_LEN ? at : 0/at/ | unit/test_mss
+		mss: later fragments, IPv4 | dataplane/mss.c | s/(be16_load(p + 6) & 0x1fff) != 0/false/ | unit/test_mss
+		mss: later fragments, IPv6 | dataplane/mss.c | s/(be16_load(p + at + 2) & 0xfff8) != 0/false/ | unit/test_mss
+		mss: lengths of IPv4 | dataplane/mss.c | s/total > len/false/ | unit/test_mss
+		mss: lengths of IPv6 | dataplane/mss.c | s/be16_load(p + 4) > len - IP6_HDR_LEN/false/ | unit/test_mss
+		mss: lengths of extension headers | dataplane/mss.c | s/hdr > end - at/false/ | unit/test_mss
+		mss: lengths of TCP | dataplane/mss.c | s/end > s.len/false/ | unit/test_mss
+		mss: SYN alone | dataplane/mss.c | s/(s.p\[13\] & (TCP_SYN . TCP_RST)) != TCP_SYN/false/ | unit/test_mss
+		mss: never raised | dataplane/mss.c | s/old <= mss/false/ | unit/test_mss
+		mss: checksum at odd places | dataplane/mss.c | s/at % 2 != 0/false/ | unit/test_mss
+		mss: clamped inward | dataplane/decap.c | s/if (mss_may_be_said(inner, len))/if (false)/ | component/test_path cpu
+		mss: clamped outward | dataplane/encap.c | s/if (mss_may_be_said(.*/if (false)/ | component/test_path cpu
+		mss: off is off | dataplane/segment.c | s/w->dp->mssfix_off/false/ | component/test_path cpu
+		ecn: a mark that nobody would see drops | dataplane/decap.c | s/!tos_decap(inner, family, p->tos_outer)/(tos_decap(inner, family, p->tos_outer), false)/ | component/test_path cpu
+		ecn: marks are carried inward | dataplane/decap.c | s/tos_matters(p->tos_outer)/false/ | component/test_path cpu
+		ecn: the table | dataplane/tos.c | s/= DROP/= ECN_NONE/ | unit/test_tos
+		ecn: the checksum follows | dataplane/tos.c | s/checksum_replace(p + 10, old, new)// | unit/test_tos
+		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
+		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
+		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
 	END
 }
 

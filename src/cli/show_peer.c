@@ -23,6 +23,7 @@ static const struct line peer_lines[] = {
 	{"keepalive", NULL, cell_keepalive},
 	{"last received", "last_rx_s", cell_seconds},
 	{"last sent", "last_tx_s", cell_seconds},
+	{"fragmented", "link_tx_fragmented", cell_number},
 };
 
 static const struct line total_lines[] = {
@@ -31,6 +32,7 @@ static const struct line total_lines[] = {
 	{"gone peers", "gone_peers", cell_number},
 	{"dropped packets", "drops", cell_number},
 	{"floats proposed", "floats", cell_number},
+	{"fragmented paths", "fragmenting_peers", cell_number},
 	{"counting for", NULL, cell_counting},
 };
 
@@ -44,6 +46,7 @@ static const struct line worker_lines[] = {
 	{"keepalives received", "keepalives", cell_number},
 	{"fragments received", "fragments_received", cell_number},
 	{"fragments sent", "fragments_sent", cell_number},
+	{"TCP sizes lowered", "segments_lowered", cell_number},
 	{"packets in crypto", "crypto_inflight", cell_number},
 };
 

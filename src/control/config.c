@@ -22,6 +22,7 @@
 /* What libcyaml fills: struct config, but sockets as they stand in the file. */
 struct parsed {
 	struct config c;
+	const char *mssfix;
 	struct sockets {
 		const char *control;
 		const char *operator;
@@ -73,6 +74,10 @@ static const cyaml_strval_t idle_words[] = {
 	{"poll", CONFIG_IDLE_POLL},
 };
 static const cyaml_strval_t inner_words[] = {{"kernel", CONFIG_INNER_KERNEL}};
+static const cyaml_strval_t tos_words[] = {
+	{"copy", CONFIG_TOS_COPY},
+	{"clear", CONFIG_TOS_CLEAR},
+};
 
 #define OPTIONAL_ENUM(key, type, member, words)                                                    \
 	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, type, member, words,        \
@@ -106,6 +111,9 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_UINT("handshake-rate", CYAML_FLAG_OPTIONAL, struct parsed, c.handshake_rate),
 	OPTIONAL_ENUM("idle", struct parsed, c.idle, idle_words),
 	OPTIONAL_ENUM("inner", struct parsed, c.inner, inner_words),
+	OPTIONAL_STRING("mssfix", struct parsed, mssfix),
+	OPTIONAL_ENUM("dscp", struct parsed, c.dscp, tos_words),
+	OPTIONAL_ENUM("ecn", struct parsed, c.ecn, tos_words),
 	CYAML_FIELD_MAPPING("sockets", CYAML_FLAG_OPTIONAL, struct parsed, sockets, socket_fields),
 	CYAML_FIELD_END,
 };
@@ -239,6 +247,14 @@ static void fill_port(struct config_port *p)
 	p->mtu = p->mtu != 0 ? p->mtu : 1500;
 }
 
+/* The rules know that it is one of the words or a number in range. */
+static uint16_t mssfix_of(const char *text)
+{
+	if (text == NULL || strcmp(text, "auto") == 0)
+		return 0;
+	return strcmp(text, "off") == 0 ? CONFIG_MSSFIX_OFF : (uint16_t)atoi(text);
+}
+
 /* Zero means "not in the file" where the rules refuse a zero. */
 static void fill(struct loaded *l, bool handshake_rate_given)
 {
@@ -256,6 +272,7 @@ static void fill(struct loaded *l, bool handshake_rate_given)
 	c->max_peers = c->max_peers != 0 ? c->max_peers : 4096;
 	c->replay_window = c->replay_window != 0 ? c->replay_window : 8192;
 	c->handshake_rate = handshake_rate_given ? c->handshake_rate : 1000;
+	c->mssfix = mssfix_of(l->parsed->mssfix);
 	c->dco_socket = l->parsed->sockets.control;
 	if (c->dco_socket == NULL)
 		c->dco_socket = SHIM_SOCKET;

@@ -15,6 +15,9 @@
 enum config_idle { CONFIG_IDLE_SLEEP, CONFIG_IDLE_POLL };
 enum config_crypto_mode { CONFIG_CRYPTO_AUTO, CONFIG_CRYPTO_CPU, CONFIG_CRYPTO_QUEUE };
 enum config_inner { CONFIG_INNER_KERNEL };
+enum config_tos { CONFIG_TOS_COPY, CONFIG_TOS_CLEAR };
+
+#define CONFIG_MSSFIX_OFF 1
 
 struct config_port {
 	const char *name; /* 1..15 characters, an interface name */
@@ -45,6 +48,8 @@ struct config {
 	uint32_t handshake_rate; /* openers a second towards openvpn; default 1000; 0: no limit */
 	enum config_idle idle;
 	enum config_inner inner;
+	uint16_t mssfix; /* 0: auto; CONFIG_MSSFIX_OFF; or 576..9000 */
+	enum config_tos dscp, ecn;
 	const char *dco_socket; /* default SHIM_SOCKET */
 	const char *ctl_socket; /* default CTL_SOCKET */
 	const char *group;	/* group that may use both sockets; NULL: root only */

@@ -140,6 +140,19 @@ static bool check_choice(const struct config_rule *r, const char *text, char *hi
 		strpbrk(text, ", ") == NULL && strcmp(text, "or") != 0;
 }
 
+/* A number, or one of the two words. */
+static bool check_mssfix(const struct config_rule *r, const char *text, char *hint, size_t len)
+{
+	uint64_t v;
+
+	(void)r;
+	(void)hint;
+	(void)len;
+	if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0)
+		return true;
+	return is_number(text, &v) && v >= 576 && v <= 9000;
+}
+
 #define NUMBER(key, lo, hi)                                                                        \
 	{                                                                                          \
 		key, YAMLDOC_SCALAR, "a whole number from " #lo " to " #hi, lo, hi, check_number,  \
@@ -198,6 +211,9 @@ static const struct config_rule rules[] = {
 	NUMBER("handshake-rate", 0, 1000000),
 	CHOICE("idle", "sleep or poll"),
 	CHOICE("inner", "kernel"),
+	TEXT("mssfix", "auto, off or a whole number from 576 to 9000", check_mssfix, false),
+	CHOICE("dscp", "copy or clear"),
+	CHOICE("ecn", "copy or clear"),
 	MAPPING("sockets", "keys with values: control, operator, group"),
 	TEXT("sockets.control", "a path from / for a Unix socket, at most 107 characters",
 		check_socket, false),

@@ -92,6 +92,7 @@ void ctl_lcore_info(struct agent *a, unsigned int worker, struct dp_lcore_info *
 	info->keepalives -= zero->keepalives;
 	info->fragments_received -= zero->fragments_received;
 	info->fragments_sent -= zero->fragments_sent;
+	info->segments_lowered -= zero->segments_lowered;
 }
 
 void ctl_host_info(struct agent *a, struct dp_host_info *info)

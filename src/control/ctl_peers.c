@@ -74,12 +74,13 @@ free_keys:
 
 static json_t *counters_json(const struct dp_peer_info *p)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vpn_rx_packets",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vpn_rx_packets",
 		(json_int_t)p->vpn_rx_packets, "vpn_rx_bytes", (json_int_t)p->vpn_rx_bytes,
 		"vpn_tx_packets", (json_int_t)p->vpn_tx_packets, "vpn_tx_bytes",
 		(json_int_t)p->vpn_tx_bytes, "link_rx_packets", (json_int_t)p->link_rx_packets,
 		"link_rx_bytes", (json_int_t)p->link_rx_bytes, "link_tx_packets",
-		(json_int_t)p->link_tx_packets, "link_tx_bytes", (json_int_t)p->link_tx_bytes);
+		(json_int_t)p->link_tx_packets, "link_tx_bytes", (json_int_t)p->link_tx_bytes,
+		"link_tx_fragmented", (json_int_t)p->link_tx_fragmented);
 }
 
 static json_t *drops_json(const struct dp_peer_view *v)
@@ -243,6 +244,7 @@ static void add_up(struct dp_peer_info *sum, const struct dp_peer_info *p)
 	sum->link_rx_bytes += p->link_rx_bytes;
 	sum->link_tx_packets += p->link_tx_packets;
 	sum->link_tx_bytes += p->link_tx_bytes;
+	sum->link_tx_fragmented += p->link_tx_fragmented;
 }
 
 static json_t *workers_json(struct agent *a)
@@ -260,15 +262,18 @@ static json_t *workers_json(struct agent *a)
 		sum.keepalives += l.keepalives;
 		sum.fragments_received += l.fragments_received;
 		sum.fragments_sent += l.fragments_sent;
+		sum.segments_lowered += l.segments_lowered;
 		sum.crypto_inflight += l.crypto_inflight;
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "workers",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "workers",
 		(json_int_t)n, "rx_packets", (json_int_t)sum.rx_packets, "decap_packets",
 		(json_int_t)sum.decap_packets, "encap_packets", (json_int_t)sum.encap_packets,
 		"control_packets", (json_int_t)sum.control_packets, "host_packets",
 		(json_int_t)sum.host_packets, "keepalives", (json_int_t)sum.keepalives,
 		"fragments_received", (json_int_t)sum.fragments_received, "fragments_sent",
-		(json_int_t)sum.fragments_sent, "crypto_inflight", (json_int_t)sum.crypto_inflight);
+		(json_int_t)sum.fragments_sent, "segments_lowered",
+		(json_int_t)sum.segments_lowered, "crypto_inflight",
+		(json_int_t)sum.crypto_inflight);
 }
 
 static json_t *host_json(struct agent *a)
@@ -288,6 +293,7 @@ json_t *ctl_show_stats(struct ctl_ask *ask)
 	struct agent *a = ask->agent;
 	struct dp *dp = agent_dp(a);
 	unsigned int instances = 0, peers = 0, gone = 0;
+	struct dp_fragmenting fragmenting;
 	struct dp_peer_info sum = {0};
 	struct dp_peer_view v;
 	struct agent_instance_info in;
@@ -303,9 +309,13 @@ json_t *ctl_show_stats(struct ctl_ask *ask)
 				add_up(&sum, &v.info);
 		}
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}", "instances",
-		(json_int_t)instances, "peers", (json_int_t)peers, "gone_peers", (json_int_t)gone,
-		"drops", (json_int_t)ctl_total_drops(a), "floats", (json_int_t)ctl_counts(a).floats,
-		"counting_s", ctl_counting_s(a), "cleared", ctl_cleared(a), "peer_totals",
-		counters_json(&sum), "worker_totals", workers_json(a), "host_totals", host_json(a));
+	dp_fragmenting(dp, &fragmenting);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}",
+		"instances", (json_int_t)instances, "peers", (json_int_t)peers, "gone_peers",
+		(json_int_t)gone, "drops", (json_int_t)ctl_total_drops(a), "floats",
+		(json_int_t)ctl_counts(a).floats, "fragmenting_peers",
+		(json_int_t)fragmenting.peers, "fragmenting_notices",
+		(json_int_t)fragmenting.notices, "counting_s", ctl_counting_s(a), "cleared",
+		ctl_cleared(a), "peer_totals", counters_json(&sum), "worker_totals",
+		workers_json(a), "host_totals", host_json(a));
 }

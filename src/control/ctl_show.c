@@ -165,7 +165,7 @@ static json_t *lcore_json(const struct dp_lcore_info *l, unsigned int worker)
 		ratio((double)l->rx_packets, (double)l->rx_bursts), "tsc_hz",
 		(json_int_t)dp_tsc_hz());
 	json_t *counters = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
-				     " s:I, s:I, s:I}",
+				     " s:I, s:I, s:I, s:I}",
 		"iterations", (json_int_t)l->iterations, "busy_iterations",
 		(json_int_t)l->busy_iterations, "sleeps", (json_int_t)l->sleeps, "cycles",
 		(json_int_t)l->cycles, "busy_cycles", (json_int_t)l->busy_cycles, "rx_packets",
@@ -174,7 +174,8 @@ static json_t *lcore_json(const struct dp_lcore_info *l, unsigned int worker)
 		"control_packets", (json_int_t)l->control_packets, "host_packets",
 		(json_int_t)l->host_packets, "crypto_inflight", (json_int_t)l->crypto_inflight,
 		"keepalives", (json_int_t)l->keepalives, "fragments_received",
-		(json_int_t)l->fragments_received, "fragments_sent", (json_int_t)l->fragments_sent);
+		(json_int_t)l->fragments_received, "fragments_sent", (json_int_t)l->fragments_sent,
+		"segments_lowered", (json_int_t)l->segments_lowered);
 
 	if (load == NULL || counters == NULL || json_object_update(load, counters) < 0) {
 		json_decref(load);

@@ -185,6 +185,27 @@ static void gone_from_kernel(struct hostif_device *d)
 	iroutes_clear(d->iroutes);
 }
 
+/*
+ * A packet for which we have no room would end here without a word. With a smaller MTU the kernel
+ * cuts it, or tells its sender (ICMP).
+ */
+static void mtu_follow(struct hostif_device *d, uint32_t mtu)
+{
+	uint32_t most = dp_device_mtu_max(d->dp);
+
+	if (mtu == 0 || mtu == d->mtu)
+		return;
+	if (mtu > most) {
+		log_warn("%s: MTU %u is more than there is room for: set to %u (a larger mtu of a "
+			 "port makes room)",
+			d->name, mtu, most);
+		if (rtnl_link_mtu(d->rtnl, d->ifindex, most) == 0)
+			mtu = most;
+	}
+	d->mtu = mtu;
+	dp_instance_mtu(d->dp, d->iid, mtu);
+}
+
 void hostif_device_link(struct hostif_device *d, const struct rtnl_link *l, bool gone)
 {
 	if (l->ifindex != d->ifindex || d->gone)
@@ -195,6 +216,7 @@ void hostif_device_link(struct hostif_device *d, const struct rtnl_link *l, bool
 	}
 	if (l->name[0] != '\0')
 		memcpy(d->name, l->name, sizeof(d->name));
+	mtu_follow(d, l->mtu);
 	/* IPv4 routes end with the link without a word about each. */
 	if ((l->flags & IFF_UP) == 0)
 		d->stale = true;
@@ -229,6 +251,7 @@ void hostif_device_resync(struct hostif_device *d)
 		gone_from_kernel(d);
 		return;
 	}
+	mtu_follow(d, l.mtu);
 	d->stale = true;
 	restore_all(d);
 }
@@ -411,6 +434,8 @@ int hostif_device_take(struct hostif_device *d, int fd)
 			d->dp, d->iid, fd, (const uint8_t *)ifr.ifr_hwaddr.sa_data);
 	if (ret < 0)
 		iroutes_free(d->iroutes);
+	else
+		mtu_follow(d, l.mtu);
 	return ret;
 }
 

@@ -27,6 +27,7 @@ struct hostif_device {
 	struct rtnl *rtnl; /* of ns */
 	uint32_t iid;
 	uint32_t ifindex;
+	uint32_t mtu; /* as the data plane knows it */
 	char name[RTNL_NAME_LEN];
 	int keep_fd;	 /* for its openvpn, until that has it; -1: none */
 	bool gone;	 /* somebody removed it from the kernel */

@@ -59,6 +59,8 @@ bool rtnl_parse_link(const struct nlmsghdr *nlh, struct rtnl_link *l)
 
 		if (mnl_attr_get_type(a) == IFLA_IFNAME && len <= sizeof(l->name))
 			memcpy(l->name, mnl_attr_get_payload(a), len);
+		else if (mnl_attr_get_type(a) == IFLA_MTU)
+			take_u32(a, &l->mtu);
 	}
 	l->name[sizeof(l->name) - 1] = '\0';
 	return true;

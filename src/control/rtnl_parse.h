@@ -20,6 +20,7 @@ struct nlmsghdr;
 struct rtnl_link {
 	uint32_t ifindex;
 	uint32_t flags; /* IFF_* */
+	uint32_t mtu;	/* 0: not said */
 	char name[RTNL_NAME_LEN];
 };
 

@@ -61,6 +61,12 @@ int rtnl_link_ethernet(
 	return rtnl_do(r);
 }
 
+int rtnl_link_mtu(struct rtnl *r, uint32_t ifindex, uint32_t mtu)
+{
+	mnl_attr_put_u32(link_request(r, RTM_NEWLINK, ifindex, 0), IFLA_MTU, mtu);
+	return rtnl_do(r);
+}
+
 int rtnl_link_up(struct rtnl *r, uint32_t ifindex)
 {
 	link_request(r, RTM_NEWLINK, ifindex, IFF_UP);

@@ -14,6 +14,7 @@ int rtnl_link_no_arp(struct rtnl *r, uint32_t ifindex, const uint8_t mac[RTNL_MA
 /* That MAC and MTU. */
 int rtnl_link_ethernet(
 	struct rtnl *r, uint32_t ifindex, const uint8_t mac[RTNL_MAC_LEN], uint32_t mtu);
+int rtnl_link_mtu(struct rtnl *r, uint32_t ifindex, uint32_t mtu);
 int rtnl_link_up(struct rtnl *r, uint32_t ifindex);
 int rtnl_link_del(struct rtnl *r, uint32_t ifindex);
 int rtnl_link_get(struct rtnl *r, uint32_t ifindex, struct rtnl_link *l);

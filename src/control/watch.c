@@ -135,6 +135,23 @@ static void tell_counts(struct watch *w)
 	*told = *now;
 }
 
+/* One peer stands for all with which it began in this minute, so that many make one line. */
+static void tell_fragments(struct watch *w)
+{
+	struct dp_fragmenting_news n;
+	char remote[UDP_ADDR_STRLEN], others[40] = "";
+
+	if (!dp_fragmenting_news(w->dp, &n))
+		return;
+	if (n.others != 0)
+		snprintf(others, sizeof(others), " (and %u other peers)", n.others);
+	log_warn("peer %u at %s%s: %llu of %llu packets sent in a minute were fragmented: its path "
+		 "takes %u bytes; write 'tun-mtu %u' in openvpn's configuration%s",
+		n.peer_id, udp_addr_str(&n.remote, remote), others,
+		(unsigned long long)n.fragmented, (unsigned long long)n.packets, n.path_mtu, n.fits,
+		n.mssfix_off ? ", or 'mssfix: auto' in ovpn-dpdkd's" : "");
+}
+
 void watch_look(struct watch *w)
 {
 	look_at_links(w);
@@ -143,5 +160,6 @@ void watch_look(struct watch *w)
 	if (++w->seconds % TELL_SECONDS == 0) {
 		tell_counts(w);
 		tell_drops(w);
+		tell_fragments(w);
 	}
 }

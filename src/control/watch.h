@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Looks at the data plane once a second and logs what has changed: links, workers, whether there
- * is room for more peers; and once a minute what was dropped. One line a change, none a packet.
+ * is room for more peers; and once a minute what was dropped, and to whom packets go in pieces. One
+ * line a change, none a packet.
  */
 #ifndef WATCH_H
 #define WATCH_H

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dataplane/tos.h"
 #include "dataplane/wire.h"
 
 static inline uint32_t hash(const uint8_t *ip, size_t len, uint16_t port)
@@ -215,6 +216,7 @@ static void classify_ip4(const struct locals *t, const uint8_t *frame, uint16_t 
 		total > len - ETH_HDR_LEN || ip[9] != IPPROTO_UDP_)
 		return;
 	c->family = IP_V4;
+	c->tos = ip[1];
 	if ((be16_load(ip + 6) & 0x3fff) != 0) /* more fragments follow, or an offset */
 		classify_fragment(t, ip + 16, c);
 	else
@@ -245,6 +247,7 @@ static void classify_ip6(
 	if (ip[0] >> 4 != 6 || l4_len > len - ETH_HDR_LEN - IP6_HDR_LEN)
 		return;
 	c->family = IP_V6;
+	c->tos = tos_of(ip);
 	/* Other extension headers before UDP: not seen from OpenVPN; the kernel answers for them.
 	 */
 	if (ip[6] == IPPROTO_UDP_)

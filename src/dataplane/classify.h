@@ -51,6 +51,7 @@ struct classified {
 	const struct local *local; /* DATA, CONTROL and the drops that concern a transport */
 	uint8_t family;		   /* enum ip_family of the outer packet */
 	bool opener;		   /* CONTROL: opens a session, so it is rate-limited */
+	uint8_t tos;		   /* of the outer packet; see tos.h */
 	/* words: two short stores read back as one word would stall */
 	uint32_t payload; /* offset of the UDP payload in the frame */
 	uint32_t len;	  /* of the UDP payload */
@@ -68,5 +69,15 @@ void classify_addrs(const uint8_t *frame, uint8_t family, uint16_t payload, stru
 uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t len);
 /* The 16-bit complement to store, as be16_store() takes it. */
 uint16_t checksum_fold(uint64_t sum);
+
+/* The checksum at `at` of bytes among which a 16-bit word goes from old to new (RFC 1624). */
+static inline void checksum_replace(uint8_t *at, uint16_t old, uint16_t new)
+{
+	uint32_t sum = (uint16_t)~be16_load(at) + (uint32_t)(uint16_t)~old + new;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	be16_store(at, (uint16_t)~sum);
+}
 
 #endif

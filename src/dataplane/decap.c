@@ -5,7 +5,10 @@
 #include "dataplane/classify.h"
 #include "dataplane/early.h"
 #include "dataplane/inner.h"
+#include "dataplane/mss.h"
+#include "dataplane/segment.h"
 #include "dataplane/state.h"
+#include "dataplane/tos.h"
 #include "dataplane/wire.h"
 
 #define IP4_SRC 12 /* where the source address stands in the outer IP header */
@@ -73,6 +76,7 @@ static bool sort_out(
 	p = pkt_of(m);
 	p->port = port;
 	p->family = c.family;
+	p->tos_outer = c.tos;
 	p->payload = (uint16_t)c.payload;
 	p->len = (uint16_t)c.len;
 	p->job.text = rte_pktmbuf_mtod_offset(m, uint8_t *, c.payload) + WIRE_DATA_HDR_LEN;
@@ -377,7 +381,7 @@ static void deliver(
 /* Returns the inner bytes delivered; 0: the packet ended here. */
 static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev *dev)
 {
-	const uint8_t *inner = p->job.text;
+	uint8_t *inner = p->job.text;
 	uint16_t len = p->job.len;
 	enum ip_family family;
 
@@ -400,6 +404,12 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 		drop_received(w, p, p->peer, DROP_NO_DEVICE);
 		return 0;
 	}
+	if (tos_matters(p->tos_outer) && !tos_decap(inner, family, p->tos_outer)) {
+		drop_received(w, p, p->peer, DROP_CONGESTION);
+		return 0;
+	}
+	if (mss_may_be_said(inner, len))
+		segment_clamp(w, p, inner, len);
 	deliver(w, p, family, dev);
 	return len;
 }

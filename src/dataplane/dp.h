@@ -41,6 +41,10 @@ int dp_instance_del(struct dp *dp, uint32_t iid);
  * closed when no thread can use it any more.
  */
 int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP_MAC_LEN]);
+/* The MTU that the kernel has for the device: TCP through it says no larger segments. -ENOENT. */
+int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu);
+/* The largest MTU of a device all of whose packets have room in our buffers. */
+uint32_t dp_device_mtu_max(const struct dp *dp);
 /* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
 /* Is there a cable in it? Cheap enough to ask several times a second. */
@@ -134,7 +138,8 @@ struct dp_peer_info {
 	/* inner packets delivered and taken; UDP payload bytes of authenticated data packets */
 	uint64_t vpn_rx_packets, vpn_rx_bytes, vpn_tx_packets, vpn_tx_bytes;
 	uint64_t link_rx_packets, link_rx_bytes, link_tx_packets, link_tx_bytes;
-	struct dp_key_info key[2]; /* by enum keyslot */
+	uint64_t link_tx_fragmented; /* of link_tx_packets, how many left in pieces */
+	struct dp_key_info key[2];   /* by enum keyslot */
 };
 /* -ENOENT: no such peer, nor a tombstone of it. */
 int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t peer_id, struct dp_peer_info *info);

@@ -36,6 +36,7 @@ static void take_off(struct dp_peer_info *info, const struct peer_stats *zero)
 	info->link_rx_bytes -= zero->link_rx_bytes;
 	info->link_tx_packets -= zero->link_tx_packets;
 	info->link_tx_bytes -= zero->link_tx_bytes;
+	info->link_tx_fragmented -= zero->link_tx_fragmented;
 }
 
 static void fill_drops(
@@ -167,6 +168,7 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *inf
 		.keepalives = stat_read(&s->keepalives),
 		.fragments_received = stat_read(&s->fragments_received),
 		.fragments_sent = stat_read(&s->fragments_sent),
+		.segments_lowered = stat_read(&s->segments_lowered),
 		.crypto_inflight = aead_inflight(w->aead),
 		.stuck = rcu_behind(&dp->rcu, worker) && rcu_waiting_ms(&dp->rcu) > STUCK_MS,
 	};

@@ -38,6 +38,24 @@ int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t peer_id);
 /* Live peers of all instances, and how many there may be. */
 void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max);
 
+/* Peers many of whose packets leave in pieces: more than a tenth of a minute's, and 64 or more. */
+struct dp_fragmenting {
+	uint32_t peers;	  /* now */
+	uint64_t notices; /* how often it began with one of them */
+};
+void dp_fragmenting(const struct dp *dp, struct dp_fragmenting *f);
+/* One with which it began since the last call, and how many others did. */
+struct dp_fragmenting_news {
+	uint32_t iid, peer_id, others;
+	struct udp_addr remote;
+	uint64_t packets, fragmented; /* of the minute */
+	uint32_t path_mtu;	      /* IP bytes */
+	uint32_t fits;		      /* bytes of an inner packet that would need no pieces */
+	bool mssfix_off;
+};
+/* False: there is none. */
+bool dp_fragmenting_news(struct dp *dp, struct dp_fragmenting_news *news);
+
 struct dp_port_info {
 	char name[32];	 /* mirror TAP */
 	char ethdev[64]; /* DPDK's name */
@@ -60,6 +78,7 @@ struct dp_lcore_info {
 	uint64_t control_packets, host_packets; /* punted */
 	uint64_t keepalives;			/* received */
 	uint64_t fragments_received, fragments_sent;
+	uint64_t segments_lowered; /* SYNs whose maximum segment size was lowered, both ways */
 	uint32_t crypto_inflight;
 	bool stuck; /* has not been quiescent for a second or more */
 };

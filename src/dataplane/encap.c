@@ -5,7 +5,10 @@
 #include "dataplane/classify.h"
 #include "dataplane/endpoint.h"
 #include "dataplane/inner.h"
+#include "dataplane/mss.h"
+#include "dataplane/segment.h"
 #include "dataplane/state.h"
+#include "dataplane/tos.h"
 #include "dataplane/wire.h"
 
 /* Packets of one burst in a row to the same peer: key and ids are paid per run. */
@@ -174,14 +177,17 @@ static void run_drop(struct worker *w, struct run *run, uint16_t from, enum drop
 }
 
 /* Puts the data header in front and describes the job. */
-static void prepare_job(struct pkt *p, const struct key *key, uint64_t tail, uint64_t pktid,
-	struct aead_nonce *nonce)
+static void prepare_job(struct worker *w, struct pkt *p, const struct key *key, uint64_t tail,
+	uint64_t pktid, struct aead_nonce *nonce)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
 	uint64_t head = wire_data_head(key->id, p->peer->id, (uint32_t)pktid);
 	uint16_t len = m->data_len;
 	uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(m, WIRE_DATA_HDR_LEN);
 
+	p->tos_inner = tos_of(data + WIRE_DATA_HDR_LEN);
+	if (mss_may_be_said(data + WIRE_DATA_HDR_LEN, len))
+		segment_clamp(w, p, data + WIRE_DATA_HDR_LEN, len);
 	memcpy(data, &head, sizeof(head));
 	pkt_describe_job(p, AEAD_ENCRYPT, data, len, head, tail, nonce);
 }
@@ -201,7 +207,7 @@ static void run_encrypt(
 
 		p->key = key;
 		p->endpoint = e;
-		prepare_job(p, key, tail, first + i, &nonces[i]);
+		prepare_job(w, p, key, tail, first + i, &nonces[i]);
 		jobs[i] = &p->job;
 	}
 	stage_mark(w->stages, STAGE_PREPARE);
@@ -307,7 +313,7 @@ static void finish_pkt(
 	uint16_t len = m->data_len;
 	uint8_t *hdr = (uint8_t *)rte_pktmbuf_prepend(m, e->hdr_len);
 
-	endpoint_write(e, hdr, len, ip_id);
+	endpoint_write(e, hdr, len, ip_id, p->tos_inner);
 	if (e->family == IP_V6)
 		endpoint_checksum6(e, hdr, len);
 	t->link_packets++;

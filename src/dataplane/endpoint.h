@@ -17,7 +17,8 @@ struct endpoint {
 	alignas(CACHE_LINE) uint32_t sum;
 	uint16_t mtu; /* of the path, IP bytes */
 	uint16_t port;
-	uint16_t ipid; /* index of its counter of identifications; the caller's, 0 when built */
+	uint16_t ipid;	  /* index of its counter of identifications; the caller's, 0 when built */
+	uint8_t tos_mask; /* bits of the inner TOS that are copied outward; likewise */
 	uint8_t hdr_len;
 	uint8_t family;
 	/* Ethernet, IP, UDP with the lengths, the IPv4 id and the checksums still open; those over
@@ -32,18 +33,21 @@ void endpoint_build(struct endpoint *e, const struct udp_addr *remote, const str
 
 /*
  * Writes the outer headers into hdr[hdr_len], in front of len bytes of UDP payload. id: IPv4
- * identification. The UDP checksum is zero over IPv4 (RFC 768: none) and left to
- * endpoint_checksum6() over IPv6.
+ * identification; tos: of the inner packet. The UDP checksum is zero over IPv4 (RFC 768: none) and
+ * left to endpoint_checksum6() over IPv6.
  */
-static inline void endpoint_write(const struct endpoint *e, uint8_t *hdr, uint16_t len, uint16_t id)
+static inline void endpoint_write(
+	const struct endpoint *e, uint8_t *hdr, uint16_t len, uint16_t id, uint8_t tos)
 {
+	tos &= e->tos_mask;
 	if (e->family == IP_V4) {
 		uint8_t *ip = hdr + 14;
 		uint16_t total = len + 28;
-		uint32_t sum = e->sum + total + id;
+		uint32_t sum = e->sum + total + id + tos;
 
 		memcpy(hdr, e->hdr, 14 + 20 + 8);
 		be16_store(hdr + 14 + 20 + 4, len + 8);
+		ip[1] = tos;
 		be16_store(ip + 2, total);
 		be16_store(ip + 4, id);
 		sum = (sum & 0xffff) + (sum >> 16);
@@ -51,6 +55,7 @@ static inline void endpoint_write(const struct endpoint *e, uint8_t *hdr, uint16
 		be16_store(ip + 10, (uint16_t)~sum);
 	} else {
 		memcpy(hdr, e->hdr, 14 + 40 + 8);
+		be16_store(hdr + 14, (uint16_t)(0x6000 | tos << 4));
 		be16_store(hdr + 14 + 4, len + 8);
 		be16_store(hdr + 14 + 40 + 4, len + 8);
 	}

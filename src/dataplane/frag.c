@@ -9,6 +9,7 @@
 #include "dataplane/classify.h"
 #include "dataplane/endpoint.h"
 #include "dataplane/state.h"
+#include "dataplane/tos.h"
 
 #define MORE_FRAGMENTS 0x2000
 
@@ -38,6 +39,7 @@ struct frag_datagram {
 	uint64_t born; /* TSC */
 	enum frag_state state;
 	uint32_t total, got; /* bytes; total 0: not known yet */
+	uint8_t ecns;	     /* bit i: a piece had ECN bits i */
 	unsigned int n;
 	struct frag_piece pieces[FRAG_PIECES];
 };
@@ -130,6 +132,7 @@ static struct frag_datagram *datagram(struct worker *w, const struct frag_key *k
 	d->born = w->now;
 	d->state = FRAG_WAITS;
 	d->total = d->got = d->n = 0;
+	d->ecns = 0;
 	LIST_INSERT_HEAD(head, d, link);
 	TAILQ_INSERT_TAIL(&w->frag.by_age, d, age);
 	return d;
@@ -167,6 +170,11 @@ static bool read_piece(struct rte_mbuf *m, struct frag_key *k, struct frag_piece
 		.at = ETH_HDR_LEN + IP6_HDR_LEN + IP6_FRAG_HDR_LEN,
 	};
 	return be16_load(ip + 42) & 1;
+}
+
+static uint8_t ecn_of(const struct frag_piece *p)
+{
+	return tos_of(rte_pktmbuf_mtod_offset(p->m, uint8_t *, ETH_HDR_LEN)) & TOS_ECN;
 }
 
 static bool same_bytes(const struct frag_piece *a, const struct frag_piece *b)
@@ -246,6 +254,8 @@ static void repair(struct rte_mbuf *m, const struct frag_datagram *d, uint16_t a
 {
 	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, ETH_HDR_LEN);
 
+	if ((d->ecns & 1 << ECN_CE) != 0)
+		ip[1] |= (uint8_t)(d->key.family == IP_V4 ? ECN_CE : ECN_CE << 4);
 	if (d->key.family == IP_V4) {
 		be16_store(ip + 2, (uint16_t)(at - ETH_HDR_LEN + d->total));
 		be16_store(ip + 6, 0);
@@ -259,6 +269,15 @@ static void repair(struct rte_mbuf *m, const struct frag_datagram *d, uint16_t a
 	rte_pktmbuf_adj(m, IP6_FRAG_HDR_LEN);
 }
 
+/*
+ * RFC 3168 section 5.3: a mark on one piece is a mark on the datagram, and must not get lost; if
+ * another piece says that its sender knows no marks, the datagram is.
+ */
+static bool is_unmarkable(const struct frag_datagram *d)
+{
+	return (d->ecns & 1 << ECN_CE) != 0 && (d->ecns & 1 << ECN_NONE) != 0;
+}
+
 /* All pieces are there and none overlaps: one segment of them. NULL: dropped. */
 static struct rte_mbuf *assemble(struct worker *w, struct frag_datagram *d)
 {
@@ -268,6 +287,10 @@ static struct rte_mbuf *assemble(struct worker *w, struct frag_datagram *d)
 
 	while (first->offset != 0)
 		first++;
+	if (is_unmarkable(d)) {
+		drop_pieces(w, d, DROP_FRAGMENT);
+		return NULL;
+	}
 	if (first->at + d->total > FRAG_ROOM) {
 		drop_pieces(w, d, DROP_TOO_BIG);
 		return NULL;
@@ -314,6 +337,7 @@ static bool add(struct worker *w, const struct locals *locals, struct frag_datag
 		break;
 	}
 	d->pieces[d->n++] = *p;
+	d->ecns |= (uint8_t)(1 << ecn_of(p));
 	d->got += p->len;
 	w->frag.held++;
 	if (!more)
@@ -434,6 +458,7 @@ void frag_send(struct worker *w, struct peer *peer, const struct endpoint *e, st
 		rte_pktmbuf_prepend(m, (uint16_t)extra);
 	piece_headers(&c, rte_pktmbuf_mtod(m, uint8_t *), whole, 0, c.room);
 	stat_add(&w->stats.fragments_sent, n + 1);
+	stat_add(&peer->stats[w->index].link_tx_fragmented, 1);
 	worker_send_port(w, (uint8_t)e->port, m, peer);
 	for (unsigned int i = 0; i < n; i++)
 		worker_send_port(w, (uint8_t)e->port, rest[i], peer);

@@ -235,6 +235,22 @@ int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP
 	return 0;
 }
 
+int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
+{
+	struct instance *inst = instance_find(dp, iid);
+
+	if (inst == NULL)
+		return -ENOENT;
+	atomic_store_explicit(&inst->mtu, mtu, memory_order_relaxed);
+	return 0;
+}
+
+/* hostin.c reads a frame into one buffer, and takes a full one for too small. */
+uint32_t dp_device_mtu_max(const struct dp *dp)
+{
+	return rte_pktmbuf_data_room_size(dp->hostio.pool) - RTE_PKTMBUF_HEADROOM - ETH_HDR_LEN - 1;
+}
+
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd)
 {
 	struct hostdev *d;

@@ -58,6 +58,7 @@ static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uin
 		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
 		return;
 	}
+	fragwatch_look(dp, inst, p, now);
 	if (p->interval == 0 && p->timeout == 0)
 		return;
 	peer_sum(p, &sum);

@@ -75,6 +75,7 @@ void peer_sum(const struct peer *p, struct peer_stats *sum)
 		sum->link_tx_bytes += stat_read(&s->link_tx_bytes);
 		sum->vpn_tx_packets += stat_read(&s->vpn_tx_packets);
 		sum->vpn_tx_bytes += stat_read(&s->vpn_tx_bytes);
+		sum->link_tx_fragmented += stat_read(&s->link_tx_fragmented);
 	}
 }
 
@@ -116,6 +117,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	TAILQ_REMOVE(&inst->peer_list, p, link);
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	grace_cancel(dp, p);
+	fragwatch_end(dp, p);
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -220,6 +222,7 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 			(uint16_t)path->port,
 			path->mtu == 0 ? port->mtu : RTE_MIN(path->mtu, port->mtu));
 		e->ipid = ipid_index(&dp->secret, &p->remote.ip);
+		e->tos_mask = dp->tos_mask;
 	}
 	atomic_store_explicit(&p->float_pending, false, memory_order_relaxed);
 	/* pairs with the acquire in encap.c */
@@ -343,6 +346,7 @@ static void fill_counters(struct dp_peer_info *info, const struct peer_stats *s)
 	info->link_rx_bytes = s->link_rx_bytes;
 	info->link_tx_packets = s->link_tx_packets;
 	info->link_tx_bytes = s->link_tx_bytes;
+	info->link_tx_fragmented = s->link_tx_fragmented;
 }
 
 static void fill_key(struct dp_key_info *info, const struct peer *p, enum keyslot slot)

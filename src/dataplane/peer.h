@@ -10,6 +10,7 @@
 #include "crypto/keyslots.h"
 #include "dataplane/dp.h"
 #include "dataplane/endpoint.h"
+#include "dataplane/fragwatch.h"
 #include "dataplane/peer_drops.h"
 #include "dataplane/stats.h"
 
@@ -19,6 +20,7 @@ struct peer_stats {
 	uint64_t last_tx;		      /* likewise */
 	uint64_t link_rx_packets, link_rx_bytes, vpn_rx_packets, vpn_rx_bytes;
 	uint64_t link_tx_packets, link_tx_bytes, vpn_tx_packets, vpn_tx_bytes;
+	uint64_t link_tx_fragmented; /* of link_tx_packets, how many left in pieces */
 };
 
 struct tombstone;
@@ -53,6 +55,7 @@ struct peer {
 	struct peer_zero *zero; /* NULL: the operator has not cleared its counters */
 	TAILQ_ENTRY(peer) grace;
 	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
+	struct fragwatch fragwatch;
 
 	unsigned int nb_stats;
 
@@ -80,8 +83,7 @@ struct tombstone {
 static inline void peer_prefetch(const struct peer *p, unsigned int worker)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		const struct key *k =
-			atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed);
+		const struct key *k = atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed);
 
 		if (k != NULL) /* else it would cost a page walk that finds nothing */
 			__builtin_prefetch(k);

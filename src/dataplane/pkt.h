@@ -40,12 +40,19 @@ struct pkt {
 		uint32_t tid;	  /* decap: the transport */
 		uint32_t peer_id; /* PING */
 	};
-	uint8_t kind; /* enum pkt_kind */
+	union {
+		uint8_t kind;	   /* encap: enum pkt_kind */
+		uint8_t tos_outer; /* decap; see tos.h */
+	};
 	uint8_t port; /* it came from, or goes to */
 
+	union {
+		uint8_t family;	   /* decap, of the outer frame: enum ip_family */
+		uint8_t tos_inner; /* encap */
+	};
+	uint8_t dir; /* enum aead_dir of the job */
+
 	/* decap: the outer frame */
-	uint8_t family;	  /* enum ip_family */
-	uint8_t dir;	  /* enum aead_dir of the job */
 	uint16_t payload; /* offset of the UDP payload in the frame */
 	uint16_t len;	  /* of the UDP payload */
 

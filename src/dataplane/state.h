@@ -3,6 +3,7 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include "dataplane/dp_view.h"
 #include "dataplane/fib.h"
 #include "dataplane/hostio.h"
 #include "dataplane/ipid.h"
@@ -23,6 +24,7 @@ struct instance {
 	_Atomic(struct fib *) fib; /* NULL: no iroutes */
 	struct peertab peers;
 	_Atomic(struct peer *) only; /* P2P: the peer, or NULL */
+	_Atomic(uint32_t) mtu;	     /* of the device; 0: not known */
 
 	/* agent only */
 	uint16_t generations;	    /* of peers, for their MACs */
@@ -52,6 +54,9 @@ struct dp {
 	struct known known; /* where live peers are */
 	atomic_bool stop;
 	bool idle_poll, running;
+	bool mssfix_off;
+	uint16_t mssfix; /* an outer packet with a TCP segment is no larger than this, nor the path
+			  */
 	struct ipid ipids[IPID_COUNTERS];
 
 	/* agent only */
@@ -64,7 +69,10 @@ struct dp {
 	unsigned int nb_graces;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
-	uint64_t started; /* TSC */
+	uint8_t tos_mask; /* of new endpoints */
+	struct dp_fragmenting fragmenting;
+	struct dp_fragmenting_news fragmenting_news; /* packets 0: none */
+	uint64_t started;			     /* TSC */
 	struct transport transports[DP_MAX_TRANSPORTS];
 	struct rte_mempool *ping_pool, *frag_pool;
 	struct locals *no_locals;    /* when there is no memory for more */

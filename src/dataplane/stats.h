@@ -53,6 +53,7 @@
 	X(CRYPTO_ERROR, "crypto-error", "crypto device reported an error")                         \
 	X(INNER_MALFORMED, "inner-malformed", "decrypted bytes are no IPv4 or IPv6 packet")        \
 	X(INNER_SOURCE, "inner-source", "inner source address does not belong to the peer")        \
+	X(CONGESTION, "congestion", "marked as congested outside, and its sender knows no marks")  \
 	X(OCC, "occ", "OpenVPN options message inside the data channel: not used with offload")    \
 	X(NO_DEVICE, "no-device", "instance has no device to deliver to")                          \
 	X(HOST_FULL, "host-full", "ring to the host I/O thread full: the kernel does not keep up") \
@@ -83,6 +84,7 @@ struct thread_stats {
 	uint64_t rx_packets, rx_bursts, decap_packets, encap_packets;
 	uint64_t control_packets, host_packets, keepalives;
 	uint64_t fragments_received, fragments_sent;
+	uint64_t segments_lowered; /* TCP connections whose segment size was; both ways */
 	uint64_t host_in_packets, host_in_reads, host_out_packets, host_out_writes;
 	uint64_t drops[NB_DROPS];
 };

@@ -88,6 +88,8 @@ struct world *world_new(const struct world_conf *conf)
 		.handshake_rate = c.handshake_rate,
 		.mbufs = c.mbufs == 0 ? 4095 : c.mbufs,
 		.idle_poll = c.idle_poll,
+		.mssfix = c.mssfix,
+		.tos_clear = c.tos_clear,
 	};
 	assert_int_equal(dp_new(&dc, &wd->dp), 0);
 	wd->w = wd->dp->workers[0];

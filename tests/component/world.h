@@ -30,7 +30,8 @@ struct world_conf {
 	unsigned int nb_ports, nb_workers;
 	unsigned int out_size; /* of the ring behind a port's transmit queue */
 	uint32_t max_peers, handshake_rate, mbufs, replay_window;
-	uint16_t mtu;
+	uint16_t mtu, mssfix;
+	uint8_t tos_clear;
 	bool idle_poll;
 	const char *devargs; /* of port 0, instead of rings */
 };

@@ -176,6 +176,20 @@ int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP
 	return 0;
 }
 
+int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
+{
+	LOCKED(dp);
+
+	(void)mtu;
+	return instance(dp, iid) == NULL ? -ENOENT : 0;
+}
+
+uint32_t dp_device_mtu_max(const struct dp *dp)
+{
+	(void)dp;
+	return 2033;
+}
+
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd)
 {
 	LOCKED(dp);
@@ -524,6 +538,19 @@ void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
 	(void)dp;
 	*nb = 0;
 	*max = MAX_PEERS;
+}
+
+void dp_fragmenting(const struct dp *dp, struct dp_fragmenting *f)
+{
+	(void)dp;
+	*f = (struct dp_fragmenting){0};
+}
+
+bool dp_fragmenting_news(struct dp *dp, struct dp_fragmenting_news *news)
+{
+	(void)dp;
+	(void)news;
+	return false;
 }
 
 unsigned int dp_nb_memory(const struct dp *dp)

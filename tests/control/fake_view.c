@@ -232,6 +232,7 @@ static int fill(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p
 	p->link_rx_bytes = 5000000264;
 	p->link_tx_packets = 21;
 	p->link_tx_bytes = 2552;
+	p->link_tx_fragmented = 7;
 	p->gone = iid == TUN0 && a->gone_every != 0 && n % a->gone_every == 0;
 	p->why = DP_GONE_EXPIRED;
 	if (p->gone)
@@ -386,6 +387,7 @@ void dp_lcore_info(struct dp *dp, unsigned int worker, struct dp_lcore_info *l)
 	l->keepalives = 30;
 	l->fragments_received = 20;
 	l->fragments_sent = 10;
+	l->segments_lowered = 6;
 }
 
 void dp_host_info(struct dp *dp, struct dp_host_info *h)
@@ -404,6 +406,20 @@ void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
 {
 	*nb = view.changes ? view.now.peers : ((const struct agent *)dp)->nb_peers;
 	*max = 4096;
+}
+
+void dp_fragmenting(const struct dp *dp, struct dp_fragmenting *f)
+{
+	(void)dp;
+	*f = (struct dp_fragmenting){.peers = 1, .notices = 5};
+}
+
+bool dp_fragmenting_news(struct dp *dp, struct dp_fragmenting_news *news)
+{
+	(void)dp;
+	*news = view.now.news;
+	view.now.news.packets = 0;
+	return news->packets != 0;
 }
 
 unsigned int dp_nb_memory(const struct dp *dp)

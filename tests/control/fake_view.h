@@ -8,6 +8,7 @@
 #define FAKE_VIEW_H
 
 #include "control/agent.h"
+#include "dataplane/dp_view.h"
 
 /* tun0 gets peers 0, step, 2 * step ...; every gone_every-th is a tombstone (0: none). */
 struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every);
@@ -24,6 +25,7 @@ struct fake_view_state {
 	bool links_up, answers;
 	uint32_t peers;
 	uint64_t replayed, noise;
+	struct dp_fragmenting_news news;
 };
 void fake_view_now(const struct fake_view_state *s);
 

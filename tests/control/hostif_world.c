@@ -94,6 +94,18 @@ int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP
 	return ret;
 }
 
+int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
+{
+	dp->instance[iid].mtu = mtu;
+	return 0;
+}
+
+uint32_t dp_device_mtu_max(const struct dp *dp)
+{
+	(void)dp;
+	return 2033;
+}
+
 int dp_instance_routes(struct dp *dp, uint32_t iid, const struct dp_route *routes, unsigned int n)
 {
 	free(dp->instance[iid].routes);

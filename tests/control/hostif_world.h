@@ -28,6 +28,7 @@ struct dp {
 		uint8_t mac[DP_MAC_LEN];
 		struct dp_route *routes;
 		unsigned int nb_routes;
+		uint32_t mtu; /* 0: nobody has said */
 		unsigned int pushes;
 	} instance[WORLD_INSTANCES];
 	int refuse; /* the error of the next verb that takes a descriptor */

@@ -136,6 +136,7 @@ mac            02:6f:76:00:01:02
 keepalive      10/60
 last received  1.2s
 last sent      1m15s
+fragmented     7
 
                      PACKETS       BYTES    ABOUT
 from peers, inside        11  5000000000  4.7 GiB
@@ -179,6 +180,7 @@ peers                     4
 gone peers                2
 dropped packets    18446753
 floats proposed           2
+fragmented paths          1
 counting for           0.Xs
 
                      PACKETS        BYTES     ABOUT
@@ -196,6 +198,7 @@ packets to the kernel   40
 keepalives received     30
 fragments received      20
 fragments sent          10
+TCP sizes lowered        6
 packets in crypto        4
 
 packets from the kernel      410

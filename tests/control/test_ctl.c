@@ -75,7 +75,7 @@ static void expect_error(const char *request, const char *sentence)
 #define COUNTERS                                                                                   \
 	"\"vpn_rx_bytes\": 5000000000, \"vpn_tx_packets\": 20, \"vpn_tx_bytes\": 2048,"            \
 	"\"link_rx_packets\": 11, \"link_rx_bytes\": 5000000264, \"link_tx_packets\": 21,"         \
-	"\"link_tx_bytes\": 2552"
+	"\"link_tx_bytes\": 2552, \"link_tx_fragmented\": 7"
 #define PRIMARY                                                                                    \
 	"{\"slot\": \"primary\", \"id\": 1, \"cipher\": \"AES-256-GCM\", \"transmits\": true,"     \
 	"\"age_s\": 3723.0, \"tx_packet_ids\": 21, \"rx_packet_id_top\": 11, \"failed\": 2}"
@@ -174,15 +174,16 @@ static void stats_are_totals_of_living_peers_and_of_workers(void **state)
 	/* tun0: 0 gone, 1 alive, 2 gone, 3 alive; tun1: 5 alive. */
 	expect(fake_view(4, 1, 2), SHOW("stats"),
 		"{\"instances\": 2, \"peers\": 3, \"gone_peers\": 2, \"drops\": 18446753,"
-		" \"floats\": 2, \"cleared\": false,"
+		" \"floats\": 2, \"cleared\": false, \"fragmenting_peers\": 1,"
+		" \"fragmenting_notices\": 5,"
 		" \"peer_totals\": {\"vpn_rx_packets\": 39, \"vpn_rx_bytes\": 15000000000,"
 		"  \"vpn_tx_packets\": 60, \"vpn_tx_bytes\": 6144, \"link_rx_packets\": 33,"
 		"  \"link_rx_bytes\": 15000000792, \"link_tx_packets\": 63,"
-		"  \"link_tx_bytes\": 7656},"
+		"  \"link_tx_bytes\": 7656, \"link_tx_fragmented\": 21},"
 		" \"worker_totals\": {\"workers\": 2, \"rx_packets\": 600,"
 		"  \"decap_packets\": 500, \"encap_packets\": 400, \"control_packets\": 60,"
 		"  \"host_packets\": 40, \"keepalives\": 30, \"fragments_received\": 20,"
-		"  \"fragments_sent\": 10, \"crypto_inflight\": 4},"
+		"  \"fragments_sent\": 10, \"segments_lowered\": 6, \"crypto_inflight\": 4},"
 		" \"host_totals\": {\"from_kernel_packets\": 410, \"from_kernel_reads\": 41,"
 		"  \"to_kernel_packets\": 540, \"to_kernel_writes\": 54, \"sleeps\": 9}}");
 }
@@ -217,7 +218,7 @@ static void lcores_tell_how_busy_and_null_without_evidence(void **state)
 		"  \"rx_packets\": 600, \"rx_bursts\": 80, \"decap_packets\": 500,"
 		"  \"encap_packets\": 400, \"control_packets\": 60, \"host_packets\": 40,"
 		"  \"crypto_inflight\": 4, \"keepalives\": 30, \"fragments_received\": 20,"
-		"  \"fragments_sent\": 10},"
+		"  \"fragments_sent\": 10, \"segments_lowered\": 6},"
 		" {\"lcore\": 2, \"worker\": 1, \"stuck\": true, \"busy_percent\": null,"
 		"  \"cycles_per_packet\": null, \"packets_per_burst\": null,"
 		"  \"tsc_hz\": 2500000000, \"iterations\": 0, \"busy_iterations\": 0,"
@@ -225,7 +226,7 @@ static void lcores_tell_how_busy_and_null_without_evidence(void **state)
 		"  \"rx_packets\": 0, \"rx_bursts\": 0, \"decap_packets\": 0,"
 		"  \"encap_packets\": 0, \"control_packets\": 0, \"host_packets\": 0,"
 		"  \"crypto_inflight\": 0, \"keepalives\": 0, \"fragments_received\": 0,"
-		"  \"fragments_sent\": 0}]");
+		"  \"fragments_sent\": 0, \"segments_lowered\": 0}]");
 }
 
 static void crypto_names_ciphers_as_openvpn_does(void **state)
@@ -367,6 +368,7 @@ static void clear_stats_is_a_zero_point_of_all_counters(void **state)
 	assert_int_equal(at(root, NULL, "peers"), 3);
 	assert_int_equal(at(root, "worker_totals", "rx_packets"), 0);
 	assert_int_equal(at(root, "worker_totals", "fragments_sent"), 0);
+	assert_int_equal(at(root, "worker_totals", "segments_lowered"), 0);
 	assert_int_equal(at(root, "host_totals", "to_kernel_writes"), 0);
 	json_decref(root);
 	root = answer(a, SHOW("drops"));

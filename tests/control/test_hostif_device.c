@@ -298,6 +298,40 @@ static void device_removed_by_somebody_is_survived(void **state)
 	hostif_device_del(w->h, d);
 }
 
+static void the_data_plane_knows_the_devices_mtu(void **state)
+{
+	struct world *w = *state;
+	struct hostif_device *d = device_with_peers(w);
+
+	settle_after_event(w);
+	assert_int_equal(w->dp.instance[1].mtu, 1500);
+	run_in(w->other, "ip link set ovpn0 mtu 1320");
+	settle_after_event(w);
+	assert_int_equal(w->dp.instance[1].mtu, 1320);
+	hostif_device_del(w->h, d);
+}
+
+/* What has no room in the data plane's buffers would end there, and nobody would be told. */
+static void a_device_has_no_larger_mtu_than_there_is_room_for(void **state)
+{
+	struct world *w = *state;
+	struct hostif_device *d = device_with_peers(w);
+
+	run_in(w->other, "ip link set ovpn0 mtu 2033");
+	settle_after_event(w);
+	assert_int_equal(w->dp.instance[1].mtu, 2033);
+	assert_true(holds_in(w->other, "ip link show ovpn0 | grep -q 'mtu 2033 '"));
+	run_in(w->other, "ip link set ovpn0 mtu 2034");
+	settle_after_event(w);
+	assert_int_equal(w->dp.instance[1].mtu, 2033);
+	assert_true(holds_in(w->other, "ip link show ovpn0 | grep -q 'mtu 2033 '"));
+	run_in(w->other, "ip link set ovpn0 mtu 60000");
+	settle_after_event(w);
+	assert_int_equal(w->dp.instance[1].mtu, 2033);
+	assert_true(holds_in(w->other, "ip link show ovpn0 | grep -q 'mtu 2033 '"));
+	hostif_device_del(w->h, d);
+}
+
 static void renamed_device_is_followed(void **state)
 {
 	struct world *w = *state;
@@ -325,6 +359,8 @@ int main(void)
 		WORLD_TEST(ten_thousand_routes_at_once_are_right_and_turns_short),
 		WORLD_TEST(device_removed_by_somebody_is_survived),
 		WORLD_TEST(renamed_device_is_followed),
+		WORLD_TEST(the_data_plane_knows_the_devices_mtu),
+		WORLD_TEST(a_device_has_no_larger_mtu_than_there_is_room_for),
 	};
 
 	world_enter();

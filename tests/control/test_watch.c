@@ -131,6 +131,36 @@ static void the_agents_own_losses_are_told_with_the_minute(void **state)
 	expect(b, 60, "");
 }
 
+static void a_path_that_cuts_packets_is_told_with_the_remedy_once_a_minute(void **state)
+{
+	struct bench *b = *state;
+
+	expect(b, 60,
+		"ovpn-dpdkd: 18446747 packets dropped in the last minute: no-peer 18446744, "
+		"replayed 3\n");
+	b->now.news = (struct dp_fragmenting_news){
+		.peer_id = 5,
+		.remote = {.ip = {.family = IP_V4, .b = {198, 51, 100, 7}}, .port = 50000},
+		.packets = 1000,
+		.fragmented = 812,
+		.path_mtu = 1500,
+		.fits = 1448,
+	};
+	expect(b, 59, "");
+	expect(b, 61,
+		"ovpn-dpdkd: warning: peer 5 at 198.51.100.7:50000: 812 of 1000 packets sent in a "
+		"minute were fragmented: its path takes 1500 bytes; write 'tun-mtu 1448' in "
+		"openvpn's configuration\n");
+	b->now.news.packets = 100;
+	b->now.news.fragmented = 100;
+	b->now.news.others = 3;
+	b->now.news.mssfix_off = true;
+	expect(b, 120,
+		"ovpn-dpdkd: warning: peer 5 at 198.51.100.7:50000 (and 3 other peers): 100 of 100 "
+		"packets sent in a minute were fragmented: its path takes 1500 bytes; write "
+		"'tun-mtu 1448' in openvpn's configuration, or 'mssfix: auto' in ovpn-dpdkd's\n");
+}
+
 int main(void)
 {
 	static char daemon_name[] = "ovpn-dpdkd"; /* log lines begin with it */
@@ -141,6 +171,7 @@ int main(void)
 		TEST(a_stuck_worker_is_told_once),
 		TEST(a_full_house_is_told_once_and_does_not_chatter),
 		TEST(the_agents_own_losses_are_told_with_the_minute),
+		TEST(a_path_that_cuts_packets_is_told_with_the_remedy_once_a_minute),
 	};
 
 	program_invocation_short_name = daemon_name;

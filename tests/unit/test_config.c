@@ -99,6 +99,9 @@ static void config_takes_every_key(void **state)
 				"handshake-rate: 0\n"
 				"idle: poll\n"
 				"inner: kernel\n"
+				"mssfix: 9000\n"
+				"dscp: clear\n"
+				"ecn: clear\n"
 				"sockets: {control: /a, operator: /b, group: vpn}\n");
 
 	(void)state;
@@ -123,10 +126,41 @@ static void config_takes_every_key(void **state)
 	assert_int_equal(c->replay_window, 65536);
 	assert_int_equal(c->handshake_rate, 0);
 	assert_int_equal(c->idle, CONFIG_IDLE_POLL);
+	assert_int_equal(c->mssfix, 9000);
+	assert_int_equal(c->dscp, CONFIG_TOS_CLEAR);
+	assert_int_equal(c->ecn, CONFIG_TOS_CLEAR);
 	assert_string_equal(c->dco_socket, "/a");
 	assert_string_equal(c->ctl_socket, "/b");
 	assert_string_equal(c->group, "vpn");
 	config_free(c);
+}
+
+static void config_takes_the_words_of_mssfix(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t mssfix;
+	} rows[] = {
+		{"", 0},
+		{"mssfix: auto\n", 0},
+		{"mssfix: off\n", CONFIG_MSSFIX_OFF},
+		{"mssfix: \"off\"\n", CONFIG_MSSFIX_OFF},
+		{"mssfix: 576\n", 576},
+		{"mssfix: 1492\n", 1492},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[200];
+		struct config *c;
+
+		snprintf(text, sizeof(text), "ports: [{name: a, devargs: b}]\n%s", rows[i].text);
+		c = good(text);
+		assert_int_equal(c->mssfix, rows[i].mssfix);
+		assert_int_equal(c->dscp, CONFIG_TOS_COPY);
+		assert_int_equal(c->ecn, CONFIG_TOS_COPY);
+		config_free(c);
+	}
 }
 
 #define PORTS_RIGHT "a list of 1 to 16 ports, each with name and devargs"
@@ -136,9 +170,11 @@ static void config_takes_every_key(void **state)
 #define NAME_RIGHT    "an interface name: 1 to 15 characters without blanks, '/', ':' or '%'"
 #define PATH_RIGHT    "a path from / for a Unix socket, at most 107 characters"
 #define ADDRESS_RIGHT "an address with its prefix length, as in 192.0.2.1/24"
+#define MSSFIX_RIGHT  "auto, off or a whole number from 576 to 9000"
 #define CRYPTO_RIGHT  "a list of 1 to 8 crypto devices, as in [{device: crypto_aesni_gcm}]"
 #define TOP_KEYS                                                                                   \
-	"eal, ports, crypto, workers, max-peers, replay-window, handshake-rate, idle, inner, sockets"
+	"eal, ports, crypto, workers, max-peers, replay-window, handshake-rate, idle, inner, "     \
+	"mssfix, dscp, ecn, sockets"
 #define PORT_KEYS "name, devargs, queues, rx-descriptors, tx-descriptors, mtu, addresses"
 
 #define S10	"1234567890"
@@ -327,6 +363,14 @@ static void config_says_which_numbers_and_words_are_right(void **state)
 		{ONE_PORT "idle: Poll\n", "2:7: idle: 'Poll' is not sleep or poll"},
 		{ONE_PORT "idle: or\n", "2:7: idle: 'or' is not sleep or poll"},
 		{ONE_PORT "inner: fast\n", "2:8: inner: 'fast' is not kernel"},
+		{ONE_PORT "mssfix: 575\n", "2:9: mssfix: 575 is not " MSSFIX_RIGHT},
+		{ONE_PORT "mssfix: 9001\n", "2:9: mssfix: 9001 is not " MSSFIX_RIGHT},
+		{ONE_PORT "mssfix: 0\n", "2:9: mssfix: 0 is not " MSSFIX_RIGHT},
+		{ONE_PORT "mssfix: 1400 mtu\n", "2:9: mssfix: '1400 mtu' is not " MSSFIX_RIGHT},
+		{ONE_PORT "mssfix: no\n", "2:9: mssfix: 'no' is not " MSSFIX_RIGHT},
+		{ONE_PORT "mssfix: []\n", "2:9: mssfix: expected " MSSFIX_RIGHT ", found a list"},
+		{ONE_PORT "dscp: keep\n", "2:7: dscp: 'keep' is not copy or clear"},
+		{ONE_PORT "ecn: off\n", "2:6: ecn: 'off' is not copy or clear"},
 		{ONE_PORT "crypto: [{device: x, mode: gpu}]\n",
 			"2:28: mode: 'gpu' is not auto, cpu or queue"},
 		{ONE_PORT "crypto: [{device: x, mode: \"auto, cpu\"}]\n",
@@ -482,6 +526,9 @@ static void config_sample_says_the_defaults(void **state)
 	assert_int_equal(sample->replay_window, defaults->replay_window);
 	assert_int_equal(sample->handshake_rate, defaults->handshake_rate);
 	assert_int_equal(sample->idle, defaults->idle);
+	assert_int_equal(sample->mssfix, defaults->mssfix);
+	assert_int_equal(sample->dscp, defaults->dscp);
+	assert_int_equal(sample->ecn, defaults->ecn);
 	assert_string_equal(sample->dco_socket, defaults->dco_socket);
 	assert_string_equal(sample->ctl_socket, defaults->ctl_socket);
 	assert_null(sample->group);
@@ -571,6 +618,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(config_defaults_are_those_of_the_header),
 		cmocka_unit_test(config_takes_every_key),
+		cmocka_unit_test(config_takes_the_words_of_mssfix),
 		cmocka_unit_test(config_says_where_the_syntax_is_wrong),
 		cmocka_unit_test(config_says_which_keys_are_unknown_or_missing),
 		cmocka_unit_test(config_says_which_kind_of_value_belongs_there),

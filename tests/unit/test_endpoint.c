@@ -37,7 +37,7 @@ static const char *write_and_check(
 
 	for (size_t i = 0; i < hdr + len; i++)
 		frame[i] = (uint8_t)(fill * (i + 3));
-	endpoint_write(e, frame, len, id);
+	endpoint_write(e, frame, len, id, 0);
 	if (e->family == IP_V6)
 		endpoint_checksum6(e, frame, len);
 	wrong = frame_udp_wrong(frame, hdr + len, f, len);
@@ -83,6 +83,34 @@ static void ip4_checksum_holds_for_every_identification(void **state)
 	free(e);
 }
 
+static void tos_is_written_as_far_as_the_mask_lets_it(void **state)
+{
+	static const uint8_t masks[] = {0x00, 0x03, 0xfc, 0xff};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(pairs) * ARRAY_LEN(masks) * 256; k++) {
+		const char *const *pair = pairs[k / 256 / ARRAY_LEN(masks)];
+		struct flow f = flow_of(udp_of(pair[0], 1194), udp_of(pair[1], 65535));
+		uint8_t tos = (uint8_t)k, mask = masks[k / 256 % ARRAY_LEN(masks)];
+		struct endpoint *e = build(&f);
+		uint8_t frame[100] = {0};
+		size_t len = sizeof(frame) - e->hdr_len;
+		uint32_t word;
+
+		e->tos_mask = mask;
+		endpoint_write(e, frame, (uint16_t)len, 1, tos);
+		if (e->family == IP_V6)
+			endpoint_checksum6(e, frame, (uint16_t)len);
+		assert_null(frame_udp_wrong(frame, sizeof(frame), &f, len));
+		word = be32_load(frame + 14);
+		if (e->family == IP_V4)
+			assert_int_equal(word >> 16, 0x4500 | (tos & mask));
+		else
+			assert_int_equal(word, 0x60000000 | (uint32_t)(tos & mask) << 20);
+		free(e);
+	}
+}
+
 static void ip6_checksum_holds_for_random_addresses(void **state)
 {
 	uint32_t seed = 4711;
@@ -117,7 +145,7 @@ static void ip6_checksum_zero_is_sent_as_ones(void **state)
 		uint8_t frame[64] = {0};
 
 		be16_store(frame + 62, (uint16_t)v);
-		endpoint_write(e, frame, 2, 0);
+		endpoint_write(e, frame, 2, 0, 0);
 		endpoint_checksum6(e, frame, 2);
 		assert_int_not_equal(be16_load(frame + 60), 0);
 		assert_null(frame_udp_wrong(frame, sizeof(frame), &f, 2));
@@ -132,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_hold_for_every_small_length_and_family),
 		cmocka_unit_test(ip4_checksum_holds_for_every_identification),
+		cmocka_unit_test(tos_is_written_as_far_as_the_mask_lets_it),
 		cmocka_unit_test(ip6_checksum_holds_for_random_addresses),
 		cmocka_unit_test(ip6_checksum_zero_is_sent_as_ones),
 	};
