@@ -71,6 +71,20 @@ table()
 		fragments: ids are new, IPv4 | dataplane/encap.c | s/(uint16_t)(id + i)/(uint16_t)id/ | component/test_frag cpu
 		fragments: ids are new, IPv6 | dataplane/frag.c | s/ipid_take(&w->dp->ipids\[e->ipid\], 1)/7/ | component/test_frag cpu
 		fragments: ids are shared by workers | dataplane/encap.c | s/ipid_take(&w->dp->ipids\[e->ipid\], n)/ipid_take(\&w->dp->ipids[w->index], n)/ | component/test_frag cpu
+		key: blocks sent are counted | dataplane/encap.c | s/key_count_tx(key, blocks);// | component/test_limits cpu
+		key: blocks received are counted | dataplane/decap.c | s/key_count_rx(run->key, blocks);/(void)blocks;/ | component/test_limits cpu
+		key: blocks are rounded up | crypto/key.h | s/(len + 15u) . 16/len \/ 16/ | component/test_limits cpu
+		key: asked for by packets | crypto/key.c | s/pktid_used(&k->tx) >= KEY_PACKETS_ASK/false/ | component/test_limits cpu
+		key: asked for by blocks sent | crypto/key.c | s/tx > KEY_BLOCKS_ASK/false/ | component/test_limits cpu
+		key: asked for by blocks received | crypto/key.c | s/rx > KEY_BLOCKS_ASK/false/ | component/test_limits cpu
+		key: packets count beside blocks | crypto/key.c | s/tx += pktid_used(&k->tx);// | component/test_limits cpu
+		key: asked for by failures | crypto/key.c | s/> KEY_FAILED_ASK/> KEY_FAILED_MAX/ | component/test_limits cpu
+		key: refused after too many | dataplane/decap.c | s/if (key_is_refused(run.key))/if (false)/ | component/test_limits cpu
+		key: asked for once | dataplane/wear.c | s/now_ms - k->asked_ms < WEAR_ASK_AGAIN_MS/false/ | component/test_limits cpu
+		key: not if it is good meanwhile | dataplane/wear.c | s/key_wear(k) != KEY_GOOD) {/true) {/ | component/test_limits cpu
+		key: exhausted, its peer ends | dataplane/liveness.c | s/wear_check(dp, inst, p, dp_now_ms())/false/ | component/test_limits cpu
+		key: exhausted, its successor is used | dataplane/wear.c | s/newest->generation <= k->generation/true/ | component/test_limits cpu
+		nonce: ids end | crypto/pktid.c | s/if (id > p->limit)/if (0)/; s/memory_order_relaxed) > p->limit)/memory_order_relaxed) > p->limit + 99)/ | unit/test_pktid
 	END
 }
 

@@ -201,12 +201,17 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 {
 	struct replay *rx = &run->key->rx;
 	enum replay_verdict verdicts[BURST_MAX];
+	uint64_t blocks = 0;
 	uint16_t kept = 0;
 
 	key_lock(run->key);
-	for (uint16_t i = 0; i < run->n; i++)
+	for (uint16_t i = 0; i < run->n; i++) {
 		verdicts[i] = is_authenticated ? replay_commit(rx, run->pkts[i]->pktid)
 					       : replay_check(rx, run->pkts[i]->pktid);
+		blocks += key_blocks(run->pkts[i]->len);
+	}
+	if (is_authenticated)
+		key_count_rx(run->key, blocks);
 	key_unlock(run->key);
 	for (uint16_t i = 0; i < run->n; i++) {
 		if (verdicts[i] == REPLAY_FRESH)
@@ -226,6 +231,12 @@ static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail, nonce);
 }
 
+static void run_refuse(struct worker *w, const struct run *run)
+{
+	for (uint16_t i = 0; i < run->n; i++)
+		drop_received(w, run->pkts[i], run->peer, DROP_KEY_REFUSED);
+}
+
 static void run_submit(struct worker *w, struct run run)
 {
 	struct aead_nonce nonces[BURST_MAX];
@@ -233,6 +244,10 @@ static void run_submit(struct worker *w, struct run run)
 	uint16_t taken;
 	uint64_t tail;
 
+	if (key_is_refused(run.key)) {
+		run_refuse(w, &run);
+		return;
+	}
 	replay_filter(w, &run, false);
 	memcpy(&tail, run.key->decrypt_tail, sizeof(tail));
 	for (uint16_t i = 0; i < run.n; i++) {

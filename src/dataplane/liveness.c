@@ -34,14 +34,6 @@ static bool send_ping(struct dp *dp, const struct instance *inst, const struct p
 	return true;
 }
 
-/* No nonce is left: openvpn 2.6 cannot be asked for a new key, so the peer ends and comes back. */
-static bool is_exhausted(const struct peer *p)
-{
-	const struct key *k = keyslots_tx_key(&p->keys);
-
-	return k != NULL && pktid_used(&k->tx) >= k->tx.limit;
-}
-
 static bool wants_ping(const struct peer *p, uint64_t silent)
 {
 	return p->interval != 0 && silent >= p->interval * rte_get_tsc_hz() &&
@@ -49,15 +41,11 @@ static bool wants_ping(const struct peer *p, uint64_t silent)
 		atomic_load_explicit(&p->endpoint, memory_order_relaxed) != NULL;
 }
 
-static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
+static void check_keepalive(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
 {
 	uint64_t heard, sent;
 	struct peer_stats sum;
 
-	if (is_exhausted(p)) {
-		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
-		return;
-	}
 	if (p->interval == 0 && p->timeout == 0)
 		return;
 	peer_sum(p, &sum);
@@ -68,6 +56,15 @@ static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uin
 		peer_end(dp, inst, p, DP_GONE_EXPIRED, false);
 	else if (now > sent && wants_ping(p, now - sent))
 		send_ping(dp, inst, p);
+}
+
+static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
+{
+	if (wear_check(dp, inst, p, dp_now_ms()))
+		/* openvpn 2.6 cannot be asked for a new key, 2.7 has not made one: it comes back */
+		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
+	else
+		check_keepalive(dp, inst, p, now);
 }
 
 static void scan(struct dp *dp, struct instance *inst, uint64_t now)

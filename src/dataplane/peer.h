@@ -53,6 +53,8 @@ struct peer {
 	struct peer_zero *zero; /* NULL: the operator has not cleared its counters */
 	TAILQ_ENTRY(peer) grace;
 	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
+	TAILQ_ENTRY(peer) ask;
+	bool asking; /* on its instance's list; see wear.h */
 
 	unsigned int nb_stats;
 

@@ -10,6 +10,7 @@
 #include "dataplane/peer.h"
 #include "dataplane/peertab.h"
 #include "dataplane/rcu.h"
+#include "dataplane/wear.h"
 #include "dataplane/worker.h"
 
 TAILQ_HEAD(peer_list, peer);
@@ -29,6 +30,7 @@ struct instance {
 	struct peer_list peer_list; /* every live peer */
 	struct peer *scan;	    /* where the next liveness scan goes on */
 	struct tombstone_list unreported;
+	struct peer_list asking; /* whose key wears out, and openvpn has not been told */
 };
 
 struct transport {
@@ -93,6 +95,10 @@ static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t 
 /* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
+/* Agent. Keys older than the one that encrypts do so no more. */
+void peer_spend_older(struct dp *dp, struct peer *p);
+/* Milliseconds of the clock that keys are dated by. */
+uint64_t dp_now_ms(void);
 /* Agent. Forgets the tombstone of an id. */
 void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e);
 
