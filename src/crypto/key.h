@@ -49,7 +49,8 @@ struct key {
 	uint64_t born_ms; /* when it was installed, monotonic milliseconds */
 
 	/* agent only */
-	uint64_t asked_ms; /* openvpn was last told that it wears out; 0: never */
+	uint64_t asked_ms;    /* openvpn was last told that it wears out; 0: never */
+	uint64_t fingerprint; /* 0: another goes on with its ids; see wear.h */
 
 	/* written by whichever worker encrypts */
 	alignas(CACHE_LINE) struct pktid tx;

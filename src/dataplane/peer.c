@@ -104,6 +104,18 @@ void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *
 	e->tomb = NULL;
 }
 
+/* Packets that a worker has of it are encrypted or not, but with no id that another could have. */
+static void remember_keys(struct dp *dp, struct peer *p)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		struct key *k = atomic_load_explicit(
+			i < 2 ? &p->keys.slot[i] : &p->keys.left, memory_order_relaxed);
+
+		if (k != NULL)
+			wear_remember(dp, k);
+	}
+}
+
 void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
 {
 	struct peertab_entry *e = peertab_entry(&inst->peers, p->id);
@@ -117,6 +129,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	grace_cancel(dp, p);
 	wear_cancel(inst, p);
+	remember_keys(dp, p);
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -295,6 +308,8 @@ int dp_key_new(
 	}
 	if (ret < 0)
 		return ret;
+	if (wear_inherit(dp, p, key, m))
+		keyslots_confirm(key); /* nothing can be sent with the other one any more */
 	key_retire(dp, keyslots_install(&p->keys, slot, key));
 	grace_begin(dp, p);
 	peer_spend_older(dp, p);

@@ -64,6 +64,7 @@ struct dp {
 	struct slab peers, endpoints, keys, pages; /* pages: of peer tables */
 	struct peer_list graces;		   /* by grace_since; see grace.h */
 	unsigned int nb_graces;
+	struct wear_memory worn;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */

@@ -93,3 +93,62 @@ bool wear_check(struct dp *dp, struct instance *inst, struct peer *p, uint64_t n
 	ask(inst, p, now_ms);
 	return false;
 }
+
+/* --- a key that comes twice ------------------------------------------------------------- */
+
+static uint64_t fingerprint_of(const struct source_secret *s, const struct key_material *m)
+{
+	uint64_t words[AEAD_KEY_MAX / 8 + 1] = {0}, f = s->word[2];
+
+	memcpy(words, m->encrypt, aead_key_len(m->alg));
+	memcpy(&words[AEAD_KEY_MAX / 8], m->encrypt_tail, KEY_NONCE_TAIL_LEN);
+	for (unsigned int i = 0; i < ARRAY_LEN(words); i++)
+		f = source_mix(source_words(s, f, words[i]), s->word[3]) + i;
+	explicit_bzero(words, sizeof(words));
+	return f | 1; /* 0 is none */
+}
+
+static struct key *same_of(const struct peer *p, uint64_t fingerprint)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		struct key *k = atomic_load_explicit(
+			i < 2 ? &p->keys.slot[i] : &p->keys.left, memory_order_relaxed);
+
+		if (k != NULL && k->fingerprint == fingerprint)
+			return k;
+	}
+	return NULL;
+}
+
+bool wear_inherit(struct dp *dp, const struct peer *p, struct key *k, const struct key_material *m)
+{
+	struct wear_memory *w = &dp->worn;
+	struct key *same;
+	uint64_t first = 1;
+
+	k->fingerprint = fingerprint_of(&dp->secret, m);
+	same = same_of(p, k->fingerprint);
+	if (same != NULL) {
+		first = pktid_close(&same->tx);
+		same->fingerprint = 0; /* it has nothing to hand on any more */
+	}
+	for (unsigned int i = 0; i < WEAR_REMEMBERED; i++) {
+		if (w->keys[i].fingerprint == k->fingerprint)
+			first = RTE_MAX(first, w->keys[i].first_id);
+	}
+	if (first > 1)
+		pktid_init(&k->tx, first, k->tx.limit);
+	return same != NULL;
+}
+
+void wear_remember(struct dp *dp, struct key *k)
+{
+	struct wear_memory *w = &dp->worn;
+	uint64_t first = pktid_close(&k->tx);
+
+	if (first == 1 || k->fingerprint == 0)
+		return;
+	w->keys[w->next].fingerprint = k->fingerprint;
+	w->keys[w->next].first_id = first;
+	w->next = (w->next + 1) % WEAR_REMEMBERED;
+}

@@ -377,6 +377,62 @@ static void a_late_swap_does_not_end_the_peer(void **state)
 	world_no_drops(b->s.world);
 }
 
+/* --- no nonce twice --------------------------------------------------------------------- */
+
+static void a_key_installed_twice_goes_on_where_it_was(void **state)
+{
+	struct bench *b = *state;
+	uint32_t pktid;
+
+	for (uint32_t i = 1; i <= 3; i++) {
+		assert_true(send_one(b, &b->m, &pktid));
+		assert_int_equal(pktid, i);
+	}
+	new_key(b, KEYSLOT_SECONDARY, &b->m); /* beside itself */
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 4);
+	new_key(b, KEYSLOT_PRIMARY, &b->m); /* in its own place */
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 5);
+	assert_int_equal(dp_key_swap(dp_of(b), b->s.iid, PEER), 0);
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 6);
+	world_no_drops(b->s.world);
+}
+
+static void a_key_that_comes_back_goes_on_where_it_was(void **state)
+{
+	struct bench *b = *state;
+	uint32_t pktid;
+
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 1);
+	dp_key_del(dp_of(b), b->s.iid, PEER, KEYSLOT_PRIMARY); /* it decrypts for some seconds */
+	new_key(b, KEYSLOT_PRIMARY, &b->m);
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 2);
+	dp_key_del(dp_of(b), b->s.iid, PEER, KEYSLOT_PRIMARY);
+	grace_end_all(dp_of(b));
+	world_reclaim(b->s.world);
+	new_key(b, KEYSLOT_PRIMARY, &b->m);
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 3);
+	/* nor with another peer, nor with another tail or key it would be the same nonce */
+	dp_peer_del(dp_of(b), b->s.iid, PEER, DP_GONE_USERSPACE);
+	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, &b->m);
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 4);
+	b->m.encrypt_tail[7] ^= 1;
+	new_key(b, KEYSLOT_PRIMARY, &b->m);
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 1);
+	b->m.encrypt[31] ^= 1;
+	new_key(b, KEYSLOT_PRIMARY, &b->m);
+	assert_true(send_one(b, &b->m, &pktid));
+	assert_int_equal(pktid, 1);
+	world_no_drops(b->s.world);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -393,6 +449,8 @@ int main(int argc, char **argv)
 		TEST(a_peer_that_ends_asks_for_nothing),
 		TEST(at_the_last_packet_id_the_peer_ends),
 		TEST(a_late_swap_does_not_end_the_peer),
+		TEST(a_key_installed_twice_goes_on_where_it_was),
+		TEST(a_key_that_comes_back_goes_on_where_it_was),
 	};
 	int ret = world_begin(argc, argv);
 
