@@ -90,6 +90,12 @@ table()
 		nonce: a key removed is remembered | dataplane/wear.c | s/first = RTE_MAX(first, w->keys.i..first_id);/;/ | component/test_limits cpu
 		nonce: a peer's end, too | dataplane/peer.c | s/^\tremember_keys(dp, p);// | component/test_limits cpu
 		nonce: its tail belongs to a key | dataplane/wear.c | s/memcpy(&words.AEAD_KEY_MAX.*;// | component/test_limits cpu
+		silence: what waits is heard first | dataplane/hearing.c | s/if (!has_caught_up(dp, i, now))/if (false)/ | component/test_limits cpu
+		silence: up to the mark | dataplane/hearing.c | s/hear(&dp->hearing, dp->hearing.mark)/hear(\&dp->hearing, now)/ | component/test_limits cpu
+		silence: a busy worker's queues | dataplane/hearing.c | s/>= TURNS_BUSY &&/>= 1 \&\&/ | component/test_limits cpu
+		silence: a stall is none | dataplane/hearing.c | s/silence -= RTE_MIN.*;/;/ | component/test_limits cpu
+		silence: many stalls | dataplane/hearing.c | s/h->deaf.1..length += h->deaf.0..length;// | component/test_limits cpu
+		keepalive: one ping at a time | dataplane/liveness.c | s/p->pinged = now;/;/ | component/test_limits cpu
 	END
 }
 

@@ -295,6 +295,8 @@ static void count(const struct worker *w, struct peer *peer, const struct tally 
 {
 	struct peer_stats *ps = &peer->stats[w->index];
 
+	if (t->link_packets == 0)
+		return;
 	stat_add(&ps->link_tx_packets, t->link_packets);
 	stat_add(&ps->link_tx_bytes, t->link_bytes);
 	stat_add(&ps->vpn_tx_packets, t->vpn_packets);

@@ -54,7 +54,8 @@ struct peer {
 	TAILQ_ENTRY(peer) grace;
 	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
 	TAILQ_ENTRY(peer) ask;
-	bool asking; /* on its instance's list; see wear.h */
+	bool asking;	 /* on its instance's list; see wear.h */
+	uint64_t pinged; /* TSC of the last keepalive that was ordered */
 
 	unsigned int nb_stats;
 

@@ -4,6 +4,7 @@
 #define STATE_H
 
 #include "dataplane/fib.h"
+#include "dataplane/hearing.h"
 #include "dataplane/hostio.h"
 #include "dataplane/ipid.h"
 #include "dataplane/known.h"
@@ -65,6 +66,7 @@ struct dp {
 	struct peer_list graces;		   /* by grace_since; see grace.h */
 	unsigned int nb_graces;
 	struct wear_memory worn;
+	struct hearing hearing;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint64_t started; /* TSC */

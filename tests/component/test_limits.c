@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ends of a key and of a peer: what a key may do. */
+/* The ends of a key and of a peer: what a key may do, and silence that is none. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -433,6 +433,251 @@ static void a_key_that_comes_back_goes_on_where_it_was(void **state)
 	world_no_drops(b->s.world);
 }
 
+/* --- silence that is none --------------------------------------------------------------- */
+
+static uint64_t seconds(unsigned int n)
+{
+	return n * rte_get_tsc_hz();
+}
+
+/* So much time passes; everything known lies further back by that. */
+static void pass_tsc(struct bench *b, uint64_t t, bool listening)
+{
+	struct hearing *h = &dp_of(b)->hearing;
+	struct peer *p = peer(b, PEER);
+
+	p->since -= t;
+	p->pinged -= RTE_MIN(p->pinged, t);
+	for (unsigned int i = 0; i < p->nb_stats; i++) {
+		p->stats[i].last_rx -= RTE_MIN(p->stats[i].last_rx, t);
+		p->stats[i].last_tx -= RTE_MIN(p->stats[i].last_tx, t);
+	}
+	for (unsigned int i = 0; i < h->nb_deaf; i++)
+		h->deaf[i].end -= t;
+	if (listening)
+		return;
+	h->until -= t;
+	h->mark -= t;
+}
+
+static void pass(struct bench *b, unsigned int n, bool listening)
+{
+	pass_tsc(b, seconds(n), listening);
+}
+
+static void keepalive(struct bench *b, uint32_t interval, uint32_t timeout)
+{
+	assert_int_equal(dp_peer_set(dp_of(b), b->s.iid, PEER, interval, timeout), 0);
+}
+
+/* The process was stopped, or the workers had no CPU: what came meanwhile waits in the port. */
+static void a_peer_whose_packets_wait_has_not_expired(void **state)
+{
+	struct bench *b = *state;
+	struct dp_peer_info info;
+	enum dp_gone why;
+
+	keepalive(b, 0, 60);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	receive(b, &b->m, b->from, sizeof(b->from));
+	pass(b, 1000, false);
+	/* the agent is awake, and ticks; the worker is not yet */
+	for (int i = 0; i < 100; i++) {
+		dp_tick(dp_of(b));
+		assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
+	}
+	for (int i = 0; i < 4; i++)
+		expect_alive(b);
+	assert_int_equal(dp_peer_get(dp_of(b), b->s.iid, PEER, &info), 0);
+	assert_int_equal(info.vpn_rx_packets, 1);
+	assert_true(info.rx_ago_ms < 10000);
+	/* 59 s after that all is well, then no more */
+	pass(b, 59, true);
+	expect_alive(b);
+	pass(b, 2, true);
+	expect_gone(b, DP_GONE_EXPIRED);
+}
+
+/* A stall too short to be forgiven, at the very end of the timeout. */
+static void what_came_after_the_mark_is_heard_first(void **state)
+{
+	struct bench *b = *state;
+	enum dp_gone why;
+
+	keepalive(b, 0, 60);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	pass_tsc(b, seconds(597) / 10, true);
+	expect_alive(b);
+	receive(b, &b->m, b->from, sizeof(b->from));
+	pass_tsc(b, seconds(6) / 10, false);
+	dp_tick(dp_of(b));
+	assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
+	for (int i = 0; i < 4; i++)
+		expect_alive(b);
+	assert_int_equal(dp_of(b)->hearing.nb_deaf, 0);
+}
+
+/* A worker is in the middle of its backlog, of which the peer's packet is the last. */
+static void a_backlog_is_heard_to_its_end(void **state)
+{
+	struct bench *b = *state;
+	struct key_material forged = reference_key(AEAD_AES_256_GCM, 2, 666);
+	enum dp_gone why;
+
+	keepalive(b, 0, 60);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	pass(b, 1000, false);
+	for (int i = 0; i < 400; i++)
+		receive(b, &forged, b->from, sizeof(b->from));
+	receive(b, &b->m, b->from, sizeof(b->from));
+	for (int i = 0; i < 400 / 64; i++) {
+		worker_iteration(b->s.world->w);
+		dp_tick(dp_of(b));
+		assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
+	}
+	for (int i = 0; i < 4; i++)
+		expect_alive(b);
+	world_drops(b->s.world, DROP_AUTH_FAILED, 400);
+}
+
+/* Nobody can tell who sent something while we were stopped: that time is no silence for anyone. */
+static void a_stall_expires_nobody(void **state)
+{
+	struct bench *b = *state;
+
+	keepalive(b, 0, 60);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	pass(b, 30, true);
+	pass(b, 1000, false);
+	for (int i = 0; i < 4; i++)
+		expect_alive(b);
+	pass(b, 29, true); /* 59 s in all */
+	expect_alive(b);
+	pass(b, 2, true);
+	expect_gone(b, DP_GONE_EXPIRED);
+}
+
+static void many_stalls_are_forgiven_and_none_for_ever(void **state)
+{
+	struct bench *b = *state;
+
+	keepalive(b, 0, 60);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	for (int round = 0; round < 11; round++) {
+		pass(b, 5, true);
+		pass(b, 7, false);
+		for (int i = 0; i < 4; i++)
+			expect_alive(b);
+	}
+	pass(b, 6, true); /* 61 s of listening */
+	expect_gone(b, DP_GONE_EXPIRED);
+}
+
+/* Without a worker that turns there is no silence; a worker that has all hands full will do. */
+static void a_busy_worker_is_heard_too(void **state)
+{
+	struct bench *b = *state;
+	struct thread_stats *s = &b->s.world->w->stats;
+	enum dp_gone why;
+
+	keepalive(b, 0, 60);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	dp_tick(dp_of(b)); /* a mark after which no worker turns */
+	pass(b, 60, true);
+	dp_of(b)->hearing.until -= rte_get_tsc_hz() / 2;
+	for (int i = 0; i < 100; i++) {
+		dp_tick(dp_of(b));
+		assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
+	}
+	/* as many full turns as its queues can hold, none of them idle */
+	s->iterations += 255;
+	s->busy_iterations += 255;
+	rte_delay_us_sleep(110000);
+	dp_tick(dp_of(b));
+	assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
+	s->iterations++;
+	s->busy_iterations++;
+	expect_gone(b, DP_GONE_EXPIRED);
+}
+
+static void a_new_keepalive_starts_anew_and_0_turns_it_off(void **state)
+{
+	struct bench *b = *state;
+	uint8_t frame[FRAME_MAX];
+
+	keepalive(b, 10, 60);
+	pass(b, 59, true);
+	keepalive(b, 10, 60);
+	pass(b, 2, true);
+	expect_alive(b);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 0); /* nor a ping */
+	keepalive(b, 0, 0);
+	pass(b, 1000, true);
+	expect_alive(b);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 0);
+	keepalive(b, 10, 0);
+	pass(b, 1000, true);
+	expect_alive(b);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 42 + 24 + 16);
+}
+
+/* What is authentic counts, whatever it is; what is not counts for nothing. */
+static void what_counts_as_a_sign_of_life(void **state)
+{
+	static const uint8_t ping[16] = {0x2a, 0x18, 0x7b, 0xf3, 0x64, 0x1e, 0xb4, 0xcb, 0x07, 0xed,
+		0x2d, 0x0a, 0x98, 0x1f, 0xc7, 0x48};
+	struct bench *b = *state;
+	struct key_material forged = reference_key(AEAD_AES_256_GCM, 2, 666);
+	struct ip_addr us = ip_of("10.8.0.1"), spoofed = ip_of("10.8.0.3");
+	uint8_t inner[60];
+
+	keepalive(b, 0, 60);
+	pass(b, 40, true);
+	receive(b, &b->m, ping, sizeof(ping));
+	world_settle(b->s.world);
+	pass(b, 40, true);
+	expect_alive(b);
+	frame_inner(inner, &spoofed, &us, sizeof(inner), 1); /* dropped, but the peer is there */
+	receive(b, &b->m, inner, sizeof(inner));
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_INNER_SOURCE, 1);
+	pass(b, 40, true);
+	expect_alive(b);
+	receive(b, &forged, ping, sizeof(ping));
+	site_data(&b->s, b->remote, &b->m, PEER, 1, ping, sizeof(ping)); /* seen before */
+	world_settle(b->s.world);
+	pass(b, 21, true);
+	expect_gone(b, DP_GONE_EXPIRED);
+}
+
+/* A worker that is behind has one ping to send, not one for each tick; and then each interval. */
+static void pings_do_not_pile_up(void **state)
+{
+	struct bench *b = *state;
+	uint8_t frame[FRAME_MAX];
+
+	keepalive(b, 10, 0);
+	pass(b, 10, true);
+	for (int i = 0; i < 50; i++)
+		dp_tick(dp_of(b));
+	world_settle(b->s.world);
+	assert_true(world_sent(b->s.world, 0, frame) > 0);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 0);
+	/* one that was lost on its way is not repeated before its time */
+	pass(b, 9, true);
+	expect_alive(b);
+	assert_int_equal(world_sent(b->s.world, 0, frame), 0);
+	pass(b, 1, true);
+	expect_alive(b);
+	assert_true(world_sent(b->s.world, 0, frame) > 0);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -451,6 +696,15 @@ int main(int argc, char **argv)
 		TEST(a_late_swap_does_not_end_the_peer),
 		TEST(a_key_installed_twice_goes_on_where_it_was),
 		TEST(a_key_that_comes_back_goes_on_where_it_was),
+		TEST(a_peer_whose_packets_wait_has_not_expired),
+		TEST(what_came_after_the_mark_is_heard_first),
+		TEST(a_backlog_is_heard_to_its_end),
+		TEST(a_stall_expires_nobody),
+		TEST(many_stalls_are_forgiven_and_none_for_ever),
+		TEST(a_busy_worker_is_heard_too),
+		TEST(a_new_keepalive_starts_anew_and_0_turns_it_off),
+		TEST(what_counts_as_a_sign_of_life),
+		TEST(pings_do_not_pile_up),
 	};
 	int ret = world_begin(argc, argv);
 
