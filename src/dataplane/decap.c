@@ -403,6 +403,9 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 	}
 	family = inner_family(inner, len);
 	if (family == IP_NONE) {
+		/* a state, not an event: the agent looks at all peers, and nothing can lose it */
+		if (inner_is_occ_exit(inner, len))
+			atomic_store_explicit(&p->peer->goodbye, true, memory_order_relaxed);
 		drop_received(
 			w, p, p->peer, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
 		return 0;

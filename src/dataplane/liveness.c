@@ -69,7 +69,9 @@ static void check_keepalive(struct dp *dp, struct instance *inst, struct peer *p
 
 static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
 {
-	if (wear_check(dp, inst, p, dp_now_ms()))
+	if (atomic_load_explicit(&p->goodbye, memory_order_relaxed))
+		peer_end(dp, inst, p, DP_GONE_TRANSPORT_DISCONNECT, false);
+	else if (wear_check(dp, inst, p, dp_now_ms()))
 		/* openvpn 2.6 cannot be asked for a new key, 2.7 has not made one: it comes back */
 		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
 	else

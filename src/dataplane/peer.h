@@ -61,6 +61,8 @@ struct peer {
 
 	/* written by the worker that proposes a float; cleared by the agent */
 	_Atomic(bool) float_pending;
+	/* written by any worker: it has said goodbye */
+	_Atomic(bool) goodbye;
 
 	/* written by their workers */
 	struct peer_stats stats[];
@@ -83,8 +85,7 @@ struct tombstone {
 static inline void peer_prefetch(const struct peer *p, unsigned int worker)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		const struct key *k =
-			atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed);
+		const struct key *k = atomic_load_explicit(&p->keys.slot[i], memory_order_relaxed);
 
 		if (k != NULL) /* else it would cost a page walk that finds nothing */
 			__builtin_prefetch(k);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ends of a key and of a peer: what a key may do, and silence that is none. */
+/* The ends of a key and of a peer: what a key may do, goodbyes, and silence that is none. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -433,6 +433,110 @@ static void a_key_that_comes_back_goes_on_where_it_was(void **state)
 	world_no_drops(b->s.world);
 }
 
+/* --- goodbye ---------------------------------------------------------------------------- */
+
+static const uint8_t goodbye[18] = {0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81, 0x2d, 0x56,
+	0xb8, 0xd3, 0xaf, 0xc5, 0x45, 0x9c, 6};
+
+static void an_authentic_goodbye_ends_the_peer(void **state)
+{
+	struct bench *b = *state;
+
+	receive(b, &b->m, goodbye, 17);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_OCC, 1);
+	expect_gone(b, DP_GONE_TRANSPORT_DISCONNECT);
+}
+
+static void other_options_messages_end_nobody(void **state)
+{
+	struct bench *b = *state;
+	uint8_t message[18];
+	uint64_t n = 0;
+
+	memcpy(message, goodbye, sizeof(message));
+	for (unsigned int op = 0; op < 256; op++) {
+		message[16] = (uint8_t)op;
+		if (op == 6)
+			continue;
+		receive(b, &b->m, message, 17);
+		n++;
+		world_settle(b->s.world);
+	}
+	receive(b, &b->m, goodbye, 16);
+	receive(b, &b->m, goodbye, 18);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_OCC, n + 2);
+	memcpy(message, goodbye, sizeof(message));
+	message[15] ^= 1;
+	receive(b, &b->m, message, 17);
+	receive(b, &b->m, goodbye + 1, 16);
+	receive(b, &b->m, goodbye, 15);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_INNER_MALFORMED, 3);
+	expect_alive(b);
+}
+
+static void a_goodbye_that_is_not_authentic_ends_nobody(void **state)
+{
+	struct bench *b = *state;
+	struct key_material forged = reference_key(AEAD_AES_256_GCM, 2, 666);
+	uint8_t payload[24 + 17] = {0x48 | 2, 0, 0, PEER, 0, 0, 0, 100};
+
+	receive(b, &forged, goodbye, 17);
+	memcpy(payload + 24, goodbye, 17); /* in clear, behind a tag of nothing */
+	site_payload(&b->s, b->remote, payload, sizeof(payload));
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_AUTH_FAILED, 2);
+	/* in clear where openvpn's own bytes would be: shorter than a tag, or of the old format */
+	memcpy(payload + 4, goodbye, 17);
+	site_payload(&b->s, b->remote, payload, 4 + 17);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_DATA_SHORT, 1);
+	payload[0] = 6 << 3 | 2;
+	memcpy(payload + 1, goodbye, 17);
+	site_payload(&b->s, b->remote, payload, sizeof(payload));
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_DATA_V1, 1);
+	expect_alive(b);
+}
+
+/* Recorded from a peer that had the id, key and peer id before: of another session. */
+static void a_goodbye_of_another_key_or_id_ends_nobody(void **state)
+{
+	struct bench *b = *state;
+
+	b->pktid = 7;
+	receive(b, &b->m, b->from, sizeof(b->from));
+	world_settle(b->s.world);
+	site_data(&b->s, b->remote, &b->m, PEER, 7, goodbye, 17); /* an id that was used */
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_REPLAYED, 1);
+	site_data(&b->s, b->remote, &b->next, PEER, 8, goodbye, 17);
+	world_settle(b->s.world);
+	rte_delay_us_sleep(210000); /* it waited for that key */
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_UNKNOWN_KEY, 1);
+	expect_alive(b);
+}
+
+/* The very packet that said goodbye comes again when the peer is back, with its new key. */
+static void a_replayed_goodbye_ends_nobody(void **state)
+{
+	struct bench *b = *state;
+
+	site_data(&b->s, b->remote, &b->m, PEER, 9, goodbye, 17);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_OCC, 1);
+	/* as if the agent had forgiven it */
+	atomic_store(&peer(b, PEER)->goodbye, false);
+	site_data(&b->s, b->remote, &b->m, PEER, 9, goodbye, 17);
+	site_data(&b->s, b->remote, &b->m, PEER, 9, goodbye, 17);
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_REPLAYED, 2);
+	expect_alive(b);
+}
+
 /* --- silence that is none --------------------------------------------------------------- */
 
 static uint64_t seconds(unsigned int n)
@@ -696,6 +800,11 @@ int main(int argc, char **argv)
 		TEST(a_late_swap_does_not_end_the_peer),
 		TEST(a_key_installed_twice_goes_on_where_it_was),
 		TEST(a_key_that_comes_back_goes_on_where_it_was),
+		TEST(an_authentic_goodbye_ends_the_peer),
+		TEST(other_options_messages_end_nobody),
+		TEST(a_goodbye_that_is_not_authentic_ends_nobody),
+		TEST(a_goodbye_of_another_key_or_id_ends_nobody),
+		TEST(a_replayed_goodbye_ends_nobody),
 		TEST(a_peer_whose_packets_wait_has_not_expired),
 		TEST(what_came_after_the_mark_is_heard_first),
 		TEST(a_backlog_is_heard_to_its_end),
