@@ -99,6 +99,35 @@ table()
 		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
 		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
 		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
+		key: blocks sent are counted | dataplane/encap.c | s/key_count_tx(key, blocks);// | component/test_limits cpu
+		key: blocks received are counted | dataplane/decap.c | s/key_count_rx(run->key, blocks);/(void)blocks;/ | component/test_limits cpu
+		key: blocks are rounded up | crypto/key.h | s/(len + 15u) . 16/len \/ 16/ | component/test_limits cpu
+		key: asked for by packets | crypto/key.c | s/pktid_used(&k->tx) >= KEY_PACKETS_ASK/false/ | component/test_limits cpu
+		key: asked for by blocks sent | crypto/key.c | s/tx > KEY_BLOCKS_ASK/false/ | component/test_limits cpu
+		key: asked for by blocks received | crypto/key.c | s/rx > KEY_BLOCKS_ASK/false/ | component/test_limits cpu
+		key: packets count beside blocks | crypto/key.c | s/tx += pktid_used(&k->tx);// | component/test_limits cpu
+		key: asked for by failures | crypto/key.c | s/> KEY_FAILED_ASK/> KEY_FAILED_MAX/ | component/test_limits cpu
+		key: refused after too many | dataplane/decap.c | s/if (key_is_refused(run.key))/if (false)/ | component/test_limits cpu
+		key: asked for once | dataplane/wear.c | s/now_ms - k->asked_ms < WEAR_ASK_AGAIN_MS/false/ | component/test_limits cpu
+		key: not if it is good meanwhile | dataplane/wear.c | s/key_wear(k) != KEY_GOOD) {/true) {/ | component/test_limits cpu
+		key: exhausted, its peer ends | dataplane/liveness.c | s/wear_check(dp, inst, p, dp_now_ms())/false/ | component/test_limits cpu
+		key: exhausted, its successor is used | dataplane/wear.c | s/newest->generation <= k->generation/true/ | component/test_limits cpu
+		nonce: ids end | crypto/pktid.c | s/if (id > p->limit)/if (0)/; s/memory_order_relaxed) > p->limit)/memory_order_relaxed) > p->limit + 99)/ | unit/test_pktid
+		nonce: a closed key gives none | crypto/pktid.c | s/next, p->limit + 1, mem/next, 1, mem/ | unit/test_pktid
+		nonce: a key installed twice is one | dataplane/wear.c | s/first = pktid_close(&same->tx);/first = 1;/ | component/test_limits cpu
+		nonce: a key removed is remembered | dataplane/wear.c | s/first = RTE_MAX(first, w->keys.i..first_id);/;/ | component/test_limits cpu
+		nonce: a peer's end, too | dataplane/peer.c | s/^\tremember_keys(dp, p);// | component/test_limits cpu
+		nonce: its tail belongs to a key | dataplane/wear.c | s/memcpy(&words.AEAD_KEY_MAX.*;// | component/test_limits cpu
+		goodbye: authenticated | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_limits cpu
+		goodbye: not seen before | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/; s/replay_commit(rx, run->pkts.*pktid)/REPLAY_FRESH/ | component/test_limits cpu
+		goodbye: its length | dataplane/inner.c | s/len == sizeof(occ) + 1/len > sizeof(occ)/ | component/test_limits cpu
+		goodbye: its word | dataplane/inner.c | s/p.sizeof(occ). == OCC_EXIT/true/ | component/test_limits cpu
+		silence: what waits is heard first | dataplane/hearing.c | s/if (!has_caught_up(dp, i, now))/if (false)/ | component/test_limits cpu
+		silence: up to the mark | dataplane/hearing.c | s/hear(&dp->hearing, dp->hearing.mark)/hear(\&dp->hearing, now)/ | component/test_limits cpu
+		silence: a busy worker's queues | dataplane/hearing.c | s/>= TURNS_BUSY &&/>= 1 \&\&/ | component/test_limits cpu
+		silence: a stall is none | dataplane/hearing.c | s/silence -= RTE_MIN.*;/;/ | component/test_limits cpu
+		silence: many stalls | dataplane/hearing.c | s/h->deaf.1..length += h->deaf.0..length;// | component/test_limits cpu
+		keepalive: one ping at a time | dataplane/liveness.c | s/p->pinged = now;/;/ | component/test_limits cpu
 	END
 }
 

@@ -33,6 +33,8 @@ static const struct line total_lines[] = {
 	{"dropped packets", "drops", cell_number},
 	{"floats proposed", "floats", cell_number},
 	{"fragmented paths", "fragmenting_peers", cell_number},
+	{"keys worn out", "keys_worn", cell_number},
+	{"rekeys asked for", "rekeys_asked", cell_number},
 	{"counting for", NULL, cell_counting},
 };
 
@@ -118,6 +120,16 @@ static bool print_counters(const json_t *object, FILE *out)
 	return ok;
 }
 
+/* "both ways", "receives, worn out: packets" */
+static void key_use(const json_t *k, char *out)
+{
+	const char *worn = json_string_value(json_object_get(k, "worn"));
+
+	snprintf(out, SHOW_CELL_MAX, "%s%s%s",
+		json_is_true(json_object_get(k, "transmits")) ? "both ways" : "receives",
+		worn != NULL ? ", worn out: " : "", worn != NULL ? worn : "");
+}
+
 static bool print_keys(const json_t *keys, FILE *out)
 {
 	struct table_column columns[ARRAY_LEN(key_columns) + 1];
@@ -133,15 +145,15 @@ static bool print_keys(const json_t *keys, FILE *out)
 	t = table_new(columns, last + 1);
 	ok = t != NULL;
 	json_array_foreach (keys, i, k) {
-		char text[ARRAY_LEN(key_columns)][SHOW_CELL_MAX];
+		char text[ARRAY_LEN(key_columns)][SHOW_CELL_MAX], use[SHOW_CELL_MAX];
 		const char *cells[ARRAY_LEN(key_columns) + 1];
 
 		for (unsigned int c = 0; c < last; c++) {
 			key_columns[c].cell(k, key_columns[c].key, text[c]);
 			cells[c] = text[c];
 		}
-		cells[last] =
-			json_is_true(json_object_get(k, "transmits")) ? "both ways" : "receives";
+		key_use(k, use);
+		cells[last] = use;
 		ok = ok && table_add(t, cells);
 	}
 	if (ok && json_array_size(keys) > 0) {

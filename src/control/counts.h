@@ -14,6 +14,8 @@ struct control_counts {
 	uint64_t send_failed;	   /* openvpn's datagrams the kernel refused */
 	uint64_t datagrams_broken; /* of openvpn: too short, or for no IP address */
 	uint64_t floats;	   /* float proposals of the workers */
+	uint64_t keys_worn;	   /* keys that wore out before another came */
+	uint64_t rekeys_asked;	   /* how often openvpn was asked for another */
 };
 
 #endif

@@ -56,6 +56,8 @@ struct control_counts ctl_counts(struct agent *a)
 	c.send_failed -= zero->send_failed;
 	c.datagrams_broken -= zero->datagrams_broken;
 	c.floats -= zero->floats;
+	c.keys_worn -= zero->keys_worn;
+	c.rekeys_asked -= zero->rekeys_asked;
 	return c;
 }
 

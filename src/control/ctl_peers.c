@@ -50,11 +50,19 @@ static json_t *ago(uint64_t ms)
 
 static json_t *key_json(enum keyslot slot, const struct dp_key_info *k)
 {
-	return json_pack("{s:s, s:i, s:s, s:b, s:o, s:I, s:I, s:I}", "slot",
+	/* null: it is good */
+	static const char *const wear[] = {
+		[KEY_WORN_PACKETS] = "packets",
+		[KEY_WORN_BLOCKS] = "blocks",
+		[KEY_WORN_FAILED] = "failures",
+	};
+
+	return json_pack("{s:s, s:i, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:s?}", "slot",
 		slot == KEYSLOT_PRIMARY ? "primary" : "secondary", "id", k->key_id, "cipher",
 		aead_alg_name(k->alg), "transmits", k->transmits, "age_s", seconds(k->age_ms),
 		"tx_packet_ids", (json_int_t)k->tx_ids, "rx_packet_id_top", (json_int_t)k->rx_top,
-		"failed", (json_int_t)k->failed);
+		"failed", (json_int_t)k->failed, "tx_blocks", (json_int_t)k->tx_blocks, "rx_blocks",
+		(json_int_t)k->rx_blocks, "worn", wear[k->wear]);
 }
 
 static json_t *keys_json(const struct dp_peer_info *p)
@@ -310,12 +318,13 @@ json_t *ctl_show_stats(struct ctl_ask *ask)
 		}
 	}
 	dp_fragmenting(dp, &fragmenting);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}",
 		"instances", (json_int_t)instances, "peers", (json_int_t)peers, "gone_peers",
 		(json_int_t)gone, "drops", (json_int_t)ctl_total_drops(a), "floats",
 		(json_int_t)ctl_counts(a).floats, "fragmenting_peers",
 		(json_int_t)fragmenting.peers, "fragmenting_notices",
-		(json_int_t)fragmenting.notices, "counting_s", ctl_counting_s(a), "cleared",
-		ctl_cleared(a), "peer_totals", counters_json(&sum), "worker_totals",
-		workers_json(a), "host_totals", host_json(a));
+		(json_int_t)fragmenting.notices, "keys_worn", (json_int_t)ctl_counts(a).keys_worn,
+		"rekeys_asked", (json_int_t)ctl_counts(a).rekeys_asked, "counting_s",
+		ctl_counting_s(a), "cleared", ctl_cleared(a), "peer_totals", counters_json(&sum),
+		"worker_totals", workers_json(a), "host_totals", host_json(a));
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "control/sockets_private.h"
+#include "log.h"
 
 #define NOTIFY_BURST 64
 
@@ -73,13 +74,56 @@ int sockets_notice(struct sockets *t, const struct dco_notice *notice)
 	return -EAGAIN;
 }
 
-bool sockets_notify(struct sockets *t)
+/* asked: openvpn has been; else its family has no word for it, and the operator must know. */
+static void tell_worn(const struct sockets *t, const struct dp_key_worn *worn, bool asked)
+{
+	static const char *const words[] = {
+		[KEY_GOOD] = "is good",
+		[KEY_WORN_PACKETS] = "has used half of its packet ids",
+		[KEY_WORN_BLOCKS] = "has carried nearly as much as AES-GCM allows",
+		[KEY_WORN_FAILED] = "was tried by 2^35 forged packets",
+	};
+
+	t->counts->keys_worn += !worn->again;
+	t->counts->rekeys_asked += asked;
+	if (worn->again)
+		return; /* once a key */
+	if (asked)
+		log_info("%s: peer %u: key %u %s: openvpn is asked for another",
+			iface_name(t->iface), worn->peer_id, worn->key_id, words[worn->wear]);
+	else
+		log_warn("%s: peer %u: key %u %s, and this openvpn cannot be asked for another: "
+			 "its reneg-sec should be shorter",
+			iface_name(t->iface), worn->peer_id, worn->key_id, words[worn->wear]);
+}
+
+static bool notify_worn(struct sockets *t)
+{
+	struct dco_notice n = {.kind = DCO_NOTICE_KEY_SWAP};
+	uint32_t iid = iface_iid(t->iface);
+	struct dp_key_worn worn;
+
+	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
+		int ret;
+
+		if (!dp_key_worn_next(t->dp, iid, &worn))
+			return false;
+		n.peer_id = worn.peer_id;
+		n.key_id = worn.key_id;
+		ret = sockets_notice(t, &n);
+		if (ret == -EAGAIN)
+			return false;
+		dp_key_worn_ack(t->dp, iid, worn.peer_id);
+		tell_worn(t, &worn, ret == 0);
+	}
+	return true;
+}
+
+static bool notify_gone(struct sockets *t)
 {
 	struct dco_notice n = {.kind = DCO_NOTICE_GONE};
 	enum dp_gone why;
 
-	if (t->iface == NULL)
-		return false;
 	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
 		if (!iface_gone(t->iface, &n.peer_id, &why))
 			return false;
@@ -90,6 +134,16 @@ bool sockets_notify(struct sockets *t)
 		iface_gone_told(t->iface, n.peer_id, why);
 	}
 	return true;
+}
+
+bool sockets_notify(struct sockets *t)
+{
+	bool more;
+
+	if (t->iface == NULL)
+		return false;
+	more = notify_gone(t);
+	return notify_worn(t) || more;
 }
 
 int notices_setopt(struct sock *s, const struct shim_opt *o)

@@ -53,7 +53,8 @@ const struct dco_family *sockets_family(const struct sockets *t);
  * -ENOTSUP: its family has no such notification.
  */
 int sockets_notice(struct sockets *t, const struct dco_notice *n);
-/* Tells openvpn of peers that are gone; a bounded number. True: more can be told at once. */
+/* Tells openvpn of peers that are gone and of keys that wear out; a bounded number. True: more can
+ * be told at once. */
 bool sockets_notify(struct sockets *t);
 /* Has openvpn read all that it was told? */
 bool sockets_notified(const struct sockets *t);

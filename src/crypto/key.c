@@ -54,6 +54,22 @@ free_key:
 	return ret;
 }
 
+enum key_wear key_wear(const struct key *k)
+{
+	uint64_t tx = atomic_load_explicit(&k->tx_blocks, memory_order_relaxed);
+	uint64_t rx = __atomic_load_n(&k->rx_blocks, __ATOMIC_RELAXED);
+
+	if (atomic_load_explicit(&k->failed, memory_order_relaxed) > KEY_FAILED_ASK)
+		return KEY_WORN_FAILED;
+	if (pktid_used(&k->tx) >= KEY_PACKETS_ASK)
+		return KEY_WORN_PACKETS;
+	if (k->alg == AEAD_CHACHA20_POLY1305)
+		return KEY_GOOD;
+	tx += pktid_used(&k->tx);
+	rx += __atomic_load_n(&k->rx.top, __ATOMIC_RELAXED);
+	return tx > KEY_BLOCKS_ASK || rx > KEY_BLOCKS_ASK ? KEY_WORN_BLOCKS : KEY_GOOD;
+}
+
 struct aead_session *key_spend(struct key *k)
 {
 	/* pairs with the acquire in keyslots_tx_key(): the newer key is seen confirmed by then */

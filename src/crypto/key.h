@@ -5,6 +5,9 @@
  *
  * Made and freed by the agent; workers read it through keyslots under QSBR, so it is freed only
  * after every worker has been quiescent with no job of it in flight.
+ *
+ * A key wears out: with AES-GCM by blocks and packets (both directions, as openvpn 2.7 counts
+ * them), with any cipher by packet ids and by failed decryptions. See key_wear().
  */
 #ifndef KEY_H
 #define KEY_H
@@ -45,14 +48,41 @@ struct key {
 	uint8_t decrypt_tail[KEY_NONCE_TAIL_LEN];
 	uint64_t born_ms; /* when it was installed, monotonic milliseconds */
 
+	/* agent only */
+	uint64_t asked_ms;    /* openvpn was last told that it wears out; 0: never */
+	uint64_t fingerprint; /* 0: another goes on with its ids; see wear.h */
+
 	/* written by whichever worker encrypts */
 	alignas(CACHE_LINE) struct pktid tx;
+	_Atomic(uint64_t) tx_blocks;
 
 	/* written by whichever worker decrypts, under the lock, once a run */
 	alignas(CACHE_LINE) atomic_flag lock;
 	_Atomic(uint64_t) failed; /* failed decryptions */
-	struct replay rx;	  /* last: its words follow */
+	uint64_t rx_blocks;
+	struct replay rx; /* last: its words follow */
 };
+
+/*
+ * What a key may do (openvpn 2.7: crypto.c, cipher_get_aead_limits(); draft-irtf-cfrg-aead-limits).
+ * A new one is asked for in time: at 7/8 of the blocks and packets, half the ids, half the
+ * failures.
+ */
+#define KEY_BLOCKS_MAX	((1ull << 36) - 1) /* AES-GCM: blocks and packets of a direction */
+#define KEY_BLOCKS_ASK	(KEY_BLOCKS_MAX / 8 * 7)
+#define KEY_PACKETS_ASK (1ull << 31)
+#define KEY_FAILED_ASK	(1ull << 35)
+#define KEY_FAILED_MAX	(1ull << 36)
+
+enum key_wear {
+	KEY_GOOD,
+	KEY_WORN_PACKETS, /* has sent KEY_PACKETS_ASK packets */
+	KEY_WORN_BLOCKS,  /* more than KEY_BLOCKS_ASK */
+	KEY_WORN_FAILED,  /* more than KEY_FAILED_ASK */
+};
+
+/* Should there be another key by now? Any thread. */
+enum key_wear key_wear(const struct key *k);
 
 /* Bytes of a struct key with that window; two sessions come with it. */
 size_t key_size(uint32_t replay_window);
@@ -80,6 +110,30 @@ static inline void key_prefetch_tx(struct key *k)
 {
 	if (k != NULL)
 		__builtin_prefetch(&k->tx, 1);
+}
+
+/* Blocks of a data packet of len bytes, header and tag included: openvpn counts them like that. */
+static inline uint64_t key_blocks(uint16_t len)
+{
+	return (len + 15u) / 16;
+}
+
+/* Worker, once a run. */
+static inline void key_count_tx(struct key *k, uint64_t blocks)
+{
+	atomic_fetch_add_explicit(&k->tx_blocks, blocks, memory_order_relaxed);
+}
+
+/* Worker that holds the lock, once a run. */
+static inline void key_count_rx(struct key *k, uint64_t blocks)
+{
+	__atomic_store_n(&k->rx_blocks, k->rx_blocks + blocks, __ATOMIC_RELAXED);
+}
+
+/* So many forgeries were tried on it that the next might succeed: it decrypts nothing more. */
+static inline bool key_is_refused(const struct key *k)
+{
+	return atomic_load_explicit(&k->failed, memory_order_relaxed) > KEY_FAILED_MAX;
 }
 
 static inline void key_lock(struct key *k)

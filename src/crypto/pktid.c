@@ -7,7 +7,7 @@ void pktid_init(struct pktid *p, uint64_t first, uint64_t limit)
 {
 	/* Room above the limit, so that reservations racing at the end cannot wrap next. */
 	assert(limit < UINT64_MAX / 2);
-	assert(first > 0);
+	assert(first > 0 && first <= limit + 1);
 	atomic_init(&p->next, first);
 	p->limit = limit;
 }
@@ -27,6 +27,14 @@ uint16_t pktid_reserve(struct pktid *p, uint16_t n, uint64_t *first)
 	*first = id;
 	left = p->limit - id + 1;
 	return left < n ? (uint16_t)left : n;
+}
+
+uint64_t pktid_close(struct pktid *p)
+{
+	/* one step: a worker that reserves meanwhile has its ids before it, or none */
+	uint64_t next = atomic_exchange_explicit(&p->next, p->limit + 1, memory_order_relaxed);
+
+	return next > p->limit ? p->limit + 1 : next;
 }
 
 uint64_t pktid_used(const struct pktid *p)

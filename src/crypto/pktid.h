@@ -27,6 +27,12 @@ void pktid_init(struct pktid *p, uint64_t first, uint64_t limit);
  */
 uint16_t pktid_reserve(struct pktid *p, uint16_t n, uint64_t *first);
 
+/*
+ * Gives out no id any more, to nobody. Returns the first that was never given out (limit + 1: none
+ * is left), with which another may go on. Agent.
+ */
+uint64_t pktid_close(struct pktid *p);
+
 /* Ids given out so far (saturates at the limit). */
 uint64_t pktid_used(const struct pktid *p);
 

@@ -205,12 +205,17 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 {
 	struct replay *rx = &run->key->rx;
 	enum replay_verdict verdicts[BURST_MAX];
+	uint64_t blocks = 0;
 	uint16_t kept = 0;
 
 	key_lock(run->key);
-	for (uint16_t i = 0; i < run->n; i++)
+	for (uint16_t i = 0; i < run->n; i++) {
 		verdicts[i] = is_authenticated ? replay_commit(rx, run->pkts[i]->pktid)
 					       : replay_check(rx, run->pkts[i]->pktid);
+		blocks += key_blocks(run->pkts[i]->len);
+	}
+	if (is_authenticated)
+		key_count_rx(run->key, blocks);
 	key_unlock(run->key);
 	for (uint16_t i = 0; i < run->n; i++) {
 		if (verdicts[i] == REPLAY_FRESH)
@@ -230,6 +235,12 @@ static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail, nonce);
 }
 
+static void run_refuse(struct worker *w, const struct run *run)
+{
+	for (uint16_t i = 0; i < run->n; i++)
+		drop_received(w, run->pkts[i], run->peer, DROP_KEY_REFUSED);
+}
+
 static void run_submit(struct worker *w, struct run run)
 {
 	struct aead_nonce nonces[BURST_MAX];
@@ -237,6 +248,10 @@ static void run_submit(struct worker *w, struct run run)
 	uint16_t taken;
 	uint64_t tail;
 
+	if (key_is_refused(run.key)) {
+		run_refuse(w, &run);
+		return;
+	}
 	replay_filter(w, &run, false);
 	memcpy(&tail, run.key->decrypt_tail, sizeof(tail));
 	for (uint16_t i = 0; i < run.n; i++) {
@@ -392,6 +407,9 @@ static uint16_t finish_pkt(struct worker *w, struct pkt *p, const struct hostdev
 	}
 	family = inner_family(inner, len);
 	if (family == IP_NONE) {
+		/* a state, not an event: the agent looks at all peers, and nothing can lose it */
+		if (inner_is_occ_exit(inner, len))
+			atomic_store_explicit(&p->peer->goodbye, true, memory_order_relaxed);
 		drop_received(
 			w, p, p->peer, inner_is_occ(inner, len) ? DROP_OCC : DROP_INNER_MALFORMED);
 		return 0;

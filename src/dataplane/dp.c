@@ -175,6 +175,7 @@ int dp_new(const struct dp_conf *conf, struct dp **out)
 		dp_free(dp);
 		return ret;
 	}
+	hearing_init(dp, rte_rdtsc());
 	*out = dp;
 	return 0;
 }

@@ -119,9 +119,11 @@ struct dp_key_info {
 	enum aead_alg alg;
 	bool transmits; /* it is the key that encrypts now */
 	uint64_t age_ms;
-	uint64_t tx_ids; /* packet ids used */
-	uint64_t rx_top; /* highest packet id received */
-	uint64_t failed; /* failed decryptions */
+	uint64_t tx_ids;	       /* packet ids used */
+	uint64_t rx_top;	       /* highest packet id received */
+	uint64_t failed;	       /* failed decryptions */
+	uint64_t tx_blocks, rx_blocks; /* of 16 bytes */
+	enum key_wear wear;
 };
 
 struct dp_peer_info {
@@ -157,6 +159,20 @@ void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t peer_id);
  * owed: once may have been in a dump that began before openvpn heard of the end.
  */
 void dp_gone_shown(struct dp *dp, uint32_t iid, uint32_t peer_id);
+
+/*
+ * Keys that wear out, of which openvpn has not been told and that have no successor. State as
+ * above: an entry stays until it is acknowledged, and comes again some minutes later if no key has
+ * come.
+ */
+struct dp_key_worn {
+	uint32_t peer_id;
+	uint8_t key_id;
+	enum key_wear wear;
+	bool again; /* openvpn was told of this key before */
+};
+bool dp_key_worn_next(struct dp *dp, uint32_t iid, struct dp_key_worn *worn);
+void dp_key_worn_ack(struct dp *dp, uint32_t iid, uint32_t peer_id);
 
 /* --- what workers tell the agent -------------------------------------------------------- */
 

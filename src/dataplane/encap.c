@@ -197,7 +197,7 @@ static void run_encrypt(
 {
 	struct aead_nonce nonces[BURST_MAX];
 	struct aead_job *jobs[BURST_MAX];
-	uint64_t first = 0, tail;
+	uint64_t first = 0, blocks = 0, tail;
 	uint16_t taken = pktid_reserve(&key->tx, run->n, &first);
 
 	run_drop(w, run, taken, DROP_PKTID_EXHAUSTED);
@@ -208,8 +208,10 @@ static void run_encrypt(
 		p->key = key;
 		p->endpoint = e;
 		prepare_job(w, p, key, tail, first + i, &nonces[i]);
+		blocks += key_blocks(p->job.len + WIRE_DATA_HDR_LEN);
 		jobs[i] = &p->job;
 	}
+	key_count_tx(key, blocks);
 	stage_mark(w->stages, STAGE_PREPARE);
 	taken = aead_submit(w->aead, key->encrypt, jobs, nonces, run->n);
 	stage_mark(w->stages, STAGE_CRYPTO);
@@ -299,6 +301,8 @@ static void count(const struct worker *w, struct peer *peer, const struct tally 
 {
 	struct peer_stats *ps = &peer->stats[w->index];
 
+	if (t->link_packets == 0)
+		return;
 	stat_add(&ps->link_tx_packets, t->link_packets);
 	stat_add(&ps->link_tx_bytes, t->link_bytes);
 	stat_add(&ps->vpn_tx_packets, t->vpn_packets);

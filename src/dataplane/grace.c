@@ -30,6 +30,7 @@ void key_retire(struct dp *dp, struct key *key)
 
 	if (key == NULL)
 		return;
+	wear_remember(dp, key);
 	d = malloc(sizeof(*d));
 	if (d == NULL)
 		return; /* leaking a key is safe, freeing it early is not */

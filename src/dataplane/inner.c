@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/inner.h"
 
+#define OCC_EXIT 6
+
 static const uint8_t occ[16] = {
 	0x28,
 	0x7f,
@@ -23,4 +25,9 @@ static const uint8_t occ[16] = {
 bool inner_is_occ(const uint8_t *p, size_t len)
 {
 	return len >= sizeof(occ) && memcmp(p, occ, sizeof(occ)) == 0;
+}
+
+bool inner_is_occ_exit(const uint8_t *p, size_t len)
+{
+	return len == sizeof(occ) + 1 && inner_is_occ(p, len) && p[sizeof(occ)] == OCC_EXIT;
 }

@@ -67,5 +67,7 @@ static inline bool inner_source_is_martian(const uint8_t *src, enum ip_family fa
 
 /* Is it an OpenVPN options message (openvpn: occ_magic)? */
 bool inner_is_occ(const uint8_t *p, size_t len);
+/* The one of them that says goodbye (openvpn: OCC_EXIT): explicit-exit-notify of old peers. */
+bool inner_is_occ_exit(const uint8_t *p, size_t len);
 
 #endif

@@ -180,6 +180,7 @@ int dp_instance_new(struct dp *dp, enum dp_mode mode, uint32_t *iid)
 		inst->generations = (uint16_t)rte_rdtsc();
 		TAILQ_INIT(&inst->peer_list);
 		TAILQ_INIT(&inst->unreported);
+		TAILQ_INIT(&inst->asking);
 		atomic_store_explicit(&dp->instances[slot], inst, memory_order_release);
 		return 0;
 	}

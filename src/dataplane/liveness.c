@@ -34,14 +34,6 @@ static bool send_ping(struct dp *dp, const struct instance *inst, const struct p
 	return true;
 }
 
-/* No nonce is left: openvpn 2.6 cannot be asked for a new key, so the peer ends and comes back. */
-static bool is_exhausted(const struct peer *p)
-{
-	const struct key *k = keyslots_tx_key(&p->keys);
-
-	return k != NULL && pktid_used(&k->tx) >= k->tx.limit;
-}
-
 static bool wants_ping(const struct peer *p, uint64_t silent)
 {
 	return p->interval != 0 && silent >= p->interval * rte_get_tsc_hz() &&
@@ -49,26 +41,42 @@ static bool wants_ping(const struct peer *p, uint64_t silent)
 		atomic_load_explicit(&p->endpoint, memory_order_relaxed) != NULL;
 }
 
-static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
+static bool is_silent(const struct dp *dp, const struct peer *p, uint64_t last_rx)
 {
-	uint64_t heard, sent;
-	struct peer_stats sum;
+	return p->timeout != 0 &&
+		hearing_silence(&dp->hearing, RTE_MAX(last_rx, p->since)) >
+		p->timeout * rte_get_tsc_hz();
+}
 
-	if (is_exhausted(p)) {
-		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
-		return;
-	}
-	fragwatch_look(dp, inst, p, now);
+static void check_keepalive(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
+{
+	struct peer_stats sum;
+	uint64_t sent;
+
 	if (p->interval == 0 && p->timeout == 0)
 		return;
 	peer_sum(p, &sum);
-	heard = RTE_MAX(sum.last_rx, p->since);
-	sent = RTE_MAX(sum.last_tx, p->since);
-	/* a worker's clock may be a little ahead of the agent's reading */
-	if (p->timeout != 0 && now > heard && now - heard > p->timeout * rte_get_tsc_hz())
+	if (is_silent(dp, p, sum.last_rx)) {
 		peer_end(dp, inst, p, DP_GONE_EXPIRED, false);
-	else if (now > sent && wants_ping(p, now - sent))
-		send_ping(dp, inst, p);
+		return;
+	}
+	/* one on its way counts as sent: a worker that is behind is not given one each tick */
+	sent = RTE_MAX(RTE_MAX(sum.last_tx, p->since), p->pinged);
+	/* a worker's clock may be a little ahead of the agent's reading */
+	if (now > sent && wants_ping(p, now - sent) && send_ping(dp, inst, p))
+		p->pinged = now;
+}
+
+static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uint64_t now)
+{
+	fragwatch_look(dp, inst, p, now);
+	if (atomic_load_explicit(&p->goodbye, memory_order_relaxed))
+		peer_end(dp, inst, p, DP_GONE_TRANSPORT_DISCONNECT, false);
+	else if (wear_check(dp, inst, p, dp_now_ms()))
+		/* openvpn 2.6 cannot be asked for a new key, 2.7 has not made one: it comes back */
+		peer_end(dp, inst, p, DP_GONE_TRANSPORT_ERROR, false);
+	else
+		check_keepalive(dp, inst, p, now);
 }
 
 static void scan(struct dp *dp, struct instance *inst, uint64_t now)
@@ -89,6 +97,7 @@ void dp_tick(struct dp *dp)
 {
 	uint64_t now = rte_rdtsc();
 
+	hearing_tick(dp, now);
 	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
 		struct instance *inst =
 			atomic_load_explicit(&dp->instances[i], memory_order_relaxed);

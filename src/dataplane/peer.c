@@ -105,6 +105,18 @@ void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *
 	e->tomb = NULL;
 }
 
+/* Packets that a worker has of it are encrypted or not, but with no id that another could have. */
+static void remember_keys(struct dp *dp, struct peer *p)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		struct key *k = atomic_load_explicit(
+			i < 2 ? &p->keys.slot[i] : &p->keys.left, memory_order_relaxed);
+
+		if (k != NULL)
+			wear_remember(dp, k);
+	}
+}
+
 void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
 {
 	struct peertab_entry *e = peertab_entry(&inst->peers, p->id);
@@ -118,6 +130,8 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	grace_cancel(dp, p);
 	fragwatch_end(dp, p);
+	wear_cancel(inst, p);
+	remember_keys(dp, p);
 	dp->nb_peers--;
 	if (t != NULL) {
 		*t = (struct tombstone){
@@ -252,7 +266,7 @@ static void dead_session_free(void *arg)
  * for encryption: a third of the memory of a peer with two keys. Whoever still encrypts with it is
  * waited for.
  */
-static void spend_older(struct dp *dp, struct peer *p)
+void peer_spend_older(struct dp *dp, struct peer *p)
 {
 	const struct key *now = keyslots_tx_key(&p->keys);
 
@@ -271,7 +285,7 @@ static void spend_older(struct dp *dp, struct peer *p)
 	}
 }
 
-static uint64_t now_ms(void)
+uint64_t dp_now_ms(void)
 {
 	return rte_rdtsc() / (rte_get_tsc_hz() / MSEC_PER_SEC);
 }
@@ -288,18 +302,20 @@ int dp_key_new(
 		return -ENOENT;
 	if (m->key_id > 7)
 		return -EINVAL; /* it would write into the opcode */
-	ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, now_ms(), &key);
+	ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, dp_now_ms(), &key);
 	if (ret == -ENOMEM) {
 		/* sessions of displaced keys may be back by now */
 		grace_end_all(dp);
 		rcu_reclaim(&dp->rcu);
-		ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, now_ms(), &key);
+		ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, dp_now_ms(), &key);
 	}
 	if (ret < 0)
 		return ret;
+	if (wear_inherit(dp, p, key, m))
+		keyslots_confirm(key); /* nothing can be sent with the other one any more */
 	key_retire(dp, keyslots_install(&p->keys, slot, key));
 	grace_begin(dp, p);
-	spend_older(dp, p);
+	peer_spend_older(dp, p);
 	return 0;
 }
 
@@ -311,7 +327,7 @@ int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t id)
 	if (p == NULL)
 		return -ENOENT;
 	keyslots_swap(&p->keys);
-	spend_older(dp, p);
+	peer_spend_older(dp, p);
 	return 0;
 }
 
@@ -360,9 +376,12 @@ static void fill_key(struct dp_key_info *info, const struct peer *p, enum keyslo
 		.key_id = k->id,
 		.alg = k->alg,
 		.transmits = keyslots_tx_key(&p->keys) == k,
-		.age_ms = now_ms() - k->born_ms,
+		.age_ms = dp_now_ms() - k->born_ms,
 		.tx_ids = pktid_used(&k->tx),
 		.failed = atomic_load_explicit(&k->failed, memory_order_relaxed),
+		.tx_blocks = atomic_load_explicit(&k->tx_blocks, memory_order_relaxed),
+		.rx_blocks = __atomic_load_n(&k->rx_blocks, __ATOMIC_RELAXED),
+		.wear = key_wear(k),
 	};
 	/* without its lock: no worker waits for the agent */
 	info->rx_top = __atomic_load_n(&k->rx.top, __ATOMIC_RELAXED);

@@ -56,11 +56,16 @@ struct peer {
 	TAILQ_ENTRY(peer) grace;
 	uint64_t grace_since; /* TSC; 0: on no list; see grace.h */
 	struct fragwatch fragwatch;
+	TAILQ_ENTRY(peer) ask;
+	bool asking;	 /* on its instance's list; see wear.h */
+	uint64_t pinged; /* TSC of the last keepalive that was ordered */
 
 	unsigned int nb_stats;
 
 	/* written by the worker that proposes a float; cleared by the agent */
 	_Atomic(bool) float_pending;
+	/* written by any worker: it has said goodbye */
+	_Atomic(bool) goodbye;
 
 	/* written by their workers */
 	struct peer_stats stats[];

@@ -5,12 +5,14 @@
 
 #include "dataplane/dp_view.h"
 #include "dataplane/fib.h"
+#include "dataplane/hearing.h"
 #include "dataplane/hostio.h"
 #include "dataplane/ipid.h"
 #include "dataplane/known.h"
 #include "dataplane/peer.h"
 #include "dataplane/peertab.h"
 #include "dataplane/rcu.h"
+#include "dataplane/wear.h"
 #include "dataplane/worker.h"
 
 TAILQ_HEAD(peer_list, peer);
@@ -31,6 +33,7 @@ struct instance {
 	struct peer_list peer_list; /* every live peer */
 	struct peer *scan;	    /* where the next liveness scan goes on */
 	struct tombstone_list unreported;
+	struct peer_list asking; /* whose key wears out, and openvpn has not been told */
 };
 
 struct transport {
@@ -67,6 +70,8 @@ struct dp {
 	struct slab peers, endpoints, keys, pages; /* pages: of peer tables */
 	struct peer_list graces;		   /* by grace_since; see grace.h */
 	unsigned int nb_graces;
+	struct wear_memory worn;
+	struct hearing hearing;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
 	uint8_t tos_mask; /* of new endpoints */
@@ -101,6 +106,10 @@ static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t 
 /* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
+/* Agent. Keys older than the one that encrypts do so no more. */
+void peer_spend_older(struct dp *dp, struct peer *p);
+/* Milliseconds of the clock that keys are dated by. */
+uint64_t dp_now_ms(void);
 /* Agent. Forgets the tombstone of an id. */
 void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e);
 

@@ -45,6 +45,7 @@
 /* What a peer's packet can end by: each peer has a count of its own of these, see peer_drops.h. */
 #define DROPS_OF_PEER(X)                                                                           \
 	X(UNKNOWN_KEY, "unknown-key", "P_DATA_V2 with a key id in neither key slot")               \
+	X(KEY_REFUSED, "key-refused", "key failed to decrypt too often to be trusted")             \
 	X(REPLAYED, "replayed", "packet id was received before")                                   \
 	X(TOO_OLD, "too-old", "packet id lies before the replay window")                           \
 	X(PKTID_ZERO, "packet-id-zero", "packet id 0 is never sent")                               \

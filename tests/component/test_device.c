@@ -206,8 +206,9 @@ static void a_key_without_ids_sends_no_more(void **state)
 	}
 	assert_int_equal(world_sent(wd, 0, frame), 0);
 	expect_dropped(b, b->mac, DROP_PKTID_EXHAUSTED);
-	/* a new key is a new start */
+	/* a new key is a new start; the same bytes would be the same key */
 	b->m.key_id++;
+	b->m.encrypt[0] ^= 1;
 	assert_int_equal(dp_key_new(wd->dp, b->s.iid, PEER, KEYSLOT_PRIMARY, &b->m), 0);
 	expect_works(b);
 	world_reclaim(wd);

@@ -63,7 +63,7 @@ static void packets_leave_as_openssl_would_make_them(void **state)
 		struct udp_addr remote = udp_of(outers[o].remote, 50000);
 
 		for (unsigned int alg = 0; alg < AEAD_NB_ALGS; alg++) {
-			struct key_material m = reference_key(alg, alg * 2 + o, alg + 10);
+			struct key_material m = reference_key(alg, alg * 2 + o, alg * 2 + o + 10);
 			struct dp_peer_info info;
 			struct site s;
 

@@ -64,6 +64,7 @@ static void age(struct peer *p, unsigned int seconds)
 	uint64_t t = seconds * rte_get_tsc_hz();
 
 	p->since -= t;
+	p->pinged -= RTE_MIN(p->pinged, t);
 	for (unsigned int i = 0; i < p->nb_stats; i++) {
 		if (p->stats[i].last_rx != 0)
 			p->stats[i].last_rx -= t;

@@ -19,6 +19,7 @@ struct fake_peer {
 	bool has_path;
 	struct dp_path path;
 	struct key_material key[2];
+	struct dp_key_worn worn; /* while its wear is not KEY_GOOD: unacknowledged */
 };
 
 struct fake_instance {
@@ -425,6 +426,29 @@ int dp_key_del(struct dp *dp, uint32_t iid, uint32_t id, enum keyslot slot)
 
 /* --- events ----------------------------------------------------------------------------- */
 
+bool dp_key_worn_next(struct dp *dp, uint32_t iid, struct dp_key_worn *worn)
+{
+	LOCKED(dp);
+	const struct fake_instance *in = instance(dp, iid);
+
+	for (unsigned int i = 0; in != NULL && i < in->nb; i++) {
+		if (!in->peers[i].info.gone && in->peers[i].worn.wear != KEY_GOOD) {
+			*worn = in->peers[i].worn;
+			return true;
+		}
+	}
+	return false;
+}
+
+void dp_key_worn_ack(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	LOCKED(dp);
+	struct fake_peer *p = find_live(dp, iid, id);
+
+	if (p != NULL)
+		p->worn.wear = KEY_GOOD;
+}
+
 bool dp_event_next(struct dp *dp, struct dp_event *ev)
 {
 	LOCKED(dp);
@@ -639,6 +663,23 @@ void fake_dp_expire(struct dp *dp, uint32_t iid, uint32_t from, uint32_t to)
 		if (p->info.id >= from && p->info.id < to && !p->info.gone)
 			end(p, DP_GONE_EXPIRED);
 	}
+}
+
+void fake_dp_wear(struct dp *dp, uint32_t iid, const struct dp_key_worn *worn)
+{
+	LOCKED(dp);
+	struct fake_peer *p = find_live(dp, iid, worn->peer_id);
+
+	if (p != NULL)
+		p->worn = *worn;
+}
+
+bool fake_dp_worn(struct dp *dp, uint32_t iid, uint32_t id)
+{
+	LOCKED(dp);
+	const struct fake_peer *p = find_live(dp, iid, id);
+
+	return p != NULL && p->worn.wear != KEY_GOOD;
 }
 
 unsigned int fake_dp_unreported(struct dp *dp, uint32_t iid)

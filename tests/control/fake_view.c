@@ -31,7 +31,7 @@ struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every)
 	view = (struct agent){.nb_peers = nb_peers,
 		.step = step,
 		.gone_every = gone_every,
-		.counts = {.openvpn_busy = 6, .floats = 2}};
+		.counts = {.openvpn_busy = 6, .floats = 2, .keys_worn = 3, .rekeys_asked = 4}};
 	ctl_zero_init(&view.zero);
 	return &view;
 }
@@ -255,7 +255,10 @@ static int fill(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p
 		.age_ms = 3723000,
 		.tx_ids = 21,
 		.rx_top = 11,
-		.failed = 2};
+		.failed = 2,
+		.tx_blocks = 147,
+		.rx_blocks = 77,
+		.wear = KEY_WORN_BLOCKS};
 	if (iid == TUN0)
 		p->key[KEYSLOT_SECONDARY] = (struct dp_key_info){.present = true,
 			.key_id = 0,

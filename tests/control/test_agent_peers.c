@@ -240,6 +240,35 @@ static void client_is_always_told_that_its_peer_expired(void **state)
 	close(udp);
 }
 
+/*
+ * openvpn 2.6 has no word for it: the entry is taken off the list, once, and nothing is sent; what
+ * its peer ends by at last is told as ever.
+ */
+static void openvpn_26_is_not_asked_for_a_key(void **state)
+{
+	struct rig *rig = *state;
+	struct dp_key_worn worn = {.peer_id = 1, .key_id = 3, .wear = KEY_WORN_PACKETS};
+	const struct control_counts *counts = agent_counts(rig->agent);
+	struct shim s;
+	uint8_t buf[64];
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
+	fake_dp_wear(rig->dp, s.iid, &worn);
+	EVENTUALLY(!fake_dp_worn(rig->dp, s.iid, 1));
+	worn.again = true;
+	fake_dp_wear(rig->dp, s.iid, &worn);
+	EVENTUALLY(!fake_dp_worn(rig->dp, s.iid, 1));
+	usleep(250000);
+	assert_int_equal(recv(s.genl, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	assert_int_equal(counts->keys_worn, 1);
+	assert_int_equal(counts->rekeys_asked, 0);
+	fake_dp_expire(rig->dp, s.iid, 1, 2);
+	next_notification(&s, 1, DP_GONE_EXPIRED);
+	shim_detach(&s);
+	close(udp);
+}
+
 static void deleted_peer_is_not_told_back(void **state)
 {
 	struct rig *rig = *state;
@@ -393,6 +422,7 @@ int main(void)
 		RIG_TEST(no_failure_of_the_data_plane_kills_openvpn),
 		RIG_TEST(key_that_cannot_be_installed_ends_its_peer_only),
 		RIG_TEST(client_is_always_told_that_its_peer_expired),
+		RIG_TEST(openvpn_26_is_not_asked_for_a_key),
 		RIG_TEST(deleted_peer_is_not_told_back),
 		RIG_TEST(thousand_expiries_during_a_dump_all_arrive_once),
 		RIG_TEST(expiry_waits_until_somebody_listens),

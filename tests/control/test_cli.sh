@@ -145,7 +145,7 @@ from peers, outside       11  5000000264  4.7 GiB
 to peers, outside         21        2552  2.5 KiB
 
 KEY  SLOT       CIPHER               AGE  IDS SENT  TOP ID RECEIVED  FAILED  USE
-  1  primary    AES-256-GCM        1h02m        21               11       2  both ways
+  1  primary    AES-256-GCM        1h02m        21               11       2  both ways, worn out: blocks
   0  secondary  CHACHA20-POLY1305  2h02m         1                9       0  receives
 
 DROPPED  REASON       WHAT IT MEANS
@@ -181,6 +181,8 @@ gone peers                2
 dropped packets    18446753
 floats proposed           2
 fragmented paths          1
+keys worn out             3
+rekeys asked for          4
 counting for           0.Xs
 
                      PACKETS        BYTES     ABOUT

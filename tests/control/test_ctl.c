@@ -78,11 +78,12 @@ static void expect_error(const char *request, const char *sentence)
 	"\"link_tx_bytes\": 2552, \"link_tx_fragmented\": 7"
 #define PRIMARY                                                                                    \
 	"{\"slot\": \"primary\", \"id\": 1, \"cipher\": \"AES-256-GCM\", \"transmits\": true,"     \
-	"\"age_s\": 3723.0, \"tx_packet_ids\": 21, \"rx_packet_id_top\": 11, \"failed\": 2}"
+	"\"age_s\": 3723.0, \"tx_packet_ids\": 21, \"rx_packet_id_top\": 11, \"failed\": 2,"       \
+	" \"tx_blocks\": 147, \"rx_blocks\": 77, \"worn\": \"blocks\"}"
 #define SECONDARY                                                                                  \
 	"{\"slot\": \"secondary\", \"id\": 0, \"cipher\": \"CHACHA20-POLY1305\","                  \
 	"\"transmits\": false, \"age_s\": 7323.0, \"tx_packet_ids\": 1,"                           \
-	"\"rx_packet_id_top\": 9, \"failed\": 0}"
+	"\"rx_packet_id_top\": 9, \"failed\": 0, \"tx_blocks\": 0, \"rx_blocks\": 0, \"worn\": null}"
 #define ALIVE                                                                                      \
 	"\"mac\": \"02:6f:76:00:01:02\", \"vpn6\": \"fd00::2\", \"keepalive_interval_s\": 10,"     \
 	"\"keepalive_timeout_s\": 60, \"last_rx_s\": 1.234, \"last_tx_s\": 75.0"
@@ -174,8 +175,8 @@ static void stats_are_totals_of_living_peers_and_of_workers(void **state)
 	/* tun0: 0 gone, 1 alive, 2 gone, 3 alive; tun1: 5 alive. */
 	expect(fake_view(4, 1, 2), SHOW("stats"),
 		"{\"instances\": 2, \"peers\": 3, \"gone_peers\": 2, \"drops\": 18446753,"
-		" \"floats\": 2, \"cleared\": false, \"fragmenting_peers\": 1,"
-		" \"fragmenting_notices\": 5,"
+		" \"floats\": 2, \"keys_worn\": 3, \"rekeys_asked\": 4, \"cleared\": false,"
+		" \"fragmenting_peers\": 1, \"fragmenting_notices\": 5,"
 		" \"peer_totals\": {\"vpn_rx_packets\": 39, \"vpn_rx_bytes\": 15000000000,"
 		"  \"vpn_tx_packets\": 60, \"vpn_tx_bytes\": 6144, \"link_rx_packets\": 33,"
 		"  \"link_rx_bytes\": 15000000792, \"link_tx_packets\": 63,"

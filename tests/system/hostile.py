@@ -242,7 +242,7 @@ def inner():
     out.send(good4[:2] + struct.pack('>H', 19) + good4[4:], 'inner-malformed')
     out.send(bytes([0x44]) + good4[1:], 'inner-malformed')
     out.send(good6[:4] + struct.pack('>H', 1) + good6[6:], 'inner-malformed')
-    out.send(OCC_MAGIC + b'\x06', 'occ')
+    out.send(OCC_MAGIC + b'\x00', 'occ')  # 6 is a goodbye, and ends the peer
 
 
 def main():

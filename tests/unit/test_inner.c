@@ -116,6 +116,21 @@ static void occ_magic_is_known_in_front_of_anything(void **state)
 	}
 }
 
+static void goodbye_is_one_message_and_no_other(void **state)
+{
+	uint8_t p[20] = {0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81, 0x2d, 0x56, 0xb8, 0xd3,
+		0xaf, 0xc5, 0x45, 0x9c, 6};
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(p); len++)
+		assert_int_equal(inner_is_occ_exit(p, len), len == 17);
+	for (size_t bit = 0; bit < 136; bit++) {
+		p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_false(inner_is_occ_exit(p, 17));
+		p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +139,7 @@ int main(void)
 		cmocka_unit_test(family_needs_version_and_lengths_that_hold),
 		cmocka_unit_test(whole_packets_are_seen_and_cut_ones_are_not),
 		cmocka_unit_test(occ_magic_is_known_in_front_of_anything),
+		cmocka_unit_test(goodbye_is_one_message_and_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

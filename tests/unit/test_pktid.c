@@ -129,6 +129,51 @@ static void pktid_never_gives_an_id_to_two_threads(void **state)
 	free(given);
 }
 
+/* Another goes on where one stopped, while workers still ask it. */
+static void pktid_hands_on_what_it_has_not_given(void **state)
+{
+	unsigned char *given = calloc(IDS + 1, 1);
+	struct sharer sharers[THREADS];
+	pthread_t threads[THREADS];
+	pthread_barrier_t start;
+	struct pktid p, next;
+	uint64_t first;
+	uint16_t got;
+
+	(void)state;
+	assert_non_null(given);
+	pktid_init(&p, 1, IDS);
+	pthread_barrier_init(&start, NULL, THREADS + 1);
+	for (int i = 0; i < THREADS; i++) {
+		sharers[i] = (struct sharer){.p = &p, .start = &start, .given = given};
+		assert_int_equal(pthread_create(&threads[i], NULL, reserve_all, &sharers[i]), 0);
+	}
+	pthread_barrier_wait(&start);
+	while (pktid_used(&p) < IDS / 100)
+		continue;
+	pktid_init(&next, pktid_close(&p), IDS);
+	while ((got = pktid_reserve(&next, 64, &first)) > 0) {
+		for (uint64_t id = first; id < first + got; id++)
+			assert_int_equal(__atomic_exchange_n(&given[id], 1, __ATOMIC_RELAXED), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(sharers[i].repeated, 0);
+		assert_int_equal(sharers[i].outside, 0);
+	}
+	for (uint32_t id = 1; id <= IDS; id++)
+		assert_int_equal(given[id], 1);
+	assert_int_equal(pktid_reserve(&p, 1, &first), 0);
+	/* nothing is left to hand on, however often it is asked */
+	assert_int_equal(pktid_close(&p), IDS + 1);
+	assert_int_equal(pktid_close(&next), IDS + 1);
+	pktid_init(&p, pktid_close(&next), IDS);
+	assert_int_equal(pktid_reserve(&p, 1, &first), 0);
+	assert_int_equal(pktid_used(&p), IDS);
+	pthread_barrier_destroy(&start);
+	free(given);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +182,7 @@ int main(void)
 		cmocka_unit_test(pktid_gives_the_very_last_id_once),
 		cmocka_unit_test(pktid_may_be_wider_than_the_classic_wire),
 		cmocka_unit_test(pktid_never_gives_an_id_to_two_threads),
+		cmocka_unit_test(pktid_hands_on_what_it_has_not_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
