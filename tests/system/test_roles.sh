@@ -39,7 +39,6 @@ second_daemon()
 		-e 's/iface=port0/iface=port1/' -e 's/10\.9\.0\.1/10.9.0.30/; s/fd09::1/fd09::30/' \
 		-e "s,$T/,$T/two-," >"$T/two.yaml"
 	spawn two two "$BUILD/src/ovpn-dpdkd" --config "$T/two.yaml"
-	SECOND=$SPAWNED
 	wait_for 20 second_answers || fail "the second daemon did not start: $(tail -n 1 "$T/two.log")"
 	wait_for 10 in_ns c1 ping -n -c 1 -W 1 10.9.0.30 || fail "10.9.0.30 does not answer"
 	wait_for 10 in_ns c1 ping -n -c 1 -W 1 fd09::30 || fail "fd09::30 does not answer"
@@ -278,6 +277,7 @@ wait_for 3 grep -qE 'remote-exit|exit message' "$T/server2.log" ||
 ! on_dpdk || [ "$(ctl show instances --json | jq '[.[] | select(.device == "ovpn2")] | length')" = 0 ] ||
 	fail "the client has gone, and its instance has not"
 for ours in "${OURS[@]}"; do
+	# shellcheck disable=SC2086 # name and pid
 	[[ $ours == client2* ]] || kept $ours
 done
 tunnel 5 2 1000
