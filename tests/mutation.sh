@@ -42,7 +42,9 @@ table()
 		DATA never to openvpn: V1 | dataplane/classify.c | s/drop(c, DROP_DATA_V1)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
 		DATA never to openvpn: short | dataplane/classify.c | s/drop(c, DROP_DATA_SHORT)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
 		DATA never to openvpn: no such peer | dataplane/decap.c | s/drop_pkt(w, p, DROP_UNKNOWN_PEER)/worker_send_exception(w, pkt_mbuf(p))/ | component/test_events cpu
-		DATA never to openvpn: the agent looks again | control/sockets.c | s/opcode == P_DATA_V1 .. opcode == P_DATA_V2/false/ | control/test_agent
+		DATA never to openvpn: the agent looks again | control/datagrams.c | s/opcode == P_DATA_V1 .. opcode == P_DATA_V2/false/ | control/test_agent
+		errors: openvpn is told a few | control/datagrams.c | s/t->nb_errors == ERRORS_HZ/false/ | control/test_agent_errors
+		errors: then the kernel keeps them | control/datagrams.c | s/ksock_listen(&s->k, false)/(void)s/ | control/test_agent_errors
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
 		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu

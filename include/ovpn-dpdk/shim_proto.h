@@ -8,7 +8,8 @@
  * OPEN, known by an id that is never used twice:
  *
  *   GENL   agent -> shim: one netlink notification per datagram. Nothing the other way.
- *   UDP    both ways: struct shim_dgram followed by 1..SHIM_DGRAM_MAX bytes of UDP payload.
+ *   UDP    both ways: struct shim_dgram followed by 1..SHIM_DGRAM_MAX bytes of UDP payload;
+ *          agent -> shim also: struct shim_dgram followed by struct shim_error.
  *
  * The two sides are upgraded apart: HELLO carries the version, and both refuse another one.
  * Integers are in host byte order unless marked; both sides are on one machine.
@@ -18,7 +19,7 @@
 
 #include <stdint.h>
 
-#define SHIM_VERSION	 2u
+#define SHIM_VERSION	 3u
 #define SHIM_MAGIC	 0x6f76u /* "ov" */
 #define SHIM_SOCKET	 "/run/ovpn-dpdk/dco.sock"
 #define SHIM_SOCKET_ENV	 "OVPN_DPDK_SOCKET"
@@ -92,11 +93,26 @@ struct shim_link {
 	char kind[16]; /* "ovpn-dco", "ovpn" */
 };
 
+enum shim_content { SHIM_PAYLOAD = 0, SHIM_ERROR = 1 };
+
 struct shim_dgram {
-	struct shim_addr remote;
+	struct shim_addr remote; /* of an error: where the datagram was to go */
 	struct shim_addr
 		local;	  /* to openvpn: where it arrived; from openvpn: source, or family 0 */
 	uint32_t ifindex; /* of local; 0: none */
+	uint32_t content; /* enum shim_content */
+};
+
+/*
+ * What the kernel's socket has on its error queue, as struct sock_extended_err; SO_EE_ORIGIN_NONE:
+ * not from there, the kernel refused to send.
+ */
+struct shim_error {
+	int32_t error; /* a positive errno */
+	uint8_t origin, type, code;
+	uint8_t pad;
+	uint32_t info; /* of EMSGSIZE: the MTU */
+	struct shim_addr offender;
 };
 
 #endif

@@ -345,6 +345,8 @@ void client_refresh(struct client *c, bool all)
 {
 	struct iface *in = sockets_iface(c->sockets);
 
+	if (!all)
+		sockets_second(c->sockets);
 	if (in != NULL)
 		iface_refresh(in, all);
 }

@@ -6,7 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/errqueue.h>
 #include <linux/filter.h>
+
+/* Nothing but errors is ever kept; one that quotes a packet takes 1 to 3 KiB. */
+#define ERRORS_BYTES (32 << 10)
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -70,7 +74,7 @@ int ksock_open(struct ksock *k, int family)
 {
 	struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	struct sock_fprog prog = {.len = ARRAY_LEN(drop_all), .filter = drop_all};
-	int smallest = 0; /* the kernel makes its minimum of it */
+	int room = ERRORS_BYTES;
 	int ret;
 
 	*k = (struct ksock){.fd = -1, .family = family};
@@ -80,7 +84,7 @@ int ksock_open(struct ksock *k, int family)
 	if (k->fd < 0)
 		return -errno;
 	if (setsockopt(k->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ||
-		setsockopt(k->fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) < 0) {
+		setsockopt(k->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) < 0) {
 		ret = -errno;
 		ksock_close(k);
 		return ret;
@@ -151,6 +155,49 @@ int ksock_local(const struct ksock *k, struct udp_addr *local, bool *v4_too)
 	return 0;
 }
 
+/* Without room in the queue an error is pending all the same. */
+static void clear_pending(const struct ksock *k)
+{
+	int pending;
+	socklen_t len = sizeof(pending);
+
+	getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &pending, &len);
+}
+
+void ksock_listen(struct ksock *k, bool on)
+{
+	int v4 = on && k->recverr4;
+	int v6 = on && k->recverr6;
+
+	k->listens = v4 || v6;
+
+	/* none of them fails on a socket of ours; without errors the rest works as before */
+	setsockopt(k->fd, IPPROTO_IP, IP_RECVERR, &v4, sizeof(v4));
+	if (k->family == AF_INET6)
+		setsockopt(k->fd, IPPROTO_IPV6, IPV6_RECVERR, &v6, sizeof(v6));
+	if (!on)
+		clear_pending(k);
+}
+
+/* False: it is another option. */
+static bool note_recverr(struct ksock *k, const struct shim_opt *o)
+{
+	int value;
+	bool on;
+
+	if (o->len < sizeof(value))
+		return false;
+	memcpy(&value, o->value, sizeof(value));
+	on = value != 0;
+	if (o->level == IPPROTO_IP && o->name == IP_RECVERR)
+		k->recverr4 = on;
+	else if (o->level == IPPROTO_IPV6 && o->name == IPV6_RECVERR)
+		k->recverr6 = on;
+	else
+		return false;
+	return true;
+}
+
 int ksock_setopt(struct ksock *k, const struct shim_opt *o)
 {
 	static const struct {
@@ -168,6 +215,8 @@ int ksock_setopt(struct ksock *k, const struct shim_opt *o)
 
 	if (o->len > sizeof(o->value))
 		return -EINVAL;
+	if (note_recverr(k, o))
+		ksock_listen(k, true);
 	for (size_t i = 0; i < ARRAY_LEN(applied); i++) {
 		if (o->level == applied[i].level && o->name == applied[i].name)
 			return setsockopt(k->fd, o->level, o->name, o->value, o->len) < 0 ? -errno
@@ -196,7 +245,30 @@ static size_t put_source(struct msghdr *m, int family, const struct shim_addr *a
 	return CMSG_SPACE(sizeof(v6));
 }
 
-int ksock_send(const struct ksock *k, const struct shim_dgram *d, const void *payload, size_t len)
+/*
+ * An ICMP error is pending until a call has returned it, whichever that is; the next may come at
+ * once. In the end the kernel is told to keep them, at the cost of those that wait.
+ */
+static int send_past_errors(struct ksock *k, const struct msghdr *m)
+{
+	ssize_t n = -1;
+
+	for (unsigned int i = 0; i < 3 && n < 0; i++) {
+		n = sendmsg(k->fd, m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN)
+			return -EAGAIN;
+	}
+	if (n < 0 && k->listens) {
+		ksock_listen(k, false);
+		n = sendmsg(k->fd, m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = n < 0 ? -errno : 0;
+		ksock_listen(k, true);
+		return (int)n;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+int ksock_send(struct ksock *k, const struct shim_dgram *d, const void *payload, size_t len)
 {
 	union {
 		struct cmsghdr align;
@@ -220,5 +292,78 @@ int ksock_send(const struct ksock *k, const struct shim_dgram *d, const void *pa
 		m.msg_controllen = sizeof(control);
 		m.msg_controllen = put_source(&m, k->family, &own);
 	}
-	return sendmsg(k->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return send_past_errors(k, &m);
+}
+
+/* An address of the kernel's; of family 0: none that we know. */
+static struct shim_addr from_sockaddr(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)ss;
+	struct shim_addr a = {0};
+
+	if (ss->ss_family == AF_INET) {
+		a = (struct shim_addr){.family = AF_INET, .port = v4->sin_port};
+		memcpy(a.ip, &v4->sin_addr, 4);
+	} else if (ss->ss_family == AF_INET6) {
+		a = (struct shim_addr){
+			.family = AF_INET6, .port = v6->sin6_port, .scope = v6->sin6_scope_id};
+		memcpy(a.ip, &v6->sin6_addr, 16);
+	}
+	return a;
+}
+
+/* The extended error among m's control messages. */
+static bool find_extended(struct msghdr *m, struct shim_error *e)
+{
+	struct {
+		struct sock_extended_err err;
+		struct sockaddr_in6 offender;
+	} ee = {0};
+	struct sockaddr_storage ss = {0};
+	size_t len;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+			!(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+			continue;
+		len = c->cmsg_len - CMSG_LEN(0);
+		memcpy(&ee, CMSG_DATA(c), len < sizeof(ee) ? len : sizeof(ee));
+		memcpy(&ss, &ee.offender, sizeof(ee.offender));
+		*e = (struct shim_error){
+			.error = (int32_t)ee.err.ee_errno,
+			.origin = ee.err.ee_origin,
+			.type = ee.err.ee_type,
+			.code = ee.err.ee_code,
+			.info = ee.err.ee_info,
+			.offender = from_sockaddr(&ss),
+		};
+		return true;
+	}
+	return false;
+}
+
+int ksock_error(const struct ksock *k, struct udp_addr *remote, struct shim_error *e)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[512];
+	} control = {0};
+	struct sockaddr_storage from = {0};
+	struct shim_addr a;
+	struct msghdr m = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	if (recvmsg(k->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+		clear_pending(k);
+		return -EAGAIN;
+	}
+	a = from_sockaddr(&from);
+	if (!shim_addr_read(&a, remote) || !find_extended(&m, e))
+		return -EBADMSG;
+	return 0;
 }

@@ -62,17 +62,25 @@ void loop_want(struct loop *l, struct source *s, uint32_t events)
 	s->events = events;
 }
 
-void loop_close(struct loop *l, struct source *s)
+void loop_remove(struct loop *l, struct source *s)
 {
 	if (s->fd < 0)
 		return;
 	epoll_ctl(l->epfd, EPOLL_CTL_DEL, s->fd, NULL);
-	close(s->fd);
 	s->fd = -1;
 	for (int i = l->next; i < l->nb; i++) {
 		if (l->batch[i].data.ptr == s)
 			l->batch[i].data.ptr = NULL;
 	}
+}
+
+void loop_close(struct loop *l, struct source *s)
+{
+	int fd = s->fd;
+
+	loop_remove(l, s);
+	if (fd >= 0)
+		close(fd);
 }
 
 int loop_turn(struct loop *l, int timeout_ms)

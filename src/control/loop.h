@@ -31,7 +31,9 @@ void loop_free(struct loop *l);
 int loop_add(struct loop *l, struct source *s, int fd, uint32_t events,
 	void (*ready)(struct source *, uint32_t));
 void loop_want(struct loop *l, struct source *s, uint32_t events);
-/* Takes s out and closes its descriptor; s may be freed at once. Not in the loop: nothing. */
+/* Takes s out, and leaves its descriptor open; s may be freed at once. Not in the loop: nothing. */
+void loop_remove(struct loop *l, struct source *s);
+/* The same, and closes the descriptor. */
 void loop_close(struct loop *l, struct source *s);
 /* Waits (-1: for ever) and calls each ready source once. 0 or -errno. */
 int loop_turn(struct loop *l, int timeout_ms);

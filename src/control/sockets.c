@@ -14,10 +14,7 @@
 #include "control/sockets_private.h"
 #include "log.h"
 
-enum { P_DATA_V1 = 6, P_DATA_V2 = 9 }; /* opcodes that openvpn must never see */
-
 #define SOCKETS_MAX 64 /* of one openvpn; it has about three */
-#define DGRAM_BURST 16 /* of one socket in one turn of the loop */
 
 int sockets_new(struct dp *dp, struct hostif *h, struct loop *l, struct control_counts *counts,
 	struct sockets **out)
@@ -52,6 +49,12 @@ static struct sock *find_udp(const struct sockets *t, uint32_t id)
 	return s != NULL && s->kind == SHIM_KIND_UDP ? s : NULL;
 }
 
+void sock_close_kernel(struct sock *s)
+{
+	loop_remove(s->table->loop, &s->errors);
+	ksock_close(&s->k);
+}
+
 void sock_free(struct sock *s)
 {
 	struct sockets *t = s->table;
@@ -63,7 +66,7 @@ void sock_free(struct sock *s)
 	t->nb--;
 	if (s->claimed)
 		dp_transport_del(t->dp, s->tid);
-	ksock_close(&s->k);
+	sock_close_kernel(s);
 	loop_close(t->loop, &s->src);
 	free(s);
 }
@@ -113,9 +116,7 @@ static int replace_iface(struct sockets *t, enum dp_mode mode)
 	return 0;
 }
 
-/* Binds the kernel's socket and takes what arrives there. A socket whose bind failed is unusable.
- */
-static int bind_and_claim(struct sock *s, const struct shim_addr *a)
+int sock_bind(struct sock *s, const struct shim_addr *a)
 {
 	struct sockets *t = s->table;
 	struct shim_addr name;
@@ -133,7 +134,7 @@ static int bind_and_claim(struct sock *s, const struct shim_addr *a)
 	else
 		ret = claim(t, s);
 	if (ret < 0 || !s->claimed) {
-		ksock_close(&s->k);
+		sock_close_kernel(s);
 		return ret < 0 ? ret : -EADDRINUSE;
 	}
 	if (ksock_name(&s->k, &name) == 0 && shim_addr_read(&name, &local))
@@ -171,94 +172,7 @@ struct iface *sockets_iface(const struct sockets *t)
 	return t->iface;
 }
 
-/* --- datagrams -------------------------------------------------------------------------- */
-
-static void send_out(struct sock *s, const uint8_t *p, size_t len)
-{
-	struct sockets *t = s->table;
-	struct shim_dgram d;
-
-	if (len <= sizeof(d)) {
-		t->counts->datagrams_broken++;
-		return;
-	}
-	memcpy(&d, p, sizeof(d));
-	/* `nobind`: the port is chosen when the first packet leaves */
-	if (!s->k.bound && bind_and_claim(s, NULL) < 0) {
-		t->counts->send_failed++;
-		return;
-	}
-	switch (ksock_send(&s->k, &d, p + sizeof(d), len - sizeof(d))) {
-	case 0:
-		break;
-	case -EAFNOSUPPORT:
-		t->counts->datagrams_broken++;
-		break;
-	default:
-		t->counts->send_failed++;
-	}
-}
-
-static void udp_ready(struct source *src, uint32_t events)
-{
-	struct sock *s = source_owner(src, struct sock, src);
-	struct sockets *t = s->table;
-	ssize_t n = -1;
-
-	(void)events;
-	for (unsigned int i = 0; i < DGRAM_BURST; i++) {
-		n = recv(src->fd, t->dgram, sizeof(t->dgram), MSG_DONTWAIT);
-		if (n <= 0)
-			break;
-		send_out(s, t->dgram, (size_t)n);
-	}
-	/* openvpn closed it; the shim's CLOSE may be on its way */
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		sock_free(s);
-}
-
-/* A link-local address means something on its port only: openvpn must name that when it answers. */
-static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
-{
-	struct udp_addr b = *a;
-
-	if (b.ip.family == IP_V6 && b.ip.b[0] == 0xfe && (b.ip.b[1] & 0xc0) == 0x80)
-		b.scope = ifindex;
-	return b;
-}
-
-void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
-{
-	struct udp_addr remote = with_scope(&ev->remote, ifindex);
-	struct sock *s = t->newest;
-	struct shim_dgram d;
-	struct iovec iov[2];
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
-	uint8_t opcode = ev->len > 0 ? ev->data[0] >> 3 : 0;
-
-	while (s != NULL && !(s->claimed && s->tid == ev->tid))
-		s = s->next;
-	if (s == NULL || ev->len == 0) {
-		t->counts->no_transport++;
-		return;
-	}
-	/* openvpn would take it for authenticated plaintext; the workers must not have sent it */
-	if (opcode == P_DATA_V1 || opcode == P_DATA_V2) {
-		t->counts->data_refused++;
-		return;
-	}
-	recent_note(&t->recent, &ev->remote, &ev->local.ip);
-	d = (struct shim_dgram){
-		.remote = shim_addr_write(&remote, s->k.family),
-		.local = shim_addr_write(&ev->local, s->k.family),
-		.ifindex = ifindex,
-	};
-	iov[0] = (struct iovec){.iov_base = &d, .iov_len = sizeof(d)};
-	iov[1].iov_len = ev->len;
-	memcpy(&iov[1].iov_base, &ev->data, sizeof(ev->data)); /* iovec has no const */
-	if (sendmsg(s->src.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		t->counts->openvpn_busy++;
-}
+/* --- their addresses ---------------------------------------------------------------------- */
 
 int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct udp_addr *local)
 {
@@ -314,6 +228,7 @@ int sockets_open(struct sockets *t, uint32_t id, const struct shim_open *o, int 
 	if (s == NULL)
 		goto close_fd;
 	*s = (struct sock){.src = SOURCE_NONE,
+		.errors = SOURCE_NONE,
 		.table = t,
 		.next = t->newest,
 		.id = id,
@@ -323,14 +238,18 @@ int sockets_open(struct sockets *t, uint32_t id, const struct shim_open *o, int 
 	ret = udp ? ksock_open(&s->k, (int)o->family) : 0;
 	if (ret < 0)
 		goto free_sock;
-	ret = loop_add(t->loop, &s->src, fd, EPOLLIN, udp ? udp_ready : notices_ready);
+	if (udp)
+		ret = loop_add(t->loop, &s->errors, s->k.fd, 0, datagrams_errors_ready);
+	if (ret == 0)
+		ret = loop_add(
+			t->loop, &s->src, fd, EPOLLIN, udp ? datagrams_ready : notices_ready);
 	if (ret < 0)
 		goto close_ksock;
 	t->newest = s;
 	t->nb++;
 	return 0;
 close_ksock:
-	ksock_close(&s->k);
+	sock_close_kernel(s);
 free_sock:
 	free(s);
 close_fd:
@@ -355,7 +274,7 @@ int sockets_bind(struct sockets *t, uint32_t id, const struct shim_addr *a, stru
 
 	if (s == NULL)
 		return -EBADF;
-	ret = bind_and_claim(s, a);
+	ret = sock_bind(s, a);
 	return ret < 0 ? ret : ksock_name(&s->k, bound);
 }
 

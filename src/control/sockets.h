@@ -53,6 +53,8 @@ const struct dco_family *sockets_family(const struct sockets *t);
  * -ENOTSUP: its family has no such notification.
  */
 int sockets_notice(struct sockets *t, const struct dco_notice *n);
+/* Once a second: errors of the sockets are told again, if there were too many. */
+void sockets_second(struct sockets *t);
 /* Tells openvpn of peers that are gone and of keys that wear out; a bounded number. True: more can
  * be told at once. */
 bool sockets_notify(struct sockets *t);

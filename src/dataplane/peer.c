@@ -150,6 +150,26 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	rcu_defer(&dp->rcu, peer_free, p);
 }
 
+/*
+ * A P2P peer comes with a random id of 24 bits each time. What is left of those before this one
+ * would fill the table, a page each.
+ */
+static void forget_others(struct dp *dp, struct instance *inst, uint32_t id)
+{
+	struct peertab_entry *page;
+	uint32_t other;
+
+	for (other = peertab_next(&inst->peers, 0); other != UINT32_MAX;
+		other = peertab_next(&inst->peers, other + 1)) {
+		if (other == id)
+			continue;
+		tombstone_drop(dp, inst, peertab_entry(&inst->peers, other));
+		page = peertab_prune(&inst->peers, other);
+		if (page != NULL)
+			rcu_defer(&dp->rcu, slab_give, page);
+	}
+}
+
 int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 {
 	struct instance *inst = instance_find(dp, iid);
@@ -184,8 +204,10 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */
 	atomic_store_explicit(&e->peer, p, memory_order_release);
-	if (inst->mode == DP_MODE_P2P)
+	if (inst->mode == DP_MODE_P2P) {
 		atomic_store_explicit(&inst->only, p, memory_order_release);
+		forget_others(dp, inst, conf->id);
+	}
 	return 0;
 }
 

@@ -36,6 +36,20 @@ uint32_t peertab_next(struct peertab *t, uint32_t from)
 	return UINT32_MAX;
 }
 
+struct peertab_entry *peertab_prune(struct peertab *t, uint32_t id)
+{
+	_Atomic(struct peertab_entry *) *at = &t->page[id >> PEERTAB_BITS];
+	struct peertab_entry *page = atomic_load_explicit(at, memory_order_relaxed);
+
+	for (uint32_t i = 0; page != NULL && i < PEERTAB_PAGE; i++) {
+		if (atomic_load_explicit(&page[i].peer, memory_order_relaxed) != NULL ||
+			page[i].tomb != NULL)
+			return NULL;
+	}
+	atomic_store_explicit(at, NULL, memory_order_relaxed);
+	return page;
+}
+
 void peertab_free(struct peertab *t)
 {
 	for (uint32_t i = 0; i < PEERTAB_PAGE; i++)

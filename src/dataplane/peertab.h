@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Peer id (24 bits) -> peer, two levels of 4096. Pages are made when an id in them is first used
- * and stay until the table goes, so a reader needs two dependent loads and no check of bounds.
+ * Peer id (24 bits) -> peer, two levels of 4096. Pages are made when an id in them is first used.
+ * Those of many peers stay until the table goes; where one peer follows another with ids from all
+ * over, peertab_prune() takes out what is left empty. A reader needs two dependent loads and no
+ * check of bounds.
  * Writer: the agent. Readers: workers under QSBR.
  */
 #ifndef PEERTAB_H
@@ -55,6 +57,12 @@ struct peertab_entry *peertab_entry(struct peertab *t, uint32_t id);
 struct peertab_entry *peertab_make(struct peertab *t, uint32_t id, struct slab *pages);
 /* Agent. The smallest id >= from with a peer or a tombstone; UINT32_MAX: none. */
 uint32_t peertab_next(struct peertab *t, uint32_t from);
+/*
+ * Agent. Takes the page of this id out, if nothing is in it: the caller's to give back to its slab
+ * after quiescence.
+ * NULL: something is, or there is no page.
+ */
+struct peertab_entry *peertab_prune(struct peertab *t, uint32_t id);
 /* After quiescence; entries must be empty. */
 void peertab_free(struct peertab *t);
 

@@ -7,6 +7,7 @@
 #undef _FILE_OFFSET_BITS
 
 #include "shim.h"
+#include "udp.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -28,6 +28,7 @@
 
 #include <ovpn-dpdk/shim_proto.h>
 
+#include "errqueue.h"
 #include "nl.h"
 
 #define SHIM_SOCKS 64	     /* emulated descriptors at a time */
@@ -77,6 +78,7 @@ struct sock {
 	uint32_t nl_pid;	/* genl, rtnl */
 	struct replies replies; /* genl, rtnl */
 	sa_family_t family;	/* udp */
+	struct errqueue errors; /* udp */
 	bool pktinfo;		/* udp: asked for where datagrams arrive */
 	bool bound;		/* udp: to wish */
 	struct shim_addr wish;
@@ -181,14 +183,6 @@ ssize_t genl_send(struct sock *s, const struct msghdr *msg);
 ssize_t genl_recv(struct sock *s, struct msghdr *msg, int flags);
 int genl_setsockopt(struct sock *s, int level, int name, const void *value, socklen_t len);
 int genl_name(const struct sock *s, struct sockaddr *addr, socklen_t *len);
-
-/* udp.c */
-int udp_socket(int family, int type);
-int udp_bind(struct sock *s, const struct sockaddr *addr, socklen_t len);
-int udp_name(struct sock *s, struct sockaddr *addr, socklen_t *len);
-int udp_setsockopt(struct sock *s, int level, int name, const void *value, socklen_t len);
-ssize_t udp_send(struct sock *s, const struct msghdr *msg, int flags);
-ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags);
 
 /* rtnl.c */
 /* True: the request concerned our kind of link; *result is sendmsg()'s. */

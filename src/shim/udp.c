@@ -4,25 +4,19 @@
  * openvpn takes addresses of any other length than its socket's family has for a fatal error, so
  * IPv4 remotes on an IPv6 socket are given as v4-mapped, as the kernel does.
  */
-#include "shim.h"
+#include "udp.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 /* unmap: IPv4 written as IPv6 becomes IPv4 again; a bind() means what it says instead. */
 static int read_address(const void *addr, socklen_t len, bool unmap, struct shim_addr *out)
 {
-	union address a = {0};
+	union udp_address a = {0};
 
 	if (addr == NULL)
 		return -EDESTADDRREQ;
@@ -56,10 +50,9 @@ static void ip6_of(const struct shim_addr *from, struct in6_addr *ip)
 	}
 }
 
-/* The address as a socket of this family shows it; 0: it cannot. */
-static socklen_t make_address(sa_family_t family, const struct shim_addr *from, union address *a)
+socklen_t udp_make_address(sa_family_t family, const struct shim_addr *from, union udp_address *a)
 {
-	*a = (union address){.any.sa_family = family};
+	*a = (union udp_address){.any.sa_family = family};
 	if (family == AF_INET) {
 		if (from->family != AF_INET)
 			return 0;
@@ -118,7 +111,7 @@ int udp_bind(struct sock *s, const struct sockaddr *addr, socklen_t len)
 int udp_name(struct sock *s, struct sockaddr *addr, socklen_t *len)
 {
 	struct shim_addr bound = {0};
-	union address a;
+	union udp_address a;
 	socklen_t n;
 	int ret = rpc_call(SHIM_GETNAME, s->id, NULL, 0, -1, &bound, sizeof(bound));
 
@@ -128,7 +121,7 @@ int udp_name(struct sock *s, struct sockaddr *addr, socklen_t *len)
 		bound = s->wish;
 	if (bound.family == 0)
 		bound.family = s->family;
-	n = make_address(s->family, &bound, &a);
+	n = udp_make_address(s->family, &bound, &a);
 	memcpy(addr, &a, *len < n ? *len : n);
 	*len = n;
 	return 0;
@@ -193,6 +186,7 @@ ssize_t udp_send(struct sock *s, const struct msghdr *msg, int flags)
 	struct shim_dgram d = {0};
 	size_t len = 0;
 	ssize_t n;
+	int ret;
 
 	n = read_address(msg->msg_name, msg->msg_namelen, true, &d.remote);
 	if (n < 0)
@@ -215,10 +209,12 @@ ssize_t udp_send(struct sock *s, const struct msghdr *msg, int flags)
 	n = real()->sendmsg(s->fd, &record, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
 	if (n < 0)
 		return sock_received(n, 0);
-	return n - (ssize_t)sizeof(d);
+	/* it is on its way; the error is an earlier one's, too late to be exact */
+	ret = errqueue_refusal(&s->errors, &d.remote);
+	return ret < 0 ? ret : n - (ssize_t)sizeof(d);
 }
 
-static void put_pktinfo(struct msghdr *msg, int level, int type, const void *data, size_t len)
+void udp_put_control(struct msghdr *msg, int level, int type, const void *data, size_t len)
 {
 	struct cmsghdr *c = msg->msg_control;
 
@@ -244,11 +240,26 @@ static void put_arrival(const struct sock *s, const struct shim_dgram *d, struct
 	} else if (s->family == AF_INET) {
 		memcpy(&v4.ipi_spec_dst, d->local.ip, 4);
 		memcpy(&v4.ipi_addr, d->local.ip, 4);
-		put_pktinfo(msg, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
+		udp_put_control(msg, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
 	} else {
 		ip6_of(&d->local, &v6.ipi6_addr);
-		put_pktinfo(msg, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
+		udp_put_control(msg, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
 	}
+}
+
+/*
+ * An error has its place among the datagrams, so a read that meets it returns it as the kernel
+ * returns a pending one. It lies in openvpn's buffer now; n is its length.
+ */
+static ssize_t take_error(
+	struct sock *s, const struct shim_dgram *d, const struct iovec *buffer, size_t n)
+{
+	struct shim_error error;
+
+	if (n < sizeof(error) || buffer->iov_len < sizeof(error))
+		return -EAGAIN;
+	memcpy(&error, buffer->iov_base, sizeof(error));
+	return errqueue_note(&s->errors, &d->remote, &error);
 }
 
 ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags)
@@ -256,12 +267,14 @@ ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags)
 	struct iovec iov[SHIM_IOV + 1];
 	struct msghdr record = {.msg_iov = iov, .msg_iovlen = msg->msg_iovlen + 1};
 	struct shim_dgram d;
-	union address from;
+	union udp_address from;
 	socklen_t len;
 	ssize_t n;
 
-	/* ICMP errors do not reach us; openvpn asks for them after every failed call. */
-	if ((flags & MSG_ERRQUEUE) != 0 || shim.state != SHIM_ATTACHED)
+	/* openvpn asks for these after every failed call, of whatever kind */
+	if ((flags & MSG_ERRQUEUE) != 0)
+		return errqueue_read(&s->errors, s->family, msg);
+	if (shim.state != SHIM_ATTACHED)
 		return -EAGAIN;
 	if (msg->msg_iovlen > SHIM_IOV)
 		return -EMSGSIZE;
@@ -271,7 +284,9 @@ ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags)
 	n = sock_received(real()->recvmsg(s->fd, &record, flags), record.msg_flags);
 	if (n < 0)
 		return n;
-	len = n > (ssize_t)sizeof(d) ? make_address(s->family, &d.remote, &from) : 0;
+	if (n > (ssize_t)sizeof(d) && d.content == SHIM_ERROR)
+		return take_error(s, &d, &iov[1], (size_t)n - sizeof(d));
+	len = n > (ssize_t)sizeof(d) ? udp_make_address(s->family, &d.remote, &from) : 0;
 	if (len == 0)
 		return -EAGAIN; /* not a datagram for this socket */
 	if (msg->msg_name != NULL)

@@ -412,6 +412,42 @@ static void a_new_p2p_peer_takes_the_place_of_the_old(void **state)
 	close(s.device);
 }
 
+/* Each reconnect of a p2p openvpn brings another id of 24 bits. */
+static void p2p_peers_leave_nothing_behind_in_the_table(void **state)
+{
+	static const uint32_t ids[] = {7, 9, 0x123456, 0xfffffe, 0x123457, 9, 0x800000};
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct site s;
+	struct key_material m = reference_key(AEAD_AES_128_GCM, 0, 1);
+	struct ip_addr any = ip_of("203.0.113.77"), us = ip_of("10.8.0.1");
+	uint32_t tombs = wd->dp->nb_tombstones;
+	uint8_t inner[60], frame[FRAME_MAX];
+	const struct peertab *t;
+	unsigned int pages;
+
+	frame_inner(inner, &any, &us, sizeof(inner), 3);
+	site_new(&s, wd, 1, DP_MODE_P2P, "192.0.2.2", 1194);
+	t = &instance_find(wd->dp, s.iid)->peers;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		site_peer(&s, ids[i], b->remote, NULL, NULL, &m);
+		site_data(&s, b->remote, &m, ids[i], 1, inner, sizeof(inner));
+		world_settle(wd);
+		assert_int_equal(world_read(s.device, frame), 14 + sizeof(inner));
+		/* one that went by openvpn's word leaves no more than one that was replaced */
+		if (i % 3 == 1)
+			assert_int_equal(dp_peer_del(wd->dp, s.iid, ids[i], DP_GONE_USERSPACE), 0);
+		pages = 0;
+		for (unsigned int k = 0; k < PEERTAB_PAGE; k++)
+			pages += t->page[k] != NULL;
+		assert_int_equal(pages, 1);
+		assert_in_range(wd->dp->nb_tombstones, tombs, tombs + 1);
+	}
+	world_reclaim(wd);
+	world_no_drops(wd);
+	close(s.device);
+}
+
 /* --- keys ------------------------------------------------------------------------------- */
 
 static void the_first_packet_of_a_new_key_makes_it_the_sending_one(void **state)
@@ -820,6 +856,7 @@ int main(int argc, char **argv)
 		TEST(two_thousand_silent_peers_all_expire),
 		TEST(peers_are_limited_checked_and_unique),
 		TEST(a_new_p2p_peer_takes_the_place_of_the_old),
+		TEST(p2p_peers_leave_nothing_behind_in_the_table),
 		TEST(the_first_packet_of_a_new_key_makes_it_the_sending_one),
 		TEST(key_ids_come_round_in_openvpns_order),
 		TEST(packets_that_overtake_their_key_wait_for_it_in_order),

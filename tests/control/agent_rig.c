@@ -322,6 +322,12 @@ int shim_request(struct shim *s, const void *capture, size_t len, uint32_t peer_
 
 int shim_new_peer(struct shim *s, uint32_t id, const char *remote, uint16_t port)
 {
+	return shim_new_peer_by(s, id, remote, port, 5);
+}
+
+int shim_new_peer_by(
+	struct shim *s, uint32_t id, const char *remote, uint16_t port, uint32_t number)
+{
 	uint8_t buf[512];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	struct genlmsghdr *g;
@@ -338,7 +344,7 @@ int shim_new_peer(struct shim *s, uint32_t id, const char *remote, uint16_t port
 	assert_int_equal(inet_pton(AF_INET, remote, &sa.sin_addr), 1);
 	mnl_attr_put_u32(h, 1, id);
 	mnl_attr_put(h, 2, sizeof(sa), &sa);
-	mnl_attr_put_u32(h, 3, 5);
+	mnl_attr_put_u32(h, 3, number);
 	mnl_attr_put_u32(h, 4, vpn4);
 	mnl_attr_nest_end(h, nest);
 	shim_send(s, SHIM_NETLINK, s->genl_id, buf, h->nlmsg_len, -1);

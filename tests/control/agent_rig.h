@@ -94,6 +94,9 @@ int shim_request(struct shim *s, const void *capture, size_t len, uint32_t peer_
 void shim_send_request(struct shim *s, const void *capture, size_t len, uint32_t peer_id);
 /* NEW_PEER with this id from that address by socket number 5. */
 int shim_new_peer(struct shim *s, uint32_t id, const char *remote, uint16_t port);
+/* By another one. */
+int shim_new_peer_by(
+	struct shim *s, uint32_t id, const char *remote, uint16_t port, uint32_t number);
 /* The next notification: its peer id and reason; false: none waits. */
 bool shim_notification(struct shim *s, uint32_t *peer_id, uint8_t *reason);
 

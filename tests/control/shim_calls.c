@@ -20,6 +20,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <linux/errqueue.h>
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -258,6 +259,127 @@ static void call_udp6_multihome(void)
 	inet_pton(AF_INET6, "fe80::1", &from.sin6_addr);
 	from.sin6_scope_id = 9;
 	CHECK(sendto(fd, "v6", 2, 0, (struct sockaddr *)&from, sizeof(from)) == 2);
+	CHECK(close(fd) == 0);
+}
+
+struct extended {
+	struct sock_extended_err err;
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} offender;
+};
+
+/* recvmsg(MSG_ERRQUEUE) as openvpn does it: one control message, which is the whole error. */
+static struct extended read_error(int fd, bool v4, void *to, socklen_t to_len)
+{
+	union {
+		char bytes[256];
+		struct cmsghdr c;
+	} control;
+	char buf[512];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr m = {
+		.msg_name = to,
+		.msg_namelen = 128,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct extended e = {0};
+
+	CHECK(recvmsg(fd, &m, MSG_ERRQUEUE) >= 0);
+	CHECK((m.msg_flags & MSG_ERRQUEUE) != 0 && (m.msg_flags & MSG_CTRUNC) == 0);
+	CHECK(m.msg_namelen == to_len);
+	CHECK(control.c.cmsg_level == (v4 ? IPPROTO_IP : IPPROTO_IPV6));
+	CHECK(control.c.cmsg_type == (v4 ? IP_RECVERR : IPV6_RECVERR));
+	CHECK(control.c.cmsg_len == CMSG_LEN(sizeof(e.err) + to_len));
+	CHECK(CMSG_NXTHDR(&m, &control.c) == NULL);
+	memcpy(&e, CMSG_DATA(&control.c), sizeof(e.err) + to_len);
+	return e;
+}
+
+static void no_error(int fd)
+{
+	struct msghdr m = {0};
+
+	CHECK(recvmsg(fd, &m, MSG_ERRQUEUE) == -1 && errno == EAGAIN);
+}
+
+static void call_udp4_errors(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4000)};
+	struct sockaddr_in other = to;
+	struct sockaddr_in about = {0};
+	struct extended e;
+	char buf[64] = "";
+	int fd;
+
+	call_available();
+	fd = udp4_bound(1194);
+	wait_readable(fd);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == ECONNREFUSED);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EHOSTUNREACH);
+	/* what came behind them is not lost */
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == 5 && memcmp(buf, "hello", 5) == 0);
+	e = read_error(fd, true, &about, sizeof(about));
+	CHECK(about.sin_family == AF_INET && about.sin_port == htons(4000));
+	CHECK(about.sin_addr.s_addr == inet_addr("198.51.100.7"));
+	CHECK(e.err.ee_errno == ECONNREFUSED && e.err.ee_origin == SO_EE_ORIGIN_ICMP);
+	CHECK(e.err.ee_type == 3 && e.err.ee_code == 3 && e.err.ee_info == 0);
+	CHECK(e.offender.v4.sin_family == AF_INET);
+	CHECK(e.offender.v4.sin_addr.s_addr == inet_addr("203.0.113.9"));
+	CHECK(read_error(fd, true, &about, sizeof(about)).err.ee_errno == EHOSTUNREACH);
+	no_error(fd);
+	/* a refusal: at the next send to the same remote, once, and it has no entry */
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
+	no_error(fd);
+	inet_pton(AF_INET, "198.51.100.7", &to.sin_addr);
+	inet_pton(AF_INET, "198.51.100.8", &other.sin_addr);
+	CHECK(sendto(fd, "one", 3, 0, (struct sockaddr *)&other, sizeof(other)) == 3);
+	CHECK(sendto(fd, "two", 3, 0, (struct sockaddr *)&to, sizeof(to)) == -1 &&
+		errno == ENETUNREACH);
+	no_error(fd);
+	CHECK(sendto(fd, "three", 5, 0, (struct sockaddr *)&to, sizeof(to)) == 5);
+	CHECK(close(fd) == 0);
+}
+
+/* On a dual-stack socket IPv4 is mapped, in an error as elsewhere. */
+static void call_udp6_errors(void)
+{
+	struct sockaddr_in6 about = {0};
+	struct extended e;
+	char text[INET6_ADDRSTRLEN];
+	char buf[64];
+	int fd;
+
+	call_available();
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP);
+	wait_readable(fd);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EMSGSIZE);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == ECONNREFUSED);
+	e = read_error(fd, false, &about, sizeof(about));
+	CHECK(strcmp(inet_ntop(AF_INET6, &about.sin6_addr, text, sizeof(text)), "2001:db8::7") ==
+		0);
+	CHECK(e.err.ee_errno == EMSGSIZE && e.err.ee_origin == SO_EE_ORIGIN_ICMP6);
+	CHECK(e.err.ee_type == 2 && e.err.ee_code == 0 && e.err.ee_info == 1280);
+	CHECK(strcmp(inet_ntop(AF_INET6, &e.offender.v6.sin6_addr, text, sizeof(text)),
+		      "2001:db8::fe") == 0);
+	e = read_error(fd, false, &about, sizeof(about));
+	CHECK(strcmp(inet_ntop(AF_INET6, &about.sin6_addr, text, sizeof(text)),
+		      "::ffff:198.51.100.7") == 0);
+	CHECK(e.offender.v6.sin6_family == AF_INET6);
+	CHECK(strcmp(inet_ntop(AF_INET6, &e.offender.v6.sin6_addr, text, sizeof(text)),
+		      "::ffff:203.0.113.9") == 0);
+	/* more than it has room for: the newest stay */
+	for (unsigned int i = 0; i < 20; i++) {
+		wait_readable(fd);
+		CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EMSGSIZE);
+	}
+	for (unsigned int i = 12; i < 20; i++)
+		CHECK(read_error(fd, false, &about, sizeof(about)).err.ee_info == 1300 + i);
+	no_error(fd);
 	CHECK(close(fd) == 0);
 }
 
@@ -617,6 +739,8 @@ static const struct {
 	{"dump", call_dump},
 	{"udp4", call_udp4_datagrams},
 	{"udp6_multihome", call_udp6_multihome},
+	{"udp4_errors", call_udp4_errors},
+	{"udp6_errors", call_udp6_errors},
 	{"agent_dies_in_request", call_agent_dies_in_request},
 	{"agent_dies_while_idle", call_agent_dies_while_idle},
 	{"agent_hangs", call_agent_hangs},

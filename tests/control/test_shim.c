@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <linux/errqueue.h>
 
 #include "shim_agent.h"
 #include "shim_calls.h"
@@ -163,6 +164,81 @@ static void dual_stack_multihome_maps_ipv4_both_ways(void **state)
 	agent_free(&a);
 }
 
+static void send_error(
+	struct shim_agent *a, uint32_t id, const char *remote, const struct shim_error *e)
+{
+	struct shim_dgram d = {.content = SHIM_ERROR};
+	uint8_t record[sizeof(d) + sizeof(*e)];
+	int family = strchr(remote, ':') != NULL ? AF_INET6 : AF_INET;
+
+	d.remote = (struct shim_addr){.family = (uint16_t)family, .port = htons(4000)};
+	assert_int_equal(inet_pton(family, remote, d.remote.ip), 1);
+	memcpy(record, &d, sizeof(d));
+	memcpy(record + sizeof(d), e, sizeof(*e));
+	assert_int_equal(send(a->socks[id], record, sizeof(record), 0), sizeof(record));
+}
+
+static const struct shim_error refused = {
+	.error = ECONNREFUSED,
+	.origin = SO_EE_ORIGIN_ICMP,
+	.type = 3,
+	.code = 3,
+	.offender = {.family = AF_INET, .ip = {203, 0, 113, 9}},
+};
+
+static void errors_come_as_from_a_kernel_socket(void **state)
+{
+	struct shim_dgram d = dgram_from("198.51.100.7", 4000);
+	struct shim_dgram other = dgram_from("198.51.100.8", 4000);
+	struct shim_error unreachable = refused;
+	struct shim_error no_route = {.error = ENETUNREACH, .origin = SO_EE_ORIGIN_NONE};
+	struct shim_agent a;
+
+	(void)state;
+	unreachable.error = EHOSTUNREACH;
+	agent_start_calls(&a, "udp4_errors");
+	serve_available(&a);
+	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET);
+	serve_bind(&a, 2);
+	send_error(&a, 2, "198.51.100.7", &refused);
+	send_error(&a, 2, "198.51.100.7", &unreachable);
+	send_dgram(&a, 2, &d, "hello");
+	send_error(&a, 2, "198.51.100.7", &no_route);
+	expect_dgram(&a, 2, &other, "one");
+	expect_dgram(&a, 2, &d, "two"); /* it is sent all the same */
+	expect_dgram(&a, 2, &d, "three");
+	agent_serve_close(&a, 2);
+	agent_expect_end(&a);
+	agent_wait(&a, 0);
+	agent_free(&a);
+}
+
+static void errors_on_a_dual_stack_socket_are_mapped(void **state)
+{
+	struct shim_error big = {.error = EMSGSIZE,
+		.origin = SO_EE_ORIGIN_ICMP6,
+		.type = 2,
+		.info = 1280,
+		.offender = {.family = AF_INET6}};
+	struct shim_agent a;
+
+	(void)state;
+	inet_pton(AF_INET6, "2001:db8::fe", big.offender.ip);
+	agent_start_calls(&a, "udp6_errors");
+	serve_available(&a);
+	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET6);
+	send_error(&a, 2, "2001:db8::7", &big);
+	send_error(&a, 2, "198.51.100.7", &refused);
+	for (unsigned int i = 0; i < 20; i++) {
+		big.info = 1300 + i;
+		send_error(&a, 2, "2001:db8::7", &big);
+	}
+	agent_serve_close(&a, 2);
+	agent_expect_end(&a);
+	agent_wait(&a, 0);
+	agent_free(&a);
+}
+
 static void agent_death_in_a_request_ends_that_with_enotconn(void **state)
 {
 	struct shim_agent a;
@@ -222,7 +298,7 @@ static void agent_of_another_version_is_refused(void **state)
 		a.conn = i == 0 ? accept(a.listen_fd, NULL, NULL) : -1;
 	}
 	agent_wait(&a, 0);
-	assert_int_equal(agent_said(&a, "version 3 of the shim's protocol, this shim 2"), 1);
+	assert_int_equal(agent_said(&a, "version 4 of the shim's protocol, this shim 3"), 1);
 	agent_free(&a);
 }
 
@@ -303,6 +379,8 @@ int main(void)
 		cmocka_unit_test(long_dump_is_read_whole_before_a_notification),
 		cmocka_unit_test(datagrams_keep_their_bounds_and_addresses),
 		cmocka_unit_test(dual_stack_multihome_maps_ipv4_both_ways),
+		cmocka_unit_test(errors_come_as_from_a_kernel_socket),
+		cmocka_unit_test(errors_on_a_dual_stack_socket_are_mapped),
 		cmocka_unit_test(agent_death_in_a_request_ends_that_with_enotconn),
 		cmocka_unit_test(agent_death_while_idle_wakes_openvpn_once),
 		cmocka_unit_test(agent_that_hangs_is_given_up),

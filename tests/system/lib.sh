@@ -111,7 +111,7 @@ stop_all()
 		kill -9 $(ip netns pids "$pid") 2>/dev/null
 		ip netns del "$pid"
 	done
-	rm -rf "/var/run/dpdk/$ID"
+	rm -rf "/var/run/dpdk/$ID" "/var/run/dpdk/$ID-"*
 	PIDS=()
 	NAMESPACES=()
 	DAEMON_PID=

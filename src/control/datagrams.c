@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/sockets.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "control/sockets_private.h"
+
+enum { P_DATA_V1 = 6, P_DATA_V2 = 9 }; /* opcodes that openvpn must never see */
+
+#define DGRAM_BURST 16 /* of one socket in one turn of the loop */
+#define ERRORS_HZ   16 /* told to one openvpn: anybody can forge them, and it logs each */
+
+/* --- errors ----------------------------------------------------------------------------- */
+
+/* False: enough for this second. */
+static bool tell_error(struct sock *s, const struct shim_addr *remote, const struct shim_error *e)
+{
+	struct sockets *t = s->table;
+	struct shim_dgram d = {.remote = *remote, .content = SHIM_ERROR};
+	uint8_t record[sizeof(d) + sizeof(*e)];
+
+	if (t->nb_errors == ERRORS_HZ)
+		return false;
+	t->nb_errors++;
+	memcpy(record, &d, sizeof(d));
+	memcpy(record + sizeof(d), e, sizeof(*e));
+	/* it is for openvpn's log: one that finds no room is not missed */
+	send(s->src.fd, record, sizeof(record), MSG_DONTWAIT | MSG_NOSIGNAL);
+	return true;
+}
+
+/*
+ * Level-triggered, and whoever sends us ICMP decides how often: when openvpn has been told enough,
+ * the kernel is asked to keep the rest for itself until the next second.
+ */
+void datagrams_errors_ready(struct source *src, uint32_t events)
+{
+	struct sock *s = source_owner(src, struct sock, errors);
+	struct udp_addr remote;
+	struct shim_addr to;
+	struct shim_error e;
+	int ret;
+
+	(void)events;
+	for (unsigned int i = 0; i < ERRORS_HZ; i++) {
+		ret = ksock_error(&s->k, &remote, &e);
+		if (ret == -EAGAIN)
+			break;
+		to = shim_addr_write(&remote, s->k.family);
+		if (ret == 0 && !tell_error(s, &to, &e)) {
+			s->deaf = true;
+			break;
+		}
+	}
+	if (s->deaf)
+		ksock_listen(&s->k, false);
+}
+
+void sockets_second(struct sockets *t)
+{
+	t->nb_errors = 0;
+	for (struct sock *s = t->newest; s != NULL; s = s->next) {
+		if (!s->deaf)
+			continue;
+		s->deaf = false;
+		ksock_listen(&s->k, true);
+	}
+}
+
+/* --- datagrams -------------------------------------------------------------------------- */
+
+static void send_out(struct sock *s, const uint8_t *p, size_t len)
+{
+	struct sockets *t = s->table;
+	struct shim_error e = {.origin = SO_EE_ORIGIN_NONE};
+	struct shim_dgram d;
+	int ret;
+
+	if (len <= sizeof(d)) {
+		t->counts->datagrams_broken++;
+		return;
+	}
+	memcpy(&d, p, sizeof(d));
+	/* `nobind`: the port is chosen when the first packet leaves */
+	if (!s->k.bound && sock_bind(s, NULL) < 0) {
+		t->counts->send_failed++;
+		return;
+	}
+	ret = ksock_send(&s->k, &d, p + sizeof(d), len - sizeof(d));
+	if (ret == -EAFNOSUPPORT) {
+		t->counts->datagrams_broken++;
+	} else if (ret < 0) {
+		t->counts->send_failed++;
+		e.error = -ret;
+		tell_error(s, &d.remote, &e);
+	}
+}
+
+void datagrams_ready(struct source *src, uint32_t events)
+{
+	struct sock *s = source_owner(src, struct sock, src);
+	struct sockets *t = s->table;
+	ssize_t n = -1;
+
+	(void)events;
+	for (unsigned int i = 0; i < DGRAM_BURST; i++) {
+		n = recv(src->fd, t->dgram, sizeof(t->dgram), MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		send_out(s, t->dgram, (size_t)n);
+	}
+	/* openvpn closed it; the shim's CLOSE may be on its way */
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		sock_free(s);
+}
+
+/* A link-local address means something on its port only: openvpn must name that when it answers. */
+static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
+{
+	struct udp_addr b = *a;
+
+	if (b.ip.family == IP_V6 && b.ip.b[0] == 0xfe && (b.ip.b[1] & 0xc0) == 0x80)
+		b.scope = ifindex;
+	return b;
+}
+
+void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
+{
+	struct udp_addr remote = with_scope(&ev->remote, ifindex);
+	struct sock *s = t->newest;
+	struct shim_dgram d;
+	struct iovec iov[2];
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+	uint8_t opcode = ev->len > 0 ? ev->data[0] >> 3 : 0;
+
+	while (s != NULL && !(s->claimed && s->tid == ev->tid))
+		s = s->next;
+	if (s == NULL || ev->len == 0) {
+		t->counts->no_transport++;
+		return;
+	}
+	/* openvpn would take it for authenticated plaintext; the workers must not have sent it */
+	if (opcode == P_DATA_V1 || opcode == P_DATA_V2) {
+		t->counts->data_refused++;
+		return;
+	}
+	recent_note(&t->recent, &ev->remote, &ev->local.ip);
+	d = (struct shim_dgram){
+		.remote = shim_addr_write(&remote, s->k.family),
+		.local = shim_addr_write(&ev->local, s->k.family),
+		.ifindex = ifindex,
+	};
+	iov[0] = (struct iovec){.iov_base = &d, .iov_len = sizeof(d)};
+	iov[1].iov_len = ev->len;
+	memcpy(&iov[1].iov_base, &ev->data, sizeof(ev->data)); /* iovec has no const */
+	if (sendmsg(s->src.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		t->counts->openvpn_busy++;
+}
