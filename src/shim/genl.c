@@ -14,23 +14,31 @@
 #include <unistd.h>
 #include <linux/genetlink.h>
 
-#define CMD_NEW_KEY 4 /* of family ovpn-dco-v2 */
+/* The numbers of those commands that are answered here while no agent is there. */
+struct genl_family {
+	const char *name;
+	uint8_t new_key, get_peer;
+};
 
-static bool names_our_family(const char *name, size_t len)
+static const struct genl_family *family_named(const char *name, size_t len)
 {
-	static const char *const families[] = {"ovpn-dco-v2", "ovpn"};
+	static const struct genl_family families[] = {
+		{"ovpn-dco-v2", 4, 7}, /* openvpn 2.6 */
+		{"ovpn", 6, 3},	       /* openvpn 2.7 and later */
+	};
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		size_t n = strlen(families[i]) + 1;
+		size_t n = strlen(families[i].name) + 1;
 
-		if (len == n && memcmp(name, families[i], n) == 0)
-			return true;
+		if (len == n && memcmp(name, families[i].name, n) == 0)
+			return &families[i];
 	}
-	return false;
+	return NULL;
 }
 
-bool genl_asks(int fd, const struct msghdr *msg)
+const struct genl_family *genl_asks(int fd, const struct msghdr *msg)
 {
+	const struct genl_family *family;
 	struct genlmsghdr g;
 	struct nlmsghdr h;
 	const uint8_t *p = nl_request(msg, &h);
@@ -39,16 +47,17 @@ bool genl_asks(int fd, const struct msghdr *msg)
 	const char *name;
 
 	if (p == NULL || h.nlmsg_type != GENL_ID_CTRL || h.nlmsg_len < sizeof(h) + sizeof(g))
-		return false;
+		return NULL;
 	memcpy(&g, p, sizeof(g));
 	if (g.cmd != CTRL_CMD_GETFAMILY)
-		return false;
+		return NULL;
 	len = h.nlmsg_len - sizeof(h) - sizeof(g);
 	name = nl_attr(p + sizeof(g), len, CTRL_ATTR_FAMILY_NAME, &name_len);
-	return name != NULL && names_our_family(name, name_len) && nl_is(fd, NETLINK_GENERIC);
+	family = name != NULL ? family_named(name, name_len) : NULL;
+	return family != NULL && nl_is(fd, NETLINK_GENERIC) ? family : NULL;
 }
 
-int genl_adopt(int fd, struct sock **out)
+int genl_adopt(int fd, const struct genl_family *family, struct sock **out)
 {
 	struct sockaddr_nl bound = {0};
 	socklen_t len = sizeof(bound);
@@ -71,6 +80,7 @@ int genl_adopt(int fd, struct sock **out)
 		return -ENOBUFS;
 	}
 	s->id = id;
+	s->genl = family;
 	s->nl_pid = bound.nl_pid;
 	fcntl(ours, F_SETFL, flags & O_NONBLOCK);
 	dup3(ours, fd, O_CLOEXEC);
@@ -81,16 +91,19 @@ int genl_adopt(int fd, struct sock **out)
 
 /*
  * What to say when the agent is not there. A dump is empty. A key that fails ends openvpn at once:
- * it is taken, because its peer is gone anyway and its session ends with the others.
+ * it is taken, because its peer is gone anyway and its session ends with the others. A question
+ * for a peer's counters that fails restarts openvpn 2.7, too early: there is nothing new.
  */
-static int answer_without_agent(struct replies *q, const struct nlmsghdr *h, const uint8_t *p)
+static int answer_without_agent(
+	const struct sock *s, struct replies *q, const struct nlmsghdr *h, const uint8_t *p)
 {
 	bool ours = h->nlmsg_type != GENL_ID_CTRL &&
 		h->nlmsg_len >= sizeof(*h) + sizeof(struct genlmsghdr);
+	bool well = ours && (p[0] == s->genl->new_key || p[0] == s->genl->get_peer);
 
 	if (ours && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
 		return replies_done(q, h);
-	return replies_error(q, h, ours && p[0] == CMD_NEW_KEY ? 0 : -ENOTCONN);
+	return replies_error(q, h, well ? 0 : -ENOTCONN);
 }
 
 ssize_t genl_send(struct sock *s, const struct msghdr *msg)
@@ -112,7 +125,7 @@ ssize_t genl_send(struct sock *s, const struct msghdr *msg)
 	 * failed here is the connection, or the agent did not understand.
 	 */
 	if (ret == -ENOTCONN)
-		ret = answer_without_agent(&s->replies, &h, p);
+		ret = answer_without_agent(s, &s->replies, &h, p);
 	else if (ret < 0)
 		ret = replies_error(&s->replies, &h, -EINVAL);
 	return ret < 0 ? ret : (ssize_t)len;

@@ -18,7 +18,7 @@ FUNCTION_LINES_MAX = 80
 PURE_CRYPTO = {"pktid", "replay", "keyslots", "key"}
 PURE_DATAPLANE = {"wire", "classify", "inner", "endpoint", "fib", "ipid", "known",
                   "limit", "peer_drops", "source", "stats"}
-SHIM_HEADERS = {"shim.h", "nl.h", "ovpn-dpdk/shim_proto.h"}
+SHIM_HEADERS = {"shim.h", "nl.h", "real.h", "ovpn-dpdk/shim_proto.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 LICENCE = "SPDX-License-Identifier: BSD-3-Clause"
 
