@@ -4,9 +4,10 @@
 #define DCO_OVPN_H
 
 #include "control/dco.h"
+#include "ovpn-dpdk/shim_proto.h"
 
 #define DCO_OVPN_FAMILY_ID 0x21
-#define DCO_OVPN_GROUP_ID  0x21
+#define DCO_OVPN_GROUP_ID  (SHIM_GROUPS | DCO_OVPN_FAMILY_ID)
 
 extern const struct dco_family dco_ovpn_family;
 

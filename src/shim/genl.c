@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Generic netlink. libnl's sockets begin as the kernel's own; the one that asks for an OpenVPN
- * family is replaced in place. So another program that speaks generic netlink never notices us.
+ * family, or joins its group (since 2.7.8 that is another one), is replaced in place. So another
+ * program that speaks generic netlink never notices us.
  *
  * A request is a synchronous call: openvpn asks in a loop until its socket has the answer.
  * Notifications come by the socketpair, so none can fall between a request and its answer.
@@ -20,7 +21,7 @@ struct genl_family {
 	uint8_t new_key, get_peer;
 };
 
-static const struct genl_family *family_named(const char *name, size_t len)
+static bool names_our_family(const char *name, size_t len)
 {
 	static const struct genl_family families[] = {
 		{"ovpn-dco-v2", 4, 7}, /* openvpn 2.6 */
@@ -30,15 +31,16 @@ static const struct genl_family *family_named(const char *name, size_t len)
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		size_t n = strlen(families[i].name) + 1;
 
-		if (len == n && memcmp(name, families[i].name, n) == 0)
-			return &families[i];
+		if (len == n && memcmp(name, families[i].name, n) == 0) {
+			shim.genl = &families[i];
+			return true;
+		}
 	}
-	return NULL;
+	return false;
 }
 
-const struct genl_family *genl_asks(int fd, const struct msghdr *msg)
+bool genl_asks(int fd, const struct msghdr *msg)
 {
-	const struct genl_family *family;
 	struct genlmsghdr g;
 	struct nlmsghdr h;
 	const uint8_t *p = nl_request(msg, &h);
@@ -47,17 +49,27 @@ const struct genl_family *genl_asks(int fd, const struct msghdr *msg)
 	const char *name;
 
 	if (p == NULL || h.nlmsg_type != GENL_ID_CTRL || h.nlmsg_len < sizeof(h) + sizeof(g))
-		return NULL;
+		return false;
 	memcpy(&g, p, sizeof(g));
 	if (g.cmd != CTRL_CMD_GETFAMILY)
-		return NULL;
+		return false;
 	len = h.nlmsg_len - sizeof(h) - sizeof(g);
 	name = nl_attr(p + sizeof(g), len, CTRL_ATTR_FAMILY_NAME, &name_len);
-	family = name != NULL ? family_named(name, name_len) : NULL;
-	return family != NULL && nl_is(fd, NETLINK_GENERIC) ? family : NULL;
+	return name != NULL && nl_is(fd, NETLINK_GENERIC) && names_our_family(name, name_len);
 }
 
-int genl_adopt(int fd, const struct genl_family *family, struct sock **out)
+bool genl_joins(int fd, int level, int name, const void *value, socklen_t len)
+{
+	uint32_t group;
+
+	if (shim.state == SHIM_IDLE || level != SOL_NETLINK || name != NETLINK_ADD_MEMBERSHIP ||
+		len != sizeof(group))
+		return false;
+	memcpy(&group, value, sizeof(group));
+	return (group & 0xffff0000) == SHIM_GROUPS && nl_is(fd, NETLINK_GENERIC);
+}
+
+int genl_adopt(int fd, struct sock **out)
 {
 	struct sockaddr_nl bound = {0};
 	socklen_t len = sizeof(bound);
@@ -80,7 +92,6 @@ int genl_adopt(int fd, const struct genl_family *family, struct sock **out)
 		return -ENOBUFS;
 	}
 	s->id = id;
-	s->genl = family;
 	s->nl_pid = bound.nl_pid;
 	fcntl(ours, F_SETFL, flags & O_NONBLOCK);
 	dup3(ours, fd, O_CLOEXEC);
@@ -94,12 +105,11 @@ int genl_adopt(int fd, const struct genl_family *family, struct sock **out)
  * it is taken, because its peer is gone anyway and its session ends with the others. A question
  * for a peer's counters that fails restarts openvpn 2.7, too early: there is nothing new.
  */
-static int answer_without_agent(
-	const struct sock *s, struct replies *q, const struct nlmsghdr *h, const uint8_t *p)
+static int answer_without_agent(struct replies *q, const struct nlmsghdr *h, const uint8_t *p)
 {
 	bool ours = h->nlmsg_type != GENL_ID_CTRL &&
 		h->nlmsg_len >= sizeof(*h) + sizeof(struct genlmsghdr);
-	bool well = ours && (p[0] == s->genl->new_key || p[0] == s->genl->get_peer);
+	bool well = ours && (p[0] == shim.genl->new_key || p[0] == shim.genl->get_peer);
 
 	if (ours && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
 		return replies_done(q, h);
@@ -125,7 +135,7 @@ ssize_t genl_send(struct sock *s, const struct msghdr *msg)
 	 * failed here is the connection, or the agent did not understand.
 	 */
 	if (ret == -ENOTCONN)
-		ret = answer_without_agent(s, &s->replies, &h, p);
+		ret = answer_without_agent(&s->replies, &h, p);
 	else if (ret < 0)
 		ret = replies_error(&s->replies, &h, -EINVAL);
 	return ret < 0 ? ret : (ssize_t)len;

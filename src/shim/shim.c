@@ -104,7 +104,13 @@ EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
 	struct sock *s = sock_find(fd);
+	int ret;
 
+	if (s == NULL && genl_joins(fd, level, name, value, len)) {
+		ret = genl_adopt(fd, &s);
+		if (ret < 0)
+			return (int)result(ret);
+	}
 	if (s != NULL && s->kind == KIND_UDP)
 		return (int)result(udp_setsockopt(s, level, name, value, len));
 	if (s != NULL && s->kind == KIND_GENL)
@@ -115,11 +121,10 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct sock *s = sock_find(fd);
-	const struct genl_family *family = s == NULL ? genl_asks(fd, msg) : NULL;
 	ssize_t ret;
 
-	if (family != NULL) {
-		ret = genl_adopt(fd, family, &s);
+	if (s == NULL && genl_asks(fd, msg)) {
+		ret = genl_adopt(fd, &s);
 		if (ret < 0)
 			return result(ret);
 	}

@@ -48,13 +48,12 @@ enum sock_kind { KIND_NONE, KIND_GENL, KIND_UDP, KIND_RTNL };
 struct sock {
 	enum sock_kind kind;
 	int fd;
-	uint32_t id;			/* in the protocol; 0: KIND_RTNL */
-	uint32_t nl_pid;		/* genl, rtnl */
-	struct replies replies;		/* genl, rtnl */
-	const struct genl_family *genl; /* genl: the family it asked for */
-	sa_family_t family;		/* udp */
-	bool pktinfo;			/* udp: asked for where datagrams arrive */
-	bool bound;			/* udp: to wish */
+	uint32_t id;		/* in the protocol; 0: KIND_RTNL */
+	uint32_t nl_pid;	/* genl, rtnl */
+	struct replies replies; /* genl, rtnl */
+	sa_family_t family;	/* udp */
+	bool pktinfo;		/* udp: asked for where datagrams arrive */
+	bool bound;		/* udp: to wish */
 	struct shim_addr wish;
 	unsigned int nb_opts;
 	struct shim_opt opts[SHIM_OPTS];
@@ -87,6 +86,7 @@ struct shim {
 	dev_t root_dev; /* the root directory at attaching */
 	ino_t root_ino;
 	struct away away;
+	const struct genl_family *genl; /* that the process asked for last */
 	uint32_t last_seq, last_id;
 	unsigned int nb_socks; /* in use: 0 keeps the passive case cheap */
 	struct sock socks[SHIM_SOCKS];
@@ -149,10 +149,12 @@ bool away_wait(void);
 void away_forked(void);
 
 /* genl.c */
-/* The family that a process asks for on a socket of the kernel; NULL: none of OpenVPN's. */
-const struct genl_family *genl_asks(int fd, const struct msghdr *msg);
+/* Is this a process asking for OpenVPN's offload on a socket of the kernel? */
+bool genl_asks(int fd, const struct msghdr *msg);
+/* Is it one that wants to hear notifications of our families on a socket of the kernel? */
+bool genl_joins(int fd, int level, int name, const void *value, socklen_t len);
 /* Attaches if need be, and puts an emulated socket in the place of fd. */
-int genl_adopt(int fd, const struct genl_family *family, struct sock **out);
+int genl_adopt(int fd, struct sock **out);
 ssize_t genl_send(struct sock *s, const struct msghdr *msg);
 ssize_t genl_recv(struct sock *s, struct msghdr *msg, int flags);
 int genl_setsockopt(struct sock *s, int level, int name, const void *value, socklen_t len);

@@ -140,6 +140,20 @@ static void call_udp_socket(void)
 	CHECK(close(again) == 0);
 }
 
+/* Since 2.7.8 notifications have a socket of their own, which never asks for the family. */
+static void call_other_socket_joins(void)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+	int fd = genl_socket();
+
+	/* the kernel's own group (nlctrl's) is joined at the kernel */
+	set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, GENL_ID_CTRL);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_NETLINK);
+	set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, CALLS_GROUP);
+	CHECK(close(fd) == 0);
+}
+
 static void call_server_start(void)
 {
 	int genl;
@@ -151,6 +165,7 @@ static void call_server_start(void)
 	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
 	set_int(genl, SOL_SOCKET, SO_RCVBUF, 1 << 20);
 	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
+	call_other_socket_joins();
 	call_udp_socket();
 	CHECK(close(genl) == 0);
 }

@@ -15,6 +15,7 @@
 
 #define CALLS_NL_SEQ	   0x5e9u
 #define CALLS_FAMILY	   29
+#define CALLS_GROUP	   (SHIM_GROUPS | 33)
 #define CALLS_IFINDEX	   0x7ffffff0 /* no real device */
 #define CALLS_DUMP_RECORDS 200	      /* some megabytes */
 

@@ -51,18 +51,21 @@ static void server_start(const char *scenario)
 	serve_links(&a);
 	serve_genl(&a, 2);
 	serve_option(&a, 2, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
-	agent_serve_open(&a, 3, SHIM_KIND_UDP, AF_INET);
-	serve_bind(&a, 3);
-	serve_option(&a, 3, IPPROTO_IP, IP_RECVERR, 1);
-	serve_option(&a, 3, SOL_SOCKET, SO_MARK, 7);
-	agent_expect(&a, SHIM_GETNAME, 3, 0);
-	agent_answer(&a, 0, &name, sizeof(name));
+	agent_serve_open(&a, 3, SHIM_KIND_GENL, 0);
+	serve_option(&a, 3, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, CALLS_GROUP);
 	agent_serve_close(&a, 3);
-	/* the number is used again, the id is not */
 	agent_serve_open(&a, 4, SHIM_KIND_UDP, AF_INET);
-	assert_int_equal(a.numbers[4], a.numbers[3]);
 	serve_bind(&a, 4);
+	serve_option(&a, 4, IPPROTO_IP, IP_RECVERR, 1);
+	serve_option(&a, 4, SOL_SOCKET, SO_MARK, 7);
+	agent_expect(&a, SHIM_GETNAME, 4, 0);
+	agent_answer(&a, 0, &name, sizeof(name));
 	agent_serve_close(&a, 4);
+	/* the number is used again, the id is not */
+	agent_serve_open(&a, 5, SHIM_KIND_UDP, AF_INET);
+	assert_int_equal(a.numbers[5], a.numbers[4]);
+	serve_bind(&a, 5);
+	agent_serve_close(&a, 5);
 	agent_serve_close(&a, 2);
 	agent_expect_end(&a);
 	agent_wait(&a, 0);
