@@ -45,6 +45,12 @@ table()
 		DATA never to openvpn: the agent looks again | control/datagrams.c | s/opcode == P_DATA_V1 .. opcode == P_DATA_V2/false/ | control/test_agent
 		errors: openvpn is told a few | control/datagrams.c | s/t->nb_errors == ERRORS_HZ/false/ | control/test_agent_errors
 		errors: then the kernel keeps them | control/datagrams.c | s/ksock_listen(&s->k, false)/(void)s/ | control/test_agent_errors
+		netlink: nests end where they say | control/nl.c | s/a.nla_len > len)/false)/ | unit/test_dco_ovpn
+		netlink: TCP is refused | control/requests.c | s/!q->new_peer.has_remote/false/ | control/test_agent_families
+		netlink: key ids have three bits | control/dco_ovpn.c | s/key_id > 7/false/ | unit/test_dco_ovpn
+		netlink: nonce tails have eight bytes | control/dco_attrs.c | s/nl_attr_len(a\[KEY_DIR_NONCE_TAIL\]) != KEY_NONCE_TAIL_LEN/false/ | unit/test_dco_ovpn
+		netlink: an id for sending is not ignored | control/dco_ovpn.c | s/tx_id != q->peer_id/false/ | unit/test_dco_ovpn
+		netlink: PEER_SET moves nobody | control/dco_ovpn.c | s/a\[PEER_REMOTE_IPV4\] != NULL .. a\[PEER_REMOTE_IPV6\] != NULL/false/ | unit/test_dco_ovpn
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
 		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu

@@ -25,7 +25,8 @@
 #define SHIM_SOCKET_ENV	 "OVPN_DPDK_SOCKET"
 #define SHIM_RECORD_MAX	 32768 /* header and body of one record */
 #define SHIM_DGRAM_MAX	 65507
-#define SHIM_RPC_TIMEOUT 10 /* seconds the shim waits for an answer */
+#define SHIM_RPC_TIMEOUT 10	     /* seconds the shim waits for an answer */
+#define SHIM_GROUPS	 0x6f760000u /* multicast groups of our families: this | family id */
 
 enum shim_type {
 	SHIM_HELLO = 1, /* body shim_hello; + fd of /proc/self/ns/net */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/dco.h"
 
+#include "control/dco_ovpn.h"
 #include "control/dco_v2.h"
 
-static const struct dco_family *const families[] = {&dco_v2_family};
+static const struct dco_family *const families[] = {&dco_v2_family, &dco_ovpn_family};
 
 const struct dco_family *dco_family_by_id(uint16_t id)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What openvpn asks of a data channel offload, and what it is told, whichever netlink family it
- * speaks: the codec of each family (dco_v2) reads its bytes into this and writes its own from this
- * and from dp.h's structs. Codecs are pure: bytes <-> structs.
+ * speaks: the codec of each family (dco_v2, dco_ovpn) reads its bytes into this and writes its own
+ * from this and from dp.h's structs. Codecs are pure: bytes <-> structs.
  *
  * A process finds the family it asks for. Nothing about that is remembered: requests bear the
  * family's id, the socket for notifications has joined the family's group, a device is asked for
@@ -30,6 +30,11 @@ enum dco_verb {
 	DCO_DEL_KEY,
 	DCO_GET_PEER,
 	DCO_DUMP_PEERS,
+	DCO_GET_KEY,
+};
+
+struct dco_keepalive {
+	uint32_t interval, timeout; /* seconds; 0: off */
 };
 
 struct dco_new_peer {
@@ -39,6 +44,8 @@ struct dco_new_peer {
 	struct udp_addr remote;
 	struct ip_addr vpn4, vpn6; /* IP_NONE: none */
 	struct ip_addr local;	   /* source openvpn wants (--multihome); IP_NONE: none asked for */
+	bool has_keepalive;
+	struct dco_keepalive keepalive;
 };
 
 struct dco_key {
@@ -53,11 +60,9 @@ struct dco_request {
 	uint32_t peer_id; /* DP_NO_PEER for a dump */
 	union {
 		struct dco_new_peer new_peer;
-		struct {
-			uint32_t interval, timeout; /* seconds */
-		} keepalive;
-		struct dco_key key; /* DCO_NEW_KEY */
-		enum keyslot slot;  /* DCO_DEL_KEY */
+		struct dco_keepalive keepalive; /* DCO_SET_PEER */
+		struct dco_key key;		/* DCO_NEW_KEY */
+		enum keyslot slot;		/* DCO_DEL_KEY, DCO_GET_KEY */
 	};
 };
 
@@ -96,6 +101,9 @@ struct dco_family {
 	/* One peer of an answer, part of a dump or alone. False: no room, put nothing. */
 	bool (*put_peer)(struct nl_out *o, const struct nl_request *r, uint32_t ifindex,
 		const struct dp_peer_info *peer);
+	/* The answer to DCO_GET_KEY, without a byte of the key. NULL: the family does not ask. */
+	bool (*put_key)(struct nl_out *o, const struct nl_request *r, const struct dco_request *q,
+		const struct dp_key_info *key);
 	/* A notification; o is empty before. The bytes put: 0 if the family has none such. */
 	size_t (*put_notice)(struct nl_out *o, const struct dco_notice *n);
 };

@@ -6,6 +6,8 @@
 
 #include <libmnl/libmnl.h>
 
+#include "control/dco_attrs.h"
+
 #define VERSION	 1
 #define PEER_MAX 320 /* bytes of one peer in an answer, at most */
 
@@ -60,10 +62,6 @@ enum new_key_attr {
 	NEW_KEY_MAX = NEW_KEY_DECRYPT,
 };
 
-enum key_dir_attr { KEY_DIR_KEY = 1, KEY_DIR_NONCE_TAIL, KEY_DIR_MAX = KEY_DIR_NONCE_TAIL };
-
-enum cipher { CIPHER_NONE, CIPHER_AES_GCM, CIPHER_CHACHA20_POLY1305 };
-
 enum swap_keys_attr { SWAP_KEYS_PEER_ID = 1, SWAP_KEYS_MAX = SWAP_KEYS_PEER_ID };
 
 enum del_key_attr { DEL_KEY_PEER_ID = 1, DEL_KEY_SLOT, DEL_KEY_MAX = DEL_KEY_SLOT };
@@ -105,33 +103,17 @@ static bool read_sockaddr(const struct nlattr *a, struct udp_addr *out)
 		out->ip = ip_from_bytes(IP_V6, &v6.sin6_addr);
 		out->port = ntohs(v6.sin6_port);
 		out->scope = v6.sin6_scope_id;
-		if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-			out->ip = ip_from_bytes(IP_V4, v6.sin6_addr.s6_addr + 12);
+		dco_unmap(&out->ip);
 		return v6.sin6_family == AF_INET6;
 	}
 	return false;
 }
 
-/* An absent attribute is IP_NONE; false: a length that is not family's. */
-static bool read_ip(const struct nlattr *a, uint8_t family, struct ip_addr *out)
-{
-	*out = (struct ip_addr){0};
-	if (a == NULL)
-		return true;
-	if (nl_attr_len(a) != ip_len(family))
-		return false;
-	*out = ip_from_bytes(family, nl_attr_data(a));
-	return true;
-}
-
 static bool read_local(const struct nlattr *a, struct ip_addr *out)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (!read_ip(a, a != NULL && nl_attr_len(a) == 4 ? IP_V4 : IP_V6, out))
+	if (!dco_read_ip(a, a != NULL && nl_attr_len(a) == 4 ? IP_V4 : IP_V6, out))
 		return false;
-	if (out->family == IP_V6 && memcmp(out->b, mapped, sizeof(mapped)) == 0)
-		*out = ip_from_bytes(IP_V4, nl_attr_data(a) + sizeof(mapped));
+	dco_unmap(out);
 	/* the wildcard asks for no source in particular */
 	if (ip_is_any(out))
 		*out = (struct ip_addr){0};
@@ -157,8 +139,8 @@ static int read_new_peer(const struct nlattr *nest, struct dco_request *q, const
 		*why = "NEW_PEER with a malformed socket";
 		return -EINVAL;
 	}
-	if (!read_ip(a[NEW_PEER_VPN4], IP_V4, &p->vpn4) ||
-		!read_ip(a[NEW_PEER_VPN6], IP_V6, &p->vpn6) ||
+	if (!dco_read_ip(a[NEW_PEER_VPN4], IP_V4, &p->vpn4) ||
+		!dco_read_ip(a[NEW_PEER_VPN6], IP_V6, &p->vpn6) ||
 		!read_local(a[NEW_PEER_LOCAL_IP], &p->local)) {
 		*why = "NEW_PEER with an address of a wrong length";
 		return -EINVAL;
@@ -190,44 +172,11 @@ static int read_del_peer(const struct nlattr *nest, struct dco_request *q, const
 	return 0;
 }
 
-/* The length of the key, 0: malformed. A key longer than ours can be is read in part: unknown. */
-static size_t read_key_dir(
-	const struct nlattr *nest, uint8_t key[AEAD_KEY_MAX], uint8_t tail[KEY_NONCE_TAIL_LEN])
-{
-	const struct nlattr *a[KEY_DIR_MAX + 1];
-	size_t len;
-
-	if (nl_nest_read(nest, a, KEY_DIR_MAX) < 0 || a[KEY_DIR_KEY] == NULL ||
-		a[KEY_DIR_NONCE_TAIL] == NULL ||
-		nl_attr_len(a[KEY_DIR_NONCE_TAIL]) != KEY_NONCE_TAIL_LEN)
-		return 0;
-	len = nl_attr_len(a[KEY_DIR_KEY]);
-	memcpy(key, nl_attr_data(a[KEY_DIR_KEY]), len < AEAD_KEY_MAX ? len : AEAD_KEY_MAX);
-	memcpy(tail, nl_attr_data(a[KEY_DIR_NONCE_TAIL]), KEY_NONCE_TAIL_LEN);
-	return len;
-}
-
-/* False: no algorithm of ours has this name and key length. */
-static bool read_alg(uint16_t cipher, size_t key_len, enum aead_alg *alg)
-{
-	if (cipher == CIPHER_CHACHA20_POLY1305) {
-		*alg = AEAD_CHACHA20_POLY1305;
-		return key_len == 32;
-	}
-	*alg = key_len == 16	? AEAD_AES_128_GCM
-		: key_len == 24 ? AEAD_AES_192_GCM
-				: AEAD_AES_256_GCM;
-	return cipher == CIPHER_AES_GCM && (key_len == 16 || key_len == 24 || key_len == 32);
-}
-
 static bool read_slot(const struct nlattr *a, enum keyslot *slot)
 {
 	uint8_t v;
 
-	if (!nl_attr_u8(a, &v) || v > KEYSLOT_SECONDARY)
-		return false;
-	*slot = (enum keyslot)v;
-	return true;
+	return nl_attr_u8(a, &v) && dco_read_slot(v, slot);
 }
 
 static int read_new_key(const struct nlattr *nest, struct dco_request *q, const char **why)
@@ -235,8 +184,6 @@ static int read_new_key(const struct nlattr *nest, struct dco_request *q, const 
 	const struct nlattr *a[NEW_KEY_MAX + 1];
 	struct dco_key *k = &q->key;
 	uint16_t cipher;
-	size_t encrypt_len;
-	size_t decrypt_len;
 
 	if (nl_nest_read(nest, a, NEW_KEY_MAX) < 0 ||
 		!nl_attr_u32(a[NEW_KEY_PEER_ID], &q->peer_id) ||
@@ -246,18 +193,10 @@ static int read_new_key(const struct nlattr *nest, struct dco_request *q, const 
 		*why = "NEW_KEY needs a peer id, a key slot, a key id and a cipher";
 		return -EINVAL;
 	}
-	/* a cipher without keys is a good request for something that cannot be had */
-	if (cipher == CIPHER_NONE)
-		return 0;
-	encrypt_len =
-		read_key_dir(a[NEW_KEY_ENCRYPT], k->material.encrypt, k->material.encrypt_tail);
-	decrypt_len =
-		read_key_dir(a[NEW_KEY_DECRYPT], k->material.decrypt, k->material.decrypt_tail);
-	if (encrypt_len == 0 || decrypt_len == 0) {
+	if (dco_read_keys(cipher, a[NEW_KEY_ENCRYPT], a[NEW_KEY_DECRYPT], k) < 0) {
 		*why = "NEW_KEY needs a key and a nonce tail for both directions";
 		return -EINVAL;
 	}
-	k->known = encrypt_len == decrypt_len && read_alg(cipher, encrypt_len, &k->material.alg);
 	return 0;
 }
 
@@ -349,12 +288,6 @@ static void put_sockaddr(struct nlmsghdr *h, uint16_t type, const struct udp_add
 	}
 }
 
-static void put_ip(struct nlmsghdr *h, uint16_t type, const struct ip_addr *a)
-{
-	if (a->family != IP_NONE)
-		mnl_attr_put(h, type, ip_len(a->family), a->b);
-}
-
 static void put_counters(struct nlmsghdr *h, const struct dp_peer_info *p)
 {
 	mnl_attr_put_u64(h, GET_PEER_VPN_RX_BYTES, p->vpn_rx_bytes);
@@ -382,9 +315,9 @@ static bool put_peer(struct nl_out *o, const struct nl_request *r, uint32_t ifin
 	mnl_attr_put_u32(h, GET_PEER_ID, p->id);
 	if (!p->gone) {
 		put_sockaddr(h, GET_PEER_REMOTE, &p->remote);
-		put_ip(h, GET_PEER_VPN4, &p->vpn4);
-		put_ip(h, GET_PEER_VPN6, &p->vpn6);
-		put_ip(h, GET_PEER_LOCAL_IP, &p->local.ip);
+		dco_put_ip(h, GET_PEER_VPN4, &p->vpn4);
+		dco_put_ip(h, GET_PEER_VPN6, &p->vpn6);
+		dco_put_ip(h, GET_PEER_LOCAL_IP, &p->local.ip);
 		mnl_attr_put_u16(h, GET_PEER_LOCAL_PORT, htons(p->local.port));
 		mnl_attr_put_u32(h, GET_PEER_INTERVAL, p->interval);
 		mnl_attr_put_u32(h, GET_PEER_TIMEOUT, p->timeout);

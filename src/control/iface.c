@@ -433,6 +433,7 @@ int iface_do(struct iface *in, const struct dco_request *q, const struct udp_add
 		return dp_key_del(in->dp, in->iid, q->peer_id, q->slot);
 	case DCO_GET_PEER:
 	case DCO_DUMP_PEERS:
+	case DCO_GET_KEY:
 		break;
 	}
 	return -EINVAL;

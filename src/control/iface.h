@@ -41,9 +41,9 @@ uint32_t iface_ifindex(const struct iface *in);
 const char *iface_name(const struct iface *in);
 
 /*
- * Does what a request other than GET_PEER asks. local: our address of a new peer; family IP_NONE
- * leaves the choice to the kernel's routes, the port counts in any case. 0, or -errno with a
- * sentence in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
+ * Does what a request other than a GET asks. local: our address, for a new peer only; family
+ * IP_NONE leaves the choice to the kernel's routes, the port counts in any case. 0, or -errno with
+ * a sentence in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
  */
 int iface_do(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
 	const char **why);

@@ -42,27 +42,64 @@ static int get_peer(struct requests *rq, const struct dco_family *f, const struc
 	return ret;
 }
 
+static int get_key(struct requests *rq, const struct dco_family *f, const struct nl_request *r,
+	const struct dco_request *q, struct nl_out *o, const char **why)
+{
+	struct dp_peer_info info;
+	int ret = dp_peer_get(rq->dp, iface_iid(sockets_iface(rq->sockets)), q->peer_id, &info);
+
+	if (ret < 0 || info.gone) {
+		*why = "no such peer";
+		return -ENOENT;
+	}
+	if (!info.key[q->slot].present) {
+		*why = "no key in that slot";
+		return -ENOENT;
+	}
+	return f->put_key(o, r, q, &info.key[q->slot]) ? 0 : -EINVAL;
+}
+
+/* A peer may come with its keepalive. */
+static int new_peer(struct requests *rq, const struct dco_request *q, const char **why)
+{
+	struct iface *in = sockets_iface(rq->sockets);
+	struct dco_request set = {.verb = DCO_SET_PEER, .peer_id = q->peer_id};
+	struct udp_addr local = {0};
+	int ret;
+
+	if (!q->new_peer.has_remote) {
+		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
+		return -EINVAL;
+	}
+	if (sockets_peer_local(rq->sockets, &q->new_peer, &local) < 0) {
+		*why = "the peer's socket is not a bound UDP socket of this process";
+		return -EINVAL;
+	}
+	ret = iface_do(in, q, &local, why);
+	if (ret < 0 || !q->new_peer.has_keepalive)
+		return ret;
+	set.keepalive = q->new_peer.keepalive;
+	return iface_do(in, &set, &local, why);
+}
+
 static int do_request(struct requests *rq, const struct dco_family *f, const struct nl_request *r,
 	const struct dco_request *q, struct nl_out *o, const char **why)
 {
-	struct udp_addr local = {0};
-
 	if (!is_own(rq, q->ifindex)) {
 		*why = "no device of this process has that interface index";
 		/* refused, it would end openvpn; without a device there is no peer to end */
 		return q->verb == DCO_NEW_KEY ? 0 : -EINVAL;
 	}
-	if (q->verb == DCO_GET_PEER)
+	switch (q->verb) {
+	case DCO_GET_PEER:
 		return get_peer(rq, f, r, q, o, why);
-	if (q->verb == DCO_NEW_PEER && !q->new_peer.has_remote) {
-		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
-		return -EINVAL;
+	case DCO_GET_KEY:
+		return get_key(rq, f, r, q, o, why);
+	case DCO_NEW_PEER:
+		return new_peer(rq, q, why);
+	default:
+		return iface_do(sockets_iface(rq->sockets), q, NULL, why);
 	}
-	if (q->verb == DCO_NEW_PEER && sockets_peer_local(rq->sockets, &q->new_peer, &local) < 0) {
-		*why = "the peer's socket is not a bound UDP socket of this process";
-		return -EINVAL;
-	}
-	return iface_do(sockets_iface(rq->sockets), q, &local, why);
 }
 
 static void answer_dco(struct requests *rq, const struct dco_family *f, const struct shim_hdr *h,

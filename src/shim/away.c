@@ -3,9 +3,9 @@
  * From the end of one daemon to the next.
  *
  * The end of a socketpair is readable for ever, and openvpn would spin on it: while no daemon is
- * there, an idle socket is in the place of every emulated one. openvpn's waits (poll, select) are
- * cut into slices, between which a daemon is looked for; so there is no thread, no signal handler
- * and no timer, and signals and the management interface are served as always.
+ * there, an idle socket is in the place of every emulated one. openvpn's waits (poll, epoll,
+ * select) are cut into slices, between which a daemon is looked for; so there is no thread, no
+ * signal handler and no timer, and signals and the management interface are served as always.
  *
  * A daemon that is back gets everything anew, in place: sockets with their options and addresses,
  * and the devices, whose descriptors kept them alive. Peers and keys are gone, so openvpn restarts

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Generic netlink. libnl's sockets begin as the kernel's own; the one that asks for an OpenVPN
- * family is replaced in place. So another program that speaks generic netlink never notices us.
+ * family, or joins its group (since 2.7.8 that is another one), is replaced in place. So another
+ * program that speaks generic netlink never notices us.
  *
  * A request is a synchronous call: openvpn asks in a loop until its socket has the answer.
  * Notifications come by the socketpair, so none can fall between a request and its answer.
@@ -14,17 +15,26 @@
 #include <unistd.h>
 #include <linux/genetlink.h>
 
-#define CMD_NEW_KEY 4 /* of family ovpn-dco-v2 */
+/* The numbers of those commands that are answered here while no agent is there. */
+struct genl_family {
+	const char *name;
+	uint8_t new_key, get_peer;
+};
 
 static bool names_our_family(const char *name, size_t len)
 {
-	static const char *const families[] = {"ovpn-dco-v2", "ovpn"};
+	static const struct genl_family families[] = {
+		{"ovpn-dco-v2", 4, 7}, /* openvpn 2.6 */
+		{"ovpn", 6, 3},	       /* openvpn 2.7 and later */
+	};
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		size_t n = strlen(families[i]) + 1;
+		size_t n = strlen(families[i].name) + 1;
 
-		if (len == n && memcmp(name, families[i], n) == 0)
+		if (len == n && memcmp(name, families[i].name, n) == 0) {
+			shim.genl = &families[i];
 			return true;
+		}
 	}
 	return false;
 }
@@ -45,7 +55,18 @@ bool genl_asks(int fd, const struct msghdr *msg)
 		return false;
 	len = h.nlmsg_len - sizeof(h) - sizeof(g);
 	name = nl_attr(p + sizeof(g), len, CTRL_ATTR_FAMILY_NAME, &name_len);
-	return name != NULL && names_our_family(name, name_len) && nl_is(fd, NETLINK_GENERIC);
+	return name != NULL && nl_is(fd, NETLINK_GENERIC) && names_our_family(name, name_len);
+}
+
+bool genl_joins(int fd, int level, int name, const void *value, socklen_t len)
+{
+	uint32_t group;
+
+	if (shim.state == SHIM_IDLE || level != SOL_NETLINK || name != NETLINK_ADD_MEMBERSHIP ||
+		len != sizeof(group))
+		return false;
+	memcpy(&group, value, sizeof(group));
+	return (group & 0xffff0000) == SHIM_GROUPS && nl_is(fd, NETLINK_GENERIC);
 }
 
 int genl_adopt(int fd, struct sock **out)
@@ -81,16 +102,18 @@ int genl_adopt(int fd, struct sock **out)
 
 /*
  * What to say when the agent is not there. A dump is empty. A key that fails ends openvpn at once:
- * it is taken, because its peer is gone anyway and its session ends with the others.
+ * it is taken, because its peer is gone anyway and its session ends with the others. A question
+ * for a peer's counters that fails restarts openvpn 2.7, too early: there is nothing new.
  */
 static int answer_without_agent(struct replies *q, const struct nlmsghdr *h, const uint8_t *p)
 {
 	bool ours = h->nlmsg_type != GENL_ID_CTRL &&
 		h->nlmsg_len >= sizeof(*h) + sizeof(struct genlmsghdr);
+	bool well = ours && (p[0] == shim.genl->new_key || p[0] == shim.genl->get_peer);
 
 	if (ours && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
 		return replies_done(q, h);
-	return replies_error(q, h, ours && p[0] == CMD_NEW_KEY ? 0 : -ENOTCONN);
+	return replies_error(q, h, well ? 0 : -ENOTCONN);
 }
 
 ssize_t genl_send(struct sock *s, const struct msghdr *msg)

@@ -28,8 +28,11 @@ const struct real *real(void)
 	LOOK_UP(open64);
 	LOOK_UP(fopen);
 	LOOK_UP(fopen64);
+	LOOK_UP(stat);
+	LOOK_UP(stat64);
 	LOOK_UP(daemon);
 	LOOK_UP(poll);
+	LOOK_UP(epoll_wait);
 	LOOK_UP(select);
 	LOOK_UP(exit);
 	atomic_store_explicit(&known, true, memory_order_release);

@@ -130,6 +130,17 @@ static bool handle(int fd, const struct nlmsghdr *h, const uint8_t *p, int *erro
 	return true;
 }
 
+/* The kernel's answers bear the socket's address; openvpn 2.7 leaves others unread. */
+static uint32_t address(int fd, uint32_t otherwise)
+{
+	struct sockaddr_nl bound = {0};
+	socklen_t len = sizeof(bound);
+
+	if (real()->getsockname(fd, (struct sockaddr *)&bound, &len) < 0 || bound.nl_pid == 0)
+		return otherwise;
+	return bound.nl_pid;
+}
+
 bool rtnl_send(int fd, const struct msghdr *msg, ssize_t *result)
 {
 	struct nlmsghdr h;
@@ -140,6 +151,7 @@ bool rtnl_send(int fd, const struct msghdr *msg, ssize_t *result)
 	if (p == NULL || msg->msg_iovlen != 1 || !handle(fd, &h, p, &error))
 		return false;
 	*result = (ssize_t)msg->msg_iov[0].iov_len;
+	h.nlmsg_pid = address(fd, h.nlmsg_pid);
 	s = sock_find(fd);
 	if (s == NULL)
 		s = sock_new(KIND_RTNL, fd);

@@ -20,8 +20,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define VERSION_FILE "/sys/module/ovpn_dco_v2/version"
-#define TUN_FILE     "/dev/net/tun"
+#define TUN_FILE "/dev/net/tun"
 
 static ssize_t result(ssize_t ret)
 {
@@ -106,7 +105,13 @@ EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
 	struct sock *s = sock_find(fd);
+	int ret;
 
+	if (s == NULL && genl_joins(fd, level, name, value, len)) {
+		ret = genl_adopt(fd, &s);
+		if (ret < 0)
+			return (int)result(ret);
+	}
 	if (s != NULL && s->kind == KIND_UDP)
 		return (int)result(udp_setsockopt(s, level, name, value, len));
 	if (s != NULL && s->kind == KIND_GENL)
@@ -237,14 +242,40 @@ EXPORT int open64(const char *path, int flags, ...)
 	return real()->open64(path, flags, mode);
 }
 
-/* openvpn prints this file's first line as the offload's version. */
+/*
+ * openvpn prints the first line of its module's version file as the offload's version; 2.7 looks
+ * for the module's folder before.
+ */
 static FILE *version_file(const char *path)
 {
 	static char version[] = "ovpn-dpdk " OVPN_DPDK_VERSION "\n";
 
-	if (shim.state != SHIM_ATTACHED || strcmp(path, VERSION_FILE) != 0)
+	if (shim.state != SHIM_ATTACHED ||
+		(strcmp(path, "/sys/module/ovpn_dco_v2/version") != 0 &&
+			strcmp(path, "/sys/module/ovpn/version") != 0))
 		return NULL;
 	return fmemopen(version, sizeof(version) - 1, "r");
+}
+
+static bool is_module(const char *path)
+{
+	return shim.state == SHIM_ATTACHED && path != NULL && strcmp(path, "/sys/module/ovpn") == 0;
+}
+
+EXPORT int stat(const char *path, struct stat *st)
+{
+	if (!is_module(path))
+		return real()->stat(path, st);
+	*st = (struct stat){.st_mode = S_IFDIR | 0755, .st_nlink = 2};
+	return 0;
+}
+
+EXPORT int stat64(const char *path, struct stat64 *st)
+{
+	if (!is_module(path))
+		return real()->stat64(path, st);
+	*st = (struct stat64){.st_mode = S_IFDIR | 0755, .st_nlink = 2};
+	return 0;
 }
 
 EXPORT FILE *fopen(const char *path, const char *mode)
@@ -280,6 +311,17 @@ EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	bool watch = away() && in_main_executable(__builtin_return_address(0));
 	int ret = real()->poll(fds, n, watch ? away_sleep(timeout) : timeout);
+
+	if (watch)
+		away_step();
+	return ret;
+}
+
+/* A server of openvpn 2.7 waits so. */
+EXPORT int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
+{
+	bool watch = away() && in_main_executable(__builtin_return_address(0));
+	int ret = real()->epoll_wait(fd, events, n, watch ? away_sleep(timeout) : timeout);
 
 	if (watch)
 		away_step();

@@ -21,45 +21,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <poll.h>
-#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <ovpn-dpdk/shim_proto.h>
 
 #include "errqueue.h"
 #include "nl.h"
+#include "real.h"
 
 #define SHIM_SOCKS 64	     /* emulated descriptors at a time */
 #define SHIM_LINKS 16	     /* devices of this process at a time */
 #define SHIM_IOV   8	     /* most parts of a message */
 #define SHIM_OPTS  12	     /* options of one of them that the agent must know of */
 #define SHIM_BUF   (1 << 20) /* least socket buffer of an emulated descriptor */
-
-/* libc's own functions. */
-struct real {
-	int (*socket)(int, int, int);
-	int (*close)(int);
-	int (*bind)(int, const struct sockaddr *, socklen_t);
-	int (*getsockname)(int, struct sockaddr *, socklen_t *);
-	int (*setsockopt)(int, int, int, const void *, socklen_t);
-	ssize_t (*sendmsg)(int, const struct msghdr *, int);
-	ssize_t (*recvmsg)(int, struct msghdr *, int);
-	ssize_t (*sendto)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
-	ssize_t (*recvfrom)(int, void *, size_t, int, struct sockaddr *, socklen_t *);
-	int (*open)(const char *, int, ...);
-	int (*open64)(const char *, int, ...);
-	FILE *(*fopen)(const char *, const char *);
-	FILE *(*fopen64)(const char *, const char *);
-	int (*daemon)(int, int);
-	int (*poll)(struct pollfd *, nfds_t, int);
-	int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
-	void (*exit)(int);
-};
-
-/* Looked up at first use: constructors of other libraries call us before our own would run. */
-const struct real *real(void);
 
 enum attach {
 	SHIM_IDLE,    /* never asked for the family: we are not there */
@@ -113,6 +88,7 @@ struct shim {
 	dev_t root_dev; /* the root directory at attaching */
 	ino_t root_ino;
 	struct away away;
+	const struct genl_family *genl; /* that the process asked for last */
 	uint32_t last_seq, last_id;
 	unsigned int nb_socks; /* in use: 0 keeps the passive case cheap */
 	struct sock socks[SHIM_SOCKS];
@@ -177,6 +153,8 @@ void away_forked(void);
 /* genl.c */
 /* Is this a process asking for OpenVPN's offload on a socket of the kernel? */
 bool genl_asks(int fd, const struct msghdr *msg);
+/* Is it one that wants to hear notifications of our families on a socket of the kernel? */
+bool genl_joins(int fd, int level, int name, const void *value, socklen_t len);
 /* Attaches if need be, and puts an emulated socket in the place of fd. */
 int genl_adopt(int fd, struct sock **out);
 ssize_t genl_send(struct sock *s, const struct msghdr *msg);

@@ -205,6 +205,7 @@ void shim_attach(struct shim *s, const struct rig *rig)
 	int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
 	*s = (struct shim){.conn = shim_connect(rig), .genl = -1};
+	s->family = rig->family != NULL ? rig->family : &dco_v2_family;
 	assert_int_equal(shim_call(s, SHIM_HELLO, 0, &hello, sizeof(hello), ns), 0);
 	close(ns);
 }
@@ -241,9 +242,10 @@ int shim_bind(struct shim *s, uint32_t id, const char *ip, uint16_t port)
 
 int shim_link(struct shim *s, const char *name, enum dp_mode mode)
 {
-	struct shim_link l = {.mode = (uint8_t)mode, .kind = "ovpn-dco"};
+	struct shim_link l = {.mode = (uint8_t)mode};
 	int ret;
 
+	strncpy(l.kind, s->family->kind, sizeof(l.kind) - 1);
 	strncpy(l.name, name, sizeof(l.name) - 1);
 	ret = shim_call(s, SHIM_LINK_NEW, 0, &l, sizeof(l), -1);
 	if (ret == 0) {
@@ -256,7 +258,7 @@ int shim_link(struct shim *s, const char *name, enum dp_mode mode)
 int shim_join(struct shim *s)
 {
 	struct shim_opt join = {.level = SOL_NETLINK, .name = NETLINK_ADD_MEMBERSHIP, .len = 4};
-	uint32_t group = DCO_V2_GROUP_ID;
+	uint32_t group = s->family->genl.group_id;
 
 	memcpy(join.value, &group, sizeof(group));
 	return shim_call(s, SHIM_SETOPT, s->genl_id, &join, sizeof(join), -1);
@@ -288,7 +290,7 @@ int shim_server(struct shim *s, const struct rig *rig, const char *device, int g
 void shim_send_request(struct shim *s, const void *capture, size_t len, uint32_t peer_id)
 {
 	uint8_t m[256];
-	uint16_t family = DCO_V2_FAMILY_ID;
+	uint16_t family = s->family->genl.id;
 
 	assert_true(len <= sizeof(m));
 	memcpy(m, capture, len);

@@ -27,7 +27,8 @@ struct rig {
 	pthread_t thread;
 	char dir[32];
 	char dco[64], ctl[64];
-	unsigned int fds; /* open before */
+	unsigned int fds;		 /* open before */
+	const struct dco_family *family; /* that shims speak from now on; NULL: ovpn-dco-v2 */
 };
 
 /* Once, before all: a network namespace of our own. */
@@ -54,6 +55,7 @@ unsigned int open_fds(void);
 /* --- the shim's end --------------------------------------------------------------------- */
 
 struct shim {
+	const struct dco_family *family;
 	int conn;
 	uint32_t seq, last_id;
 	uint32_t genl_id;

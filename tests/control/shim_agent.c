@@ -97,6 +97,7 @@ void agent_start_calls(struct shim_agent *a, const char *scenario)
 		(char *)(uintptr_t)environment("SHIM_CALLS"), (char *)(uintptr_t)scenario, NULL};
 
 	agent_start(a, 1, argv);
+	a->version = calls_version(&scenario);
 	agent_accept(a);
 }
 

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include <ovpn-dpdk/shim_proto.h>
+#include "shim_calls.h"
 
 #define SHIM_AGENT_IDS 32
 
@@ -16,6 +16,7 @@ struct shim_agent {
 	int listen_fd;
 	int conn;
 	pid_t child;
+	const struct calls_version *version; /* of openvpn, which it plays */
 	uint32_t last_seq;
 	int socks[SHIM_AGENT_IDS];   /* by id: our end; -1: never opened or closed */
 	int numbers[SHIM_AGENT_IDS]; /* by id: the descriptor in the program */

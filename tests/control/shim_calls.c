@@ -19,7 +19,9 @@
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <linux/errqueue.h>
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
@@ -42,25 +44,41 @@ static void call_available(void)
 	CHECK(close(attached_genl()) == 0);
 }
 
-static void call_version_file(void)
+/* What openvpn prints as its offload's version; 2.7 looks for the folder first. */
+static void check_version_file(const char *path)
 {
 	char line[64] = "";
-	FILE *f = fopen("/sys/module/ovpn_dco_v2/version", "r");
+	FILE *f = fopen(path, "r");
 
 	CHECK(f != NULL && fgets(line, sizeof(line), f) != NULL);
 	CHECK(strncmp(line, "ovpn-dpdk ", 10) == 0 && strchr(line, '\n') != NULL);
 	fclose(f);
 }
 
+static void call_version_file(void)
+{
+	struct stat st = {0};
+
+	check_version_file("/sys/module/ovpn_dco_v2/version");
+	CHECK(stat("/sys/module/ovpn", &st) == 0 && S_ISDIR(st.st_mode));
+	check_version_file("/sys/module/ovpn/version");
+	/* other paths are the system's */
+	CHECK(stat("/sys/module/ovpn/", &st) == fstatat(AT_FDCWD, "/sys/module/ovpn/", &st, 0));
+	CHECK(stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode));
+}
+
+/* openvpn 2.7 reads on and on for an answer to the address it was given. */
 static int rtnl_ask(const void *request, size_t len)
 {
 	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+	socklen_t name_len = sizeof(name);
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	int ret;
 
 	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0);
+	CHECK(getsockname(fd, (struct sockaddr *)&name, &name_len) == 0 && name.nl_pid != 0);
 	CHECK(nl_send(fd, request, len) == (ssize_t)len);
-	ret = nl_ack(fd);
+	ret = nl_ack_to(fd, name.nl_pid);
 	CHECK(close(fd) == 0);
 	return ret;
 }
@@ -76,7 +94,7 @@ static void call_links(void)
 		.i = {.ifi_index = CALLS_IFINDEX},
 	};
 
-	calls_newlink(&add, "ovpn0", "ovpn-dco");
+	calls_newlink(&add, "ovpn0", version->kind);
 	CHECK(rtnl_ask(&add, sizeof(add)) == 0);
 	CHECK(rtnl_ask(&add, sizeof(add)) == -EEXIST);
 	CHECK(rtnl_ask(&del, sizeof(del)) == 0);
@@ -123,6 +141,20 @@ static void call_udp_socket(void)
 	CHECK(close(again) == 0);
 }
 
+/* Since 2.7.8 notifications have a socket of their own, which never asks for the family. */
+static void call_other_socket_joins(void)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+	int fd = genl_socket();
+
+	/* the kernel's own group (nlctrl's) is joined at the kernel */
+	set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, GENL_ID_CTRL);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_NETLINK);
+	set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, CALLS_GROUP);
+	CHECK(close(fd) == 0);
+}
+
 static void call_server_start(void)
 {
 	int genl;
@@ -134,6 +166,7 @@ static void call_server_start(void)
 	CHECK(fcntl(genl, F_SETFL, O_NONBLOCK) == 0);
 	set_int(genl, SOL_SOCKET, SO_RCVBUF, 1 << 20);
 	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
+	call_other_socket_joins();
 	call_udp_socket();
 	CHECK(close(genl) == 0);
 }
@@ -438,7 +471,11 @@ static void check_after_loss(int genl, int udp)
 
 	CHECK(wakeups(genl, udp) == 0);
 	CHECK(ask_genl(genl, 2) == -ENOTCONN);
-	CHECK(ask_genl(genl, 4) == 0); /* NEW_KEY */
+	/* the other family has another command of that number */
+	CHECK(ask_genl(genl, version->new_key) == 0);
+	CHECK(ask_genl(genl, version->get_peer) == 0);
+	CHECK(ask_genl(genl, version == &calls_26 ? calls_27.new_key : calls_26.new_key) ==
+		-ENOTCONN);
 	dump.nlmsg_len = sizeof(dump) + sizeof(struct genlmsghdr);
 	memcpy(buf, &dump, sizeof(dump));
 	memset(buf + sizeof(dump), 7, sizeof(struct genlmsghdr));
@@ -509,10 +546,38 @@ static int wait_by_select(struct pollfd *p, unsigned int nb)
 	return n;
 }
 
+/* As openvpn 2.7 keeps its set: what is there is changed, what is not is added. */
+static int wait_by_epoll(struct pollfd *p, unsigned int nb)
+{
+	static int set = -1;
+	struct epoll_event ev[4];
+	int n;
+
+	if (set < 0)
+		set = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned int i = 0; i < nb; i++) {
+		ev[0] = (struct epoll_event){.events = EPOLLIN, .data.u32 = i};
+		CHECK(epoll_ctl(set, EPOLL_CTL_MOD, p[i].fd, ev) == 0 ||
+			(errno == ENOENT && epoll_ctl(set, EPOLL_CTL_ADD, p[i].fd, ev) == 0));
+		p[i].revents = 0;
+	}
+	n = epoll_wait(set, ev, 4, 10000);
+	for (int i = 0; i < n; i++)
+		p[ev[i].data.u32].revents = POLLIN;
+	return n;
+}
+
+static int wait_for_events(struct pollfd *p, unsigned int nb, bool by_select)
+{
+	if (by_select)
+		return wait_by_select(p, nb);
+	return version == &calls_27 ? wait_by_epoll(p, nb) : poll(p, nb, 10000);
+}
+
 /* As openvpn's loop: reads what is readable, until a number of signals has come. */
 static void loop_until(volatile sig_atomic_t *signals, int n, const int fds[], unsigned int nb)
 {
-	bool by_select = n > 1; /* as with --shaper */
+	bool by_select = n > 1 && version == &calls_26; /* as with --shaper */
 	struct pollfd p[4];
 	char buf[64];
 	unsigned int turns = 0;
@@ -521,7 +586,7 @@ static void loop_until(volatile sig_atomic_t *signals, int n, const int fds[], u
 		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	while (*signals < n) {
 		CHECK(turns++ < 300); /* for 30 s it is about 120 */
-		if ((by_select ? wait_by_select(p, nb) : poll(p, nb, 10000)) <= 0)
+		if (wait_for_events(p, nb, by_select) <= 0)
 			continue;
 		for (unsigned int i = 0; i < nb; i++)
 			CHECK((p[i].revents & POLLIN) == 0 ||
@@ -533,7 +598,7 @@ static void make_device(void)
 {
 	struct calls_newlink add;
 
-	calls_newlink(&add, "ovpn0", "ovpn-dco");
+	calls_newlink(&add, "ovpn0", version->kind);
 	CHECK(rtnl_ask(&add, sizeof(add)) == 0);
 }
 
@@ -717,6 +782,9 @@ static void call_passive(void)
 	int domain = 0;
 	socklen_t domain_len = sizeof(domain);
 
+	struct stat st;
+
+	CHECK(stat("/sys/module/ovpn", &st) == fstatat(AT_FDCWD, "/sys/module/ovpn", &st, 0));
 	CHECK(ask_family(genl, "nlctrl") > 0);
 	CHECK(recv(genl, buf, sizeof(buf), 0) > (ssize_t)sizeof(h));
 	memcpy(&h, buf, sizeof(h));
@@ -758,9 +826,12 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	const char *scenario = argc == 2 ? argv[1] : "";
+
 	alarm(50);
+	version = calls_version(&scenario);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if (argc == 2 && strcmp(argv[1], calls[i].name) == 0) {
+		if (strcmp(scenario, calls[i].name) == 0) {
 			calls[i].run();
 			return 0;
 		}

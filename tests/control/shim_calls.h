@@ -15,11 +15,30 @@
 
 #define CALLS_NL_SEQ	   0x5e9u
 #define CALLS_FAMILY	   29
+#define CALLS_GROUP	   (SHIM_GROUPS | 33)
 #define CALLS_IFINDEX	   0x7ffffff0 /* no real device */
 #define CALLS_DUMP_RECORDS 200	      /* some megabytes */
 
 static const uint8_t calls_family_answer[] = "data message of the family, any bytes";
 static const uint8_t calls_notification[] = "peer 7 deleted, reason 2";
+
+/* What an openvpn asks for. Scenarios are played as 2.6 does, or with "2.7:" in front as that. */
+struct calls_version {
+	const char *family, *kind; /* of link */
+	uint8_t new_key, get_peer; /* commands of the family */
+};
+
+static const struct calls_version calls_26 = {"ovpn-dco-v2", "ovpn-dco", 4, 7};
+static const struct calls_version calls_27 = {"ovpn", "ovpn", 6, 3};
+
+/* Goes on to the scenario's own name. */
+static inline const struct calls_version *calls_version(const char **scenario)
+{
+	if (strncmp(*scenario, "2.7:", 4) != 0)
+		return &calls_26;
+	*scenario += 4;
+	return &calls_27;
+}
 
 static inline size_t calls_dump_len(unsigned int i)
 {

@@ -62,20 +62,37 @@ ssize_t nl_recv(int fd, void *buf, size_t len, int flags)
 	return n;
 }
 
-int nl_ack(int fd)
+const struct calls_version *version = &calls_26;
+
+static int read_ack(int fd, struct nlmsghdr *h)
 {
 	uint8_t buf[512];
 	struct nlmsgerr e;
-	struct nlmsghdr h;
 
 	ssize_t len = nl_recv(fd, buf, 4, MSG_PEEK | MSG_TRUNC);
 
 	CHECK(len >= (ssize_t)ACK_LEN); /* the kernel's own repeats the request */
 	CHECK(nl_recv(fd, buf, sizeof(buf), 0) == len);
-	memcpy(&h, buf, sizeof(h));
-	memcpy(&e, buf + sizeof(h), sizeof(e));
-	CHECK(h.nlmsg_type == NLMSG_ERROR && h.nlmsg_seq == CALLS_NL_SEQ);
+	memcpy(h, buf, sizeof(*h));
+	memcpy(&e, buf + sizeof(*h), sizeof(e));
+	CHECK(h->nlmsg_type == NLMSG_ERROR && h->nlmsg_seq == CALLS_NL_SEQ);
 	return e.error;
+}
+
+int nl_ack(int fd)
+{
+	struct nlmsghdr h;
+
+	return read_ack(fd, &h);
+}
+
+int nl_ack_to(int fd, uint32_t pid)
+{
+	struct nlmsghdr h;
+	int error = read_ack(fd, &h);
+
+	CHECK(h.nlmsg_pid == pid);
+	return error;
 }
 
 ssize_t ask_family(int fd, const char *family)
@@ -91,7 +108,7 @@ int attached_genl(void)
 	uint8_t buf[256];
 	int fd = genl_socket();
 
-	CHECK(ask_family(fd, "ovpn-dco-v2") > 0);
+	CHECK(ask_family(fd, version->family) > 0);
 	CHECK(nl_recv(fd, buf, sizeof(buf), 0) == sizeof(calls_family_answer));
 	CHECK(memcmp(buf, calls_family_answer, sizeof(calls_family_answer)) == 0);
 	CHECK(nl_ack(fd) == 0);

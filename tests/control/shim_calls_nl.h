@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
+#include "shim_calls.h"
+
 #define CHECK(cond)                                                                                \
 	do {                                                                                       \
 		if (!(cond)) {                                                                     \
@@ -24,9 +26,13 @@ ssize_t nl_send(int fd, const void *request, size_t len);
 ssize_t nl_recv(int fd, void *buf, size_t len, int flags);
 /* Reads an acknowledgement as libnl does, the true length first. Returns its error. */
 int nl_ack(int fd);
+/* The same; it must bear this address. */
+int nl_ack_to(int fd, uint32_t pid);
 /* Sends CTRL_CMD_GETFAMILY; leaves the answers unread. */
 ssize_t ask_family(int fd, const char *family);
-/* A socket that has asked for the family and read the answers. */
+/* Which openvpn is played. */
+extern const struct calls_version *version;
+/* A socket that has asked for its family and read the answers. */
 int attached_genl(void);
 
 #endif

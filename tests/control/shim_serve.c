@@ -47,7 +47,7 @@ static void answer_ack(struct shim_agent *a, int error)
 void serve_genl(struct shim_agent *a, uint32_t id)
 {
 	struct calls_getfamily asked;
-	size_t len = calls_getfamily(&asked, "ovpn-dco-v2");
+	size_t len = calls_getfamily(&asked, a->version->family);
 
 	agent_serve_open(a, id, SHIM_KIND_GENL, 0);
 	agent_expect(a, SHIM_NETLINK, id, len);

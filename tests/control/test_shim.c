@@ -25,12 +25,14 @@
 
 static void serve_links(struct shim_agent *a)
 {
-	struct shim_link want = {.name = "ovpn0", .mode = 1, .kind = "ovpn-dco"};
-	struct shim_link made = want;
+	struct shim_link want = {.name = "ovpn0", .mode = 1};
+	struct shim_link made;
 	struct shim_link gone = {.ifindex = CALLS_IFINDEX};
 
+	strcpy(want.kind, a->version->kind);
 	agent_expect(a, SHIM_LINK_NEW, 0, sizeof(want));
 	assert_memory_equal(a->body, &want, sizeof(want));
+	made = want;
 	made.ifindex = CALLS_IFINDEX;
 	agent_answer(a, 0, &made, sizeof(made));
 	agent_expect(a, SHIM_LINK_NEW, 0, sizeof(want));
@@ -40,34 +42,48 @@ static void serve_links(struct shim_agent *a)
 	agent_answer(a, 0, NULL, 0);
 }
 
-static void server_start_reaches_the_agent_call_by_call(void **state)
+static void server_start(const char *scenario)
 {
 	struct shim_addr name = {.family = AF_INET, .port = htons(1194)};
 	struct shim_agent a;
 
-	(void)state;
-	agent_start_calls(&a, "server_start");
+	agent_start_calls(&a, scenario);
 	serve_available(&a);
 	serve_links(&a);
 	serve_genl(&a, 2);
 	serve_option(&a, 2, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
-	agent_serve_open(&a, 3, SHIM_KIND_UDP, AF_INET);
-	serve_bind(&a, 3);
-	serve_option(&a, 3, IPPROTO_IP, IP_RECVERR, 1);
-	serve_option(&a, 3, SOL_SOCKET, SO_MARK, 7);
-	agent_expect(&a, SHIM_GETNAME, 3, 0);
-	agent_answer(&a, 0, &name, sizeof(name));
+	agent_serve_open(&a, 3, SHIM_KIND_GENL, 0);
+	serve_option(&a, 3, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, CALLS_GROUP);
 	agent_serve_close(&a, 3);
-	/* the number is used again, the id is not */
 	agent_serve_open(&a, 4, SHIM_KIND_UDP, AF_INET);
-	assert_int_equal(a.numbers[4], a.numbers[3]);
 	serve_bind(&a, 4);
+	serve_option(&a, 4, IPPROTO_IP, IP_RECVERR, 1);
+	serve_option(&a, 4, SOL_SOCKET, SO_MARK, 7);
+	agent_expect(&a, SHIM_GETNAME, 4, 0);
+	agent_answer(&a, 0, &name, sizeof(name));
 	agent_serve_close(&a, 4);
+	/* the number is used again, the id is not */
+	agent_serve_open(&a, 5, SHIM_KIND_UDP, AF_INET);
+	assert_int_equal(a.numbers[5], a.numbers[4]);
+	serve_bind(&a, 5);
+	agent_serve_close(&a, 5);
 	agent_serve_close(&a, 2);
 	agent_expect_end(&a);
 	agent_wait(&a, 0);
 	assert_int_equal(agent_said(&a, "ovpn-dpdk: ovpn0 exists\n"), 1);
 	agent_free(&a);
+}
+
+static void server_start_reaches_the_agent_call_by_call(void **state)
+{
+	(void)state;
+	server_start("server_start");
+}
+
+static void server_start_of_27_does_too(void **state)
+{
+	(void)state;
+	server_start("2.7:server_start");
 }
 
 static void bind_fails_with_the_errno_of_the_agent(void **state)
@@ -254,18 +270,24 @@ static void agent_death_in_a_request_ends_that_with_enotconn(void **state)
 	agent_free(&a);
 }
 
-static void agent_death_while_idle_wakes_openvpn_once(void **state)
+static void dies_while_idle(const char *scenario)
 {
 	struct shim_agent a;
 
-	(void)state;
-	agent_start_calls(&a, "agent_dies_while_idle");
+	agent_start_calls(&a, scenario);
 	serve_genl_and_udp(&a);
 	agent_die(&a);
 	agent_wait(&a, 0);
 	assert_int_equal(agent_said(&a, "ovpn-dpdk: lost ovpn-dpdkd"), 1);
 	assert_int_equal(agent_said(&a, "ovpn-dpdk: "), 1);
 	agent_free(&a);
+}
+
+static void agent_death_while_idle_wakes_openvpn_once(void **state)
+{
+	(void)state;
+	dies_while_idle("agent_dies_while_idle");
+	dies_while_idle("2.7:agent_dies_while_idle");
 }
 
 static void agent_that_hangs_is_given_up(void **state)
@@ -375,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_start_reaches_the_agent_call_by_call),
+		cmocka_unit_test(server_start_of_27_does_too),
 		cmocka_unit_test(bind_fails_with_the_errno_of_the_agent),
 		cmocka_unit_test(long_dump_is_read_whole_before_a_notification),
 		cmocka_unit_test(datagrams_keep_their_bounds_and_addresses),

@@ -18,7 +18,8 @@ FUNCTION_LINES_MAX = 80
 PURE_CRYPTO = {"pktid", "replay", "keyslots", "key"}
 PURE_DATAPLANE = {"wire", "classify", "inner", "endpoint", "fib", "ipid", "known",
                   "limit", "peer_drops", "source", "stats"}
-SHIM_HEADERS = {"shim.h", "errqueue.h", "nl.h", "udp.h", "ovpn-dpdk/shim_proto.h"}
+SHIM_HEADERS = {"shim.h", "errqueue.h", "nl.h", "real.h", "udp.h",
+                "ovpn-dpdk/shim_proto.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 LICENCE = "SPDX-License-Identifier: BSD-3-Clause"
 

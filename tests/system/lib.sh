@@ -32,6 +32,8 @@ NAMESPACES=()
 PIDS=()
 SERVER_PID=
 DAEMON_PID=
+SERVER_RUN=() # another openvpn, with all that goes before --config
+CLIENT_RUN=()
 
 say() { printf '%s\n' "$*"; }
 on_dpdk() { [ "$MODE" = dpdk ]; }
@@ -323,7 +325,7 @@ server_config()
 # server_start [LINE...]
 server_start()
 {
-	local n command=(openvpn --config "$T/server.conf")
+	local n command=(openvpn)
 
 	mkdir -p "$T/ccd"
 	for n in 1 2 3 4; do
@@ -332,9 +334,10 @@ server_start()
 	done
 	server_config "$@" >"$T/server.conf"
 	if on_dpdk; then
-		command=(env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- "${command[@]}")
+		command=(env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- openvpn)
 	fi
-	spawn srv server "${command[@]}"
+	[ ${#SERVER_RUN[@]} -eq 0 ] || command=("${SERVER_RUN[@]}")
+	spawn srv server "${command[@]}" --config "$T/server.conf"
 	SERVER_PID=$SPAWNED
 	wait_for 10 grep -q 'Initialization Sequence Completed' "$T/server.log" ||
 		fail "the openvpn server did not start: $(tail -n 1 "$T/server.log")"
@@ -369,7 +372,7 @@ client_launch()
 		END
 		printf '%s\n' "${@:3}"
 	} >"$T/c$n.conf"
-	spawn "c$n" "c$n" openvpn --config "$T/c$n.conf"
+	spawn "c$n" "c$n" "${CLIENT_RUN[@]:-openvpn}" --config "$T/c$n.conf"
 }
 
 # client_start N 4|6|REMOTE [LINE...]: and waits until its tunnel is up.

@@ -7,8 +7,7 @@
 #ifndef DCO_V2_CAPTURE_H
 #define DCO_V2_CAPTURE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "capture.h"
 
 /* clang-format off */
 /* asks whether the family is there */
@@ -179,11 +178,7 @@ static const uint8_t capture_del_peer[] = {
 	0x08, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00,
 };
 
-static const struct capture {
-	const char *name;
-	const uint8_t *bytes;
-	size_t len;
-} captures[] = {
+static const struct capture captures[] = {
 	{"getfamily_first", capture_getfamily_first, sizeof(capture_getfamily_first)},
 	{"getfamily_nlctrl", capture_getfamily_nlctrl, sizeof(capture_getfamily_nlctrl)},
 	{"getfamily_group", capture_getfamily_group, sizeof(capture_getfamily_group)},

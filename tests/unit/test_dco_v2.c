@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base.h"
+#include "codec.h"
 #include "control/dco_v2.h"
 #include "dco_v2_capture.h"
 
@@ -17,34 +18,13 @@
 
 static int read_bytes(const uint8_t *bytes, size_t len, struct dco_request *q)
 {
-	struct nl_request r;
-	const char *why;
-	int ret = nl_request_read(bytes, len, &r);
-
-	memset(q, 0, sizeof(*q));
-	if (ret == 0)
-		ret = dco_v2_family.read(&r, q, &why);
-	return ret;
+	return codec_read(&dco_v2_family, bytes, len, q);
 }
 
 static void read_capture(const uint8_t *bytes, size_t len, struct dco_request *q)
 {
 	assert_int_equal(read_bytes(bytes, len, q), 0);
 	assert_int_equal(q->ifindex, 3);
-}
-
-static void assert_ip(const struct ip_addr *a, const char *text)
-{
-	char buf[IP_STRLEN];
-
-	assert_string_equal(ip_str(a, buf), text);
-}
-
-static void assert_udp(const struct udp_addr *a, const char *text)
-{
-	char buf[UDP_ADDR_STRLEN];
-
-	assert_string_equal(udp_addr_str(a, buf), text);
 }
 
 static void new_peer_of_a_server_is_read(void **state)
@@ -236,73 +216,16 @@ static void unknown_command_is_refused(void **state)
 	}
 }
 
-/* In a block of exactly that size, so that a sanitizer sees a read beyond it. */
-static int read_exact(const uint8_t *bytes, size_t len)
-{
-	uint8_t *exact = malloc(len != 0 ? len : 1);
-	struct dco_request q;
-	int ret;
-
-	assert_non_null(exact);
-	memcpy(exact, bytes, len);
-	ret = read_bytes(exact, len, &q);
-	free(exact);
-	return ret;
-}
-
 static void truncated_messages_are_refused(void **state)
 {
-	uint8_t m[256];
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(captures); i++) {
-		const struct capture *c = &captures[i];
-
-		for (size_t len = 0; len < c->len; len++) {
-			uint32_t claimed = (uint32_t)len;
-			int ret;
-
-			assert_true(read_exact(c->bytes, len) < 0);
-			/* the same with a header that agrees: the nests' lengths tell */
-			memcpy(m, c->bytes, c->len);
-			memcpy(m, &claimed, sizeof(claimed));
-			ret = read_exact(m, len);
-			if (ret == 0 && c->bytes[4] == 0x21 && c->bytes[16] != 7 &&
-				c->len - len > 3)
-				fail_msg("%s cut to %zu bytes is taken", c->name, len);
-		}
-	}
+	codec_truncated(&dco_v2_family, captures, ARRAY_LEN(captures));
 }
 
 static void hostile_messages_do_no_harm(void **state)
 {
-	static const uint8_t values[] = {0, 1, 3, 4, 5, 8, 0x7f, 0x80, 0xfe, 0xff};
-	uint32_t rnd = 12345;
-	unsigned int refused = 0;
-	uint8_t m[256];
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(captures); i++) {
-		const struct capture *c = &captures[i];
-
-		for (size_t at = 0; at < c->len; at++) {
-			for (size_t v = 0; v < ARRAY_LEN(values); v++) {
-				memcpy(m, c->bytes, c->len);
-				m[at] = values[v];
-				refused += read_exact(m, c->len) < 0;
-			}
-		}
-		for (unsigned int n = 0; n < 2000; n++) {
-			memcpy(m, c->bytes, c->len);
-			for (unsigned int k = 0; k < 1 + n % 6; k++) {
-				rnd = rnd * 1664525 + 1013904223;
-				/* behind the header, or most would end there */
-				m[16 + (rnd >> 8) % (c->len - 16)] = (uint8_t)(rnd >> 24);
-			}
-			refused += read_exact(m, c->len) < 0;
-		}
-	}
-	assert_true(refused > 1000);
+	codec_hostile(&dco_v2_family, captures, ARRAY_LEN(captures));
 }
 
 static uint64_t u64_of(const struct nlattr *a)
