@@ -229,6 +229,73 @@ static void group_may_be_joined_before_there_is_a_device(void **state)
 	close(udp);
 }
 
+/* As the codec writes it, for our device; see test_dco_ovpn.c. */
+static void expect_asked(struct shim *s, const struct dp_key_worn *worn)
+{
+	const struct dco_notice n = {.kind = DCO_NOTICE_KEY_SWAP,
+		.ifindex = s->ifindex,
+		.peer_id = worn->peer_id,
+		.key_id = worn->key_id};
+	struct nl_out o = {.len = 0};
+	uint8_t buf[256];
+
+	assert_true(dco_ovpn_family.put_notice(&o, &n) > 0);
+	next_notice(s, buf, sizeof(buf));
+	assert_memory_equal(buf, o.buf, o.len);
+}
+
+static void openvpn_27_is_asked_for_a_key(void **state)
+{
+	struct rig *rig = *state;
+	struct dp_key_worn worn = {.peer_id = 3, .key_id = 5, .wear = KEY_WORN_BLOCKS};
+	const struct control_counts *counts = agent_counts(rig->agent);
+	struct shim s;
+	uint8_t buf[64];
+	int udp = server_of_27(&s, rig, "ovpn0");
+
+	assert_int_equal(new_peer(&s, 3), 0);
+	fake_dp_wear(rig->dp, s.iid, &worn);
+	expect_asked(&s, &worn);
+	EVENTUALLY(!fake_dp_worn(rig->dp, s.iid, 3));
+	usleep(250000);
+	assert_int_equal(recv(s.genl, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	worn.again = true;
+	fake_dp_wear(rig->dp, s.iid, &worn);
+	expect_asked(&s, &worn);
+	EVENTUALLY(counts->rekeys_asked == 2);
+	assert_int_equal(counts->keys_worn, 1);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* Nobody listens yet: it is asked when somebody does. */
+static void request_for_a_key_waits_for_a_listener(void **state)
+{
+	struct rig *rig = *state;
+	struct dp_key_worn worn = {.peer_id = 9, .key_id = 7, .wear = KEY_WORN_PACKETS};
+	struct shim s;
+	int udp;
+
+	rig->family = &dco_ovpn_family;
+	shim_attach(&s, rig);
+	rig->family = NULL;
+	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
+	s.genl_id = s.last_id;
+	assert_int_equal(shim_link(&s, "ovpn0", DP_MODE_MP), 0);
+	udp = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
+	assert_int_equal(shim_bind(&s, s.last_id, "0.0.0.0", 1194), 0);
+	s.iid = fake_dp_newest(rig->dp, &(enum dp_mode){DP_MODE_P2P});
+	assert_int_equal(new_peer(&s, 9), 0);
+	fake_dp_wear(rig->dp, s.iid, &worn);
+	usleep(250000);
+	assert_true(fake_dp_worn(rig->dp, s.iid, 9));
+	assert_int_equal(shim_join(&s), 0);
+	expect_asked(&s, &worn);
+	EVENTUALLY(!fake_dp_worn(rig->dp, s.iid, 9));
+	shim_detach(&s);
+	close(udp);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -240,6 +307,8 @@ int main(void)
 		TEST(dump_never_fails),
 		TEST(each_is_told_in_its_own_family),
 		TEST(group_may_be_joined_before_there_is_a_device),
+		TEST(openvpn_27_is_asked_for_a_key),
+		TEST(request_for_a_key_waits_for_a_listener),
 	};
 
 	rig_enter();
