@@ -101,6 +101,10 @@ static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t 
 /* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
+/* Agent. Packets to the peer go to remote by that path from now on; NULL: none. -EINVAL, -ENOMEM.
+ */
+int peer_lead(
+	struct dp *dp, struct peer *p, const struct udp_addr *remote, const struct dp_path *path);
 /* Agent. Forgets the tombstone of an id. */
 void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e);
 
