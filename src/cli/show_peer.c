@@ -20,6 +20,7 @@ static const struct line peer_lines[] = {
 	{"local", "local", cell_text},
 	{"vpn addresses", NULL, cell_vpn_addresses},
 	{"mac", "mac", cell_text},
+	{"floats", "floats", cell_number},
 	{"keepalive", NULL, cell_keepalive},
 	{"last received", "last_rx_s", cell_seconds},
 	{"last sent", "last_tx_s", cell_seconds},
@@ -31,7 +32,8 @@ static const struct line total_lines[] = {
 	{"peers", "peers", cell_number},
 	{"gone peers", "gone_peers", cell_number},
 	{"dropped packets", "drops", cell_number},
-	{"floats proposed", "floats", cell_number},
+	{"floats", "floats", cell_number},
+	{"floats refused", "floats_refused", cell_number},
 	{"fragmented paths", "fragmenting_peers", cell_number},
 	{"counting for", NULL, cell_counting},
 };

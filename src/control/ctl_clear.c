@@ -56,6 +56,7 @@ struct control_counts ctl_counts(struct agent *a)
 	c.send_failed -= zero->send_failed;
 	c.datagrams_broken -= zero->datagrams_broken;
 	c.floats -= zero->floats;
+	c.floats_refused -= zero->floats_refused;
 	return c;
 }
 

@@ -73,13 +73,34 @@ int sockets_notice(struct sockets *t, const struct dco_notice *notice)
 	return -EAGAIN;
 }
 
-bool sockets_notify(struct sockets *t)
+/* Of peers that are elsewhere; a family without such a message leaves openvpn with the old name. */
+static void tell_floats(struct sockets *t)
+{
+	struct dco_notice n = {.kind = DCO_NOTICE_FLOAT};
+	struct ways *ways = iface_ways(t->iface);
+	struct way *w;
+	int ret;
+
+	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
+		w = ways_untold(ways);
+		if (w == NULL)
+			break;
+		n.peer_id = w->id;
+		n.remote = w->place.at;
+		ret = sockets_notice(t, &n);
+		if (ret == -EAGAIN)
+			break;
+		ways_told(ways, w, ret == 0);
+	}
+	if (sockets_notified(t))
+		ways_read(ways);
+}
+
+static bool tell_gone(struct sockets *t)
 {
 	struct dco_notice n = {.kind = DCO_NOTICE_GONE};
 	enum dp_gone why;
 
-	if (t->iface == NULL)
-		return false;
 	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
 		if (!iface_gone(t->iface, &n.peer_id, &why))
 			return false;
@@ -90,6 +111,17 @@ bool sockets_notify(struct sockets *t)
 		iface_gone_told(t->iface, n.peer_id, why);
 	}
 	return true;
+}
+
+bool sockets_notify(struct sockets *t)
+{
+	bool more;
+
+	if (t->iface == NULL)
+		return false;
+	more = tell_gone(t);
+	tell_floats(t);
+	return more;
 }
 
 int notices_setopt(struct sock *s, const struct shim_opt *o)

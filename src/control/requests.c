@@ -62,6 +62,8 @@ static int do_request(struct requests *rq, const struct dco_family *f, const str
 		*why = "the peer's socket is not a bound UDP socket of this process";
 		return -EINVAL;
 	}
+	if (q->verb == DCO_DEL_PEER)
+		sockets_flush(rq->sockets);
 	return iface_do(sockets_iface(rq->sockets), q, &local, why);
 }
 

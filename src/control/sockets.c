@@ -173,6 +173,23 @@ struct iface *sockets_iface(const struct sockets *t)
 
 /* --- datagrams -------------------------------------------------------------------------- */
 
+/* openvpn names a peer by where it believes it to be. False: nobody knows where that is. */
+static bool to_its_place(const struct sock *s, struct shim_dgram *d)
+{
+	const struct iface *in = s->table->iface;
+	struct udp_addr remote, local = {0};
+
+	if (in == NULL || !places_differ(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
+		return true;
+	shim_addr_read(&d->local, &local);
+	if (!places_out(iface_places(in), &remote, &local.ip))
+		return false;
+	d->remote = shim_addr_write(&remote, s->k.family);
+	if (local.ip.family != IP_NONE)
+		d->local = shim_addr_write(&local, s->k.family);
+	return true;
+}
+
 static void send_out(struct sock *s, const uint8_t *p, size_t len)
 {
 	struct sockets *t = s->table;
@@ -183,6 +200,10 @@ static void send_out(struct sock *s, const uint8_t *p, size_t len)
 		return;
 	}
 	memcpy(&d, p, sizeof(d));
+	if (!to_its_place(s, &d)) {
+		t->counts->send_failed++;
+		return;
+	}
 	/* `nobind`: the port is chosen when the first packet leaves */
 	if (!s->k.bound && bind_and_claim(s, NULL) < 0) {
 		t->counts->send_failed++;
@@ -217,6 +238,17 @@ static void udp_ready(struct source *src, uint32_t events)
 		sock_free(s);
 }
 
+void sockets_flush(struct sockets *t)
+{
+	struct sock *older;
+
+	for (struct sock *s = t->newest; s != NULL; s = older) {
+		older = s->next;
+		if (s->kind == SHIM_KIND_UDP)
+			udp_ready(&s->src, EPOLLIN);
+	}
+}
+
 /* A link-local address means something on its port only: openvpn must name that when it answers. */
 static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 {
@@ -229,7 +261,7 @@ static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
 {
-	struct udp_addr remote = with_scope(&ev->remote, ifindex);
+	struct udp_addr remote = with_scope(&ev->remote, ifindex), local = ev->local;
 	struct sock *s = t->newest;
 	struct shim_dgram d;
 	struct iovec iov[2];
@@ -247,10 +279,14 @@ void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifin
 		t->counts->data_refused++;
 		return;
 	}
-	recent_note(&t->recent, &ev->remote, &ev->local.ip);
+	if (t->iface != NULL && !places_in(iface_places(t->iface), &remote, &local.ip)) {
+		t->counts->no_transport++;
+		return;
+	}
+	recent_note(&t->recent, &remote, &local.ip);
 	d = (struct shim_dgram){
 		.remote = shim_addr_write(&remote, s->k.family),
-		.local = shim_addr_write(&ev->local, s->k.family),
+		.local = shim_addr_write(&local, s->k.family),
 		.ifindex = ifindex,
 	};
 	iov[0] = (struct iovec){.iov_base = &d, .iov_len = sizeof(d)};
