@@ -330,7 +330,7 @@ static void peers_change_families(void **state)
 static void answers_come_from_the_address_that_is_reached(void **state)
 {
 	struct bench *b = *state;
-	struct udp_addr second = udp_of("192.0.2.2", 1194), other = udp_of("192.0.2.1", 1195);
+	struct udp_addr second = udp_of("192.0.2.2", 1194), other = udp_of("192.0.2.2", 1195);
 	struct site s2 = b->s;
 	struct dp_event ev;
 
