@@ -79,7 +79,7 @@ table()
 		float: nobody is at 0.0.0.0 | dataplane/floats.c | s/ .. inner_source_is_martian(.*))$/)/ | component/test_float cpu
 		float: the new address is known | dataplane/floats.c | s/known_add(.*;// | component/test_float cpu
 		float: the old address is not | dataplane/floats.c | s/known_remove(.*;// | component/test_float cpu
-		float: not to where another peer is | control/ways.c | s/is_taken(ws, w, &ev->remote, other)/false/ | control/test_agent_float
+		float: not to where another peer is | control/ways.c | s/ .. is_taken(ws, w, &ev->remote, other)/ \&\& false/ | control/test_agent_float
 		float: but to where one was | control/ways.c | s/ .. !info.gone// | control/test_agent_float
 		float: nothing follows what was not done | control/ways.c | s/if (ret < 0) {/if (false) {/ | control/test_agent_float
 		float: control packets have names, in | control/sockets.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float

@@ -230,7 +230,7 @@ int ways_float(struct ways *ws, const struct dp_event *ev, uint32_t *other)
 		return -ENOENT;
 	if (is_there(w, ev))
 		return -EALREADY;
-	if (is_taken(ws, w, &ev->remote, other))
+	if (!udp_addr_equal(&w->place.at, &ev->remote) && is_taken(ws, w, &ev->remote, other))
 		return -EADDRINUSE;
 	ret = hostif_remote_get(ws->h, &ev->remote, &ev->local.ip, &remote);
 	if (ret < 0)
