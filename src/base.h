@@ -87,6 +87,12 @@ static inline bool ip_is_any(const struct ip_addr *a)
 	return memcmp(a->b, zero, ip_len(a->family)) == 0;
 }
 
+/* fe80::/10: it means something together with a scope only. */
+static inline bool ip_is_link_local(const struct ip_addr *a)
+{
+	return a->family == IP_V6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 static inline struct ip_addr ip_from_bytes(uint8_t family, const void *bytes)
 {
 	struct ip_addr a = {.family = family};

@@ -73,6 +73,31 @@ table()
 		stalled device: it is not waited for for ever | dataplane/worker.c | s/aead_inflight(w->aead) > 0 && rte_rdtsc() < until/aead_inflight(w->aead) > 0/ | component/test_stall scheduler
 		stalled device: what it does not take is dropped | dataplane/encap.c | s/run_drop(w, run, taken, DROP_CRYPTO_FULL);// | component/test_stall scheduler
 		device: jobs come back in their order | crypto/aead_queue.c | s/l->jobs\[l->tail++ % AEAD_LANE_SIZE\] = jobs\[i\]/l->jobs[l->tail++ % AEAD_LANE_SIZE] = jobs[n - 1 - i]/ | component/test_stall scheduler
+		float: a forgery moves nothing | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_float cpu
+		float: a replay moves nothing | dataplane/decap.c | s/replay_commit(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/ | component/test_float cpu
+		float: nor what is too old | dataplane/decap.c | s/(verdicts\[i\] == REPLAY_FRESH)/(true)/ | component/test_float cpu
+		float: late packets move nothing | dataplane/floats.c | s/!is_newest(p) .. //  | component/test_float cpu
+		float: an undefined peer moves nothing | dataplane/floats.c | s/ .. is_of_undefined_peer(p)// | component/test_float cpu
+		float: one proposal a second | dataplane/floats.c | s/w->now < atomic_load_explicit.*/false)/ | component/test_float cpu
+		float: the remote's address is compared | dataplane/decap.c | s/!endpoint_is_flow(.*)/false/ | component/test_float cpu
+		float: our own is, too | dataplane/endpoint.h | s/return memcmp(frame + 14 + 16, e->hdr + 14 + 12, 4) == 0/return true/ | component/test_float cpu
+		float: and our port | dataplane/endpoint.h | s/ .. memcmp(theirs + 2, ours, 2) != 0// | component/test_float cpu
+		float: not without end | dataplane/floats.c | s/!pay(p, rte_rdtsc())/false/ | component/test_float cpu
+		float: workers know when not | dataplane/floats.c | s/from + cost - depth/0/ | component/test_float cpu
+		float: nobody is at 0.0.0.0 | dataplane/floats.c | s/ .. inner_source_is_martian(.*))$/)/ | component/test_float cpu
+		float: the new address is known | dataplane/floats.c | s/known_add(.*;// | component/test_float cpu
+		float: the old address is not | dataplane/floats.c | s/known_remove(.*;// | component/test_float cpu
+		float: not to where another peer is | control/ways.c | s/ .. is_taken(ws, w, &ev->remote, other)/ \&\& false/ | control/test_agent_float
+		float: but to where one was | control/ways.c | s/ .. !info.gone// | control/test_agent_float
+		float: nothing follows what was not done | control/ways.c | s/if (ret < 0) {/if (false) {/ | control/test_agent_float
+		float: control packets have names, in | control/sockets.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
+		float: control packets have names, out | control/sockets.c | s/!places_out(.*))$/false)/ | control/test_agent_float
+		float: a newcomer has another name | control/places.c | s/\*remote = p->at;$/;/ | unit/test_places
+		float: a newcomer's name leads back | control/iface.c | s/!places_out(.*)) {/false) {/ | control/test_agent_float
+		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
+		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
+		undefined peer id: this one only | dataplane/decap.c | s/wire_peer_id(word) != WIRE_PEER_UNDEF .. // | component/test_float cpu
+		undefined peer id: in p2p only | dataplane/peer.c | s/if (inst->mode == DP_MODE_P2P)$// | component/test_float cpu
 		fragments: overlap | dataplane/frag.c | s/FIT_TWICE : FIT_NOT/FIT_TWICE : FIT_NEW/ | component/test_frag cpu
 		fragments: equal pieces are equal | dataplane/frag.c | s/a->offset == b->offset && a->len == b->len/true/ | component/test_frag cpu
 		fragments: and their bytes | dataplane/frag.c | s/rte_pktmbuf_mtod_offset(b->m, void \*, b->at), a->len) == 0/NULL, 0) == 0/ | component/test_frag cpu

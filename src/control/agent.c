@@ -25,6 +25,7 @@
 #define CTLCONNS_MAX 16
 #define ACCEPT_BURST 8
 #define EVENT_BURST  256
+#define FLOAT_BURST  32 /* of these: each may ask the kernel for a route */
 
 struct agent {
 	struct dp *dp;
@@ -183,13 +184,15 @@ static void kernel_ready(struct source *src, uint32_t events)
 /* True: there may be more. */
 static bool take_events(struct agent *a)
 {
+	unsigned int floats = 0;
 	struct dp_event ev;
 
-	for (unsigned int n = 0; n < EVENT_BURST; n++) {
+	for (unsigned int n = 0; n < EVENT_BURST && floats < FLOAT_BURST; n++) {
 		bool found = false;
 
 		if (!dp_event_next(a->dp, &ev))
 			return false;
+		floats += ev.type == DP_EVENT_FLOAT;
 		for (unsigned int i = 0; i < a->nb_clients && !found; i++)
 			found = client_event(a->clients[i], &ev);
 		if (!found)

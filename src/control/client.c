@@ -328,6 +328,25 @@ bool client_ended(const struct client *c, uint64_t now_ms)
 	return c->conn.ended || (!c->hello && now_ms > c->hello_by_ms);
 }
 
+static void take_float(struct client *c, struct iface *in, const struct dp_event *ev)
+{
+	struct control_counts *n = c->env->counts;
+	struct dp_event scoped = *ev;
+
+	/* a link-local address means something on its port only */
+	if (ip_is_link_local(&ev->remote.ip))
+		scoped.remote.scope = hostif_port_ifindex(c->env->h, ev->port);
+	switch (iface_float(in, &scoped)) {
+	case 0:
+		n->floats++;
+		break;
+	case -EADDRINUSE:
+	case -EINVAL:
+		n->floats_refused++;
+		break;
+	}
+}
+
 bool client_event(struct client *c, const struct dp_event *ev)
 {
 	const struct iface *in = sockets_iface(c->sockets);
@@ -337,7 +356,7 @@ bool client_event(struct client *c, const struct dp_event *ev)
 	if (ev->type == DP_EVENT_CONTROL)
 		sockets_deliver(c->sockets, ev, hostif_port_ifindex(c->env->h, ev->port));
 	else
-		c->env->counts->floats++;
+		take_float(c, sockets_iface(c->sockets), ev);
 	return true;
 }
 
@@ -348,7 +367,7 @@ void client_refresh(struct client *c, bool all)
 	if (!all)
 		sockets_second(c->sockets);
 	if (in != NULL)
-		iface_refresh(in, all);
+		ways_refresh(iface_ways(in), all);
 }
 
 bool client_work(struct client *c)
@@ -359,7 +378,7 @@ bool client_work(struct client *c)
 	if (in == NULL)
 		return false;
 	more = sockets_notify(c->sockets);
-	return iface_refresh_some(in) || more;
+	return ways_refresh_some(iface_ways(in)) || more;
 }
 
 void client_info(const struct client *c, struct agent_instance_info *info)

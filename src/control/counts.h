@@ -13,7 +13,8 @@ struct control_counts {
 	uint64_t no_transport;	   /* control packets of a socket that is gone */
 	uint64_t send_failed;	   /* openvpn's datagrams the kernel refused */
 	uint64_t datagrams_broken; /* of openvpn: too short, or for no IP address */
-	uint64_t floats;	   /* float proposals of the workers */
+	uint64_t floats;	   /* peers' addresses that changed */
+	uint64_t floats_refused;   /* proposals of workers: another peer is there, nobody can be */
 	uint64_t keys_worn;	   /* keys that wore out before another came */
 	uint64_t rekeys_asked;	   /* how often openvpn was asked for another */
 };

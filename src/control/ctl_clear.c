@@ -58,6 +58,7 @@ struct control_counts ctl_counts(struct agent *a)
 	c.floats -= zero->floats;
 	c.keys_worn -= zero->keys_worn;
 	c.rekeys_asked -= zero->rekeys_asked;
+	c.floats_refused -= zero->floats_refused;
 	return c;
 }
 

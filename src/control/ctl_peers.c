@@ -138,13 +138,13 @@ static json_t *peer_json(const struct agent_instance_info *in, const struct dp_p
 		rest = json_pack(
 			"{s:s}", "why", why < ARRAY_LEN(gone_words) ? gone_words[why] : "unknown");
 	else
-		rest = json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:o, s:o, s:o}",
+		rest = json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o}",
 			"remote", ctl_json_udp(&p->remote), "local", ctl_json_udp(&p->local),
 			"vpn4", ctl_json_ip(&p->vpn4), "vpn6", ctl_json_ip(&p->vpn6), "mac",
-			ctl_json_mac(p->mac), "has_path", p->has_path, "keepalive_interval_s",
-			(json_int_t)p->interval, "keepalive_timeout_s", (json_int_t)p->timeout,
-			"last_rx_s", ago(p->rx_ago_ms), "last_tx_s", ago(p->tx_ago_ms), "keys",
-			keys_json(p));
+			ctl_json_mac(p->mac), "has_path", p->has_path, "floats",
+			(json_int_t)p->floats, "keepalive_interval_s", (json_int_t)p->interval,
+			"keepalive_timeout_s", (json_int_t)p->timeout, "last_rx_s",
+			ago(p->rx_ago_ms), "last_tx_s", ago(p->tx_ago_ms), "keys", keys_json(p));
 	return merged(merged(head, counters_json(p)), rest);
 }
 
@@ -318,10 +318,12 @@ json_t *ctl_show_stats(struct ctl_ask *ask)
 		}
 	}
 	dp_fragmenting(dp, &fragmenting);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}",
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}",
 		"instances", (json_int_t)instances, "peers", (json_int_t)peers, "gone_peers",
 		(json_int_t)gone, "drops", (json_int_t)ctl_total_drops(a), "floats",
-		(json_int_t)ctl_counts(a).floats, "fragmenting_peers",
+		(json_int_t)ctl_counts(a).floats, "floats_refused",
+		(json_int_t)ctl_counts(a).floats_refused, "fragmenting_peers",
 		(json_int_t)fragmenting.peers, "fragmenting_notices",
 		(json_int_t)fragmenting.notices, "keys_worn", (json_int_t)ctl_counts(a).keys_worn,
 		"rekeys_asked", (json_int_t)ctl_counts(a).rekeys_asked, "counting_s",

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "control/iface.h"
+#include "control/places.h"
 #include "control/sockets_private.h"
 
 enum { P_DATA_V1 = 6, P_DATA_V2 = 9 }; /* opcodes that openvpn must never see */
@@ -33,6 +35,18 @@ static bool tell_error(struct sock *s, const struct shim_addr *remote, const str
 	return true;
 }
 
+/* What openvpn calls whoever is there. */
+static struct shim_addr name_of(const struct sock *s, const struct udp_addr *place)
+{
+	const struct iface *in = s->table->iface;
+	struct udp_addr name = *place;
+	struct ip_addr local = {0};
+
+	if (in == NULL || !places_in(iface_places(in), &name, &local))
+		name = *place;
+	return shim_addr_write(&name, s->k.family);
+}
+
 /*
  * Level-triggered, and whoever sends us ICMP decides how often: when openvpn has been told enough,
  * the kernel is asked to keep the rest for itself until the next second.
@@ -50,7 +64,7 @@ void datagrams_errors_ready(struct source *src, uint32_t events)
 		ret = ksock_error(&s->k, &remote, &e);
 		if (ret == -EAGAIN)
 			break;
-		to = shim_addr_write(&remote, s->k.family);
+		to = name_of(s, &remote);
 		if (ret == 0 && !tell_error(s, &to, &e)) {
 			s->deaf = true;
 			break;
@@ -73,10 +87,28 @@ void sockets_second(struct sockets *t)
 
 /* --- datagrams -------------------------------------------------------------------------- */
 
+/* openvpn names a peer by where it believes it to be. False: nobody knows where that is. */
+static bool to_its_place(const struct sock *s, struct shim_dgram *d)
+{
+	const struct iface *in = s->table->iface;
+	struct udp_addr remote, local = {0};
+
+	if (in == NULL || !places_differ(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
+		return true;
+	shim_addr_read(&d->local, &local);
+	if (!places_out(iface_places(in), &remote, &local.ip))
+		return false;
+	d->remote = shim_addr_write(&remote, s->k.family);
+	if (local.ip.family != IP_NONE)
+		d->local = shim_addr_write(&local, s->k.family);
+	return true;
+}
+
 static void send_out(struct sock *s, const uint8_t *p, size_t len)
 {
 	struct sockets *t = s->table;
 	struct shim_error e = {.origin = SO_EE_ORIGIN_NONE};
+	struct shim_addr named;
 	struct shim_dgram d;
 	int ret;
 
@@ -85,6 +117,11 @@ static void send_out(struct sock *s, const uint8_t *p, size_t len)
 		return;
 	}
 	memcpy(&d, p, sizeof(d));
+	named = d.remote;
+	if (!to_its_place(s, &d)) {
+		t->counts->send_failed++;
+		return;
+	}
 	/* `nobind`: the port is chosen when the first packet leaves */
 	if (!s->k.bound && sock_bind(s, NULL) < 0) {
 		t->counts->send_failed++;
@@ -96,7 +133,7 @@ static void send_out(struct sock *s, const uint8_t *p, size_t len)
 	} else if (ret < 0) {
 		t->counts->send_failed++;
 		e.error = -ret;
-		tell_error(s, &d.remote, &e);
+		tell_error(s, &named, &e);
 	}
 }
 
@@ -118,6 +155,17 @@ void datagrams_ready(struct source *src, uint32_t events)
 		sock_free(s);
 }
 
+void sockets_flush(struct sockets *t)
+{
+	struct sock *older;
+
+	for (struct sock *s = t->newest; s != NULL; s = older) {
+		older = s->next;
+		if (s->kind == SHIM_KIND_UDP)
+			datagrams_ready(&s->src, EPOLLIN);
+	}
+}
+
 /* A link-local address means something on its port only: openvpn must name that when it answers. */
 static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 {
@@ -130,7 +178,7 @@ static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
 {
-	struct udp_addr remote = with_scope(&ev->remote, ifindex);
+	struct udp_addr remote = with_scope(&ev->remote, ifindex), local = ev->local;
 	struct sock *s = t->newest;
 	struct shim_dgram d;
 	struct iovec iov[2];
@@ -148,10 +196,14 @@ void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifin
 		t->counts->data_refused++;
 		return;
 	}
-	recent_note(&t->recent, &ev->remote, &ev->local.ip);
+	if (t->iface != NULL && !places_in(iface_places(t->iface), &remote, &local.ip)) {
+		t->counts->no_transport++;
+		return;
+	}
+	recent_note(&t->recent, &remote, &local.ip);
 	d = (struct shim_dgram){
 		.remote = shim_addr_write(&remote, s->k.family),
-		.local = shim_addr_write(&ev->local, s->k.family),
+		.local = shim_addr_write(&local, s->k.family),
 		.ifindex = ifindex,
 	};
 	iov[0] = (struct iovec){.iov_base = &d, .iov_len = sizeof(d)};

@@ -49,11 +49,6 @@ static uint32_t remote_hash(const struct remote_key *key)
 	return htab_hash(hash ^ key->local.family, key->local.b, ip_len(key->local.family));
 }
 
-static bool is_link_local(const struct ip_addr *ip)
-{
-	return ip->family == IP_V6 && ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
-}
-
 static struct remote_key key_of(const struct udp_addr *remote, const struct ip_addr *local)
 {
 	struct remote_key key = {.remote = ip_from_bytes(remote->ip.family, remote->ip.b)};
@@ -61,7 +56,7 @@ static struct remote_key key_of(const struct udp_addr *remote, const struct ip_a
 	/* The wildcard is no source: the kernel chooses, as for a socket bound to it. */
 	if (local->family != IP_NONE && !ip_is_any(local))
 		key.local = ip_from_bytes(local->family, local->b);
-	if (is_link_local(&key.remote))
+	if (ip_is_link_local(&key.remote))
 		key.scope = remote->scope;
 	return key;
 }

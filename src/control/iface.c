@@ -2,28 +2,14 @@
 #include "control/iface.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/loop.h"
 #include "log.h"
 
-#define LEAF_BITS    12
-#define LEAF_LEN     (1u << LEAF_BITS)
-#define TOP_LEN	     (1u << (24 - LEAF_BITS))
-#define REFRESH_STEP 32 /* kernel queries in one turn of the loop */
-/* a way in doubt is looked at again after so long, or twice so at most */
-#define DOUBT_MS 400
-
-/* What the agent knows of a peer, beside what the data plane does. */
-struct way {
-	bool unknown; /* got a key without having been made: openvpn must hear that it is gone */
-	struct hostif_remote *remote;
-	uint16_t port; /* of the transport */
-	bool known;
-	uint64_t doubt_ms;   /* since then the kernel is resolving where it leads; 0: it is not */
-	struct dp_path path; /* last published */
-};
+#define FLOAT_LINES 10 /* in the log, a second */
 
 struct iface {
 	struct dp *dp;
@@ -32,11 +18,10 @@ struct iface {
 	enum dp_mode mode;
 	struct hostif_device *device;
 	uint32_t nb_unknown;
-	uint32_t refresh_next; /* DP_NO_PEER: done */
-	bool refresh_all;
-	bool refresh_again;	      /* all, once more, when this walk is through */
-	uint64_t doubt_ms;	      /* since then some way is in doubt; 0: none */
-	struct way **leaves[TOP_LEN]; /* by peer id, high half then low half */
+	struct log_limit refused; /* lines about floats that are not followed */
+	uint64_t said_ms;	  /* lines about floats in the second since then */
+	unsigned int said, floats_unsaid;
+	struct ways ways;
 };
 
 int iface_new(struct dp *dp, struct hostif *h, enum dp_mode mode, struct iface **out)
@@ -49,54 +34,21 @@ int iface_new(struct dp *dp, struct hostif *h, enum dp_mode mode, struct iface *
 	in->dp = dp;
 	in->h = h;
 	in->mode = mode;
-	in->refresh_next = DP_NO_PEER;
 	ret = dp_instance_new(dp, mode, &in->iid);
 	if (ret < 0) {
 		log_err("no new instance: %s", strerror(-ret));
 		free(in);
 		return ret;
 	}
+	ways_init(&in->ways, dp, h, in->iid, mode == DP_MODE_MP);
 	*out = in;
 	return 0;
 }
 
-static struct way *way_find(const struct iface *in, uint32_t id)
+/* A peer's traces go. */
+static void forget(struct iface *in, uint32_t id)
 {
-	struct way *const *leaf = id <= DP_PEER_ID_MAX ? in->leaves[id >> LEAF_BITS] : NULL;
-
-	return leaf != NULL ? leaf[id % LEAF_LEN] : NULL;
-}
-
-/* The smallest id >= from that has a way; DP_NO_PEER: none. */
-static uint32_t way_next(const struct iface *in, uint32_t from)
-{
-	for (uint32_t id = from; id <= DP_PEER_ID_MAX; id++) {
-		if (in->leaves[id >> LEAF_BITS] == NULL)
-			id |= LEAF_LEN - 1;
-		else if (in->leaves[id >> LEAF_BITS][id % LEAF_LEN] != NULL)
-			return id;
-	}
-	return DP_NO_PEER;
-}
-
-static struct way *way_new(struct iface *in, uint32_t id)
-{
-	struct way ***leaf = &in->leaves[id >> LEAF_BITS];
-	struct way **w;
-
-	if (*leaf == NULL)
-		*leaf = calloc(LEAF_LEN, sizeof(**leaf));
-	if (*leaf == NULL)
-		return NULL;
-	w = &(*leaf)[id % LEAF_LEN];
-	if (*w == NULL)
-		*w = calloc(1, sizeof(**w));
-	return *w;
-}
-
-static void way_del(struct iface *in, uint32_t id)
-{
-	struct way *w = way_find(in, id);
+	struct way *w = ways_find(&in->ways, id);
 
 	if (w == NULL)
 		return;
@@ -104,27 +56,21 @@ static void way_del(struct iface *in, uint32_t id)
 		in->nb_unknown--;
 	else
 		hostif_peer_del(in->h, in->device, id);
-	hostif_remote_put(in->h, w->remote);
-	free(w);
-	in->leaves[id >> LEAF_BITS][id % LEAF_LEN] = NULL;
+	ways_del(&in->ways, w);
 }
 
-static void ways_del(struct iface *in)
+static void forget_all(struct iface *in)
 {
-	for (uint32_t id = way_next(in, 0); id != DP_NO_PEER; id = way_next(in, id + 1))
-		way_del(in, id);
+	for (uint32_t id = ways_next(&in->ways, 0); id != DP_NO_PEER;
+		id = ways_next(&in->ways, id + 1))
+		forget(in, id);
 }
 
 void iface_free(struct iface *in)
 {
 	if (in == NULL)
 		return;
-	for (uint32_t id = way_next(in, 0); id != DP_NO_PEER; id = way_next(in, id + 1)) {
-		hostif_remote_put(in->h, way_find(in, id)->remote);
-		free(way_find(in, id));
-	}
-	for (unsigned int i = 0; i < TOP_LEN; i++)
-		free(in->leaves[i]);
+	ways_free(&in->ways);
 	dp_instance_del(in->dp, in->iid);
 	hostif_device_del(in->h, in->device);
 	free(in);
@@ -185,83 +131,14 @@ const char *iface_name(const struct iface *in)
 	return in->device != NULL ? hostif_device_name(in->device) : "";
 }
 
-static bool path_equal(const struct dp_path *a, const struct dp_path *b)
+struct ways *iface_ways(struct iface *in)
 {
-	return a->port == b->port && udp_addr_equal(&a->local, &b->local) && a->mtu == b->mtu &&
-		memcmp(a->dst_mac, b->dst_mac, DP_MAC_LEN) == 0;
+	return &in->ways;
 }
 
-/*
- * While a next hop is being resolved the old path stays for a moment: the neighbour that was there
- * is a better guess than none. Not for long, or a gateway that never answers would leave packets
- * with the one that the kernel has turned away from.
- */
-static void way_refresh(struct iface *in, uint32_t id, struct way *w)
+const struct places *iface_places(const struct iface *in)
 {
-	struct dp_path path = {.local.port = w->port};
-	int ret = hostif_remote_path(in->h, w->remote, &path);
-	uint64_t now = loop_now_ms();
-
-	if (ret == -EAGAIN && w->known) {
-		w->doubt_ms = w->doubt_ms != 0 ? w->doubt_ms : now;
-		if (now - w->doubt_ms < DOUBT_MS) {
-			in->doubt_ms = in->doubt_ms != 0 ? in->doubt_ms : now;
-			return;
-		}
-	}
-	w->doubt_ms = 0;
-	if (ret == 0 && !(w->known && path_equal(&path, &w->path))) {
-		w->known = dp_peer_path(in->dp, in->iid, id, &path) == 0;
-		w->path = path;
-	} else if (ret < 0 && w->known) {
-		dp_peer_path(in->dp, in->iid, id, NULL);
-		w->known = false;
-	}
-}
-
-/*
- * A walk that is under way is not begun anew: under a stream of changes the peers at its end would
- * never have their turn.
- */
-void iface_refresh(struct iface *in, bool all)
-{
-	if (in->refresh_next != DP_NO_PEER) {
-		in->refresh_again |= all;
-		return;
-	}
-	in->refresh_all = all;
-	in->refresh_next = 0;
-}
-
-bool iface_refresh_some(struct iface *in)
-{
-	unsigned int asked = 0;
-	uint32_t id;
-
-	if (in->doubt_ms != 0 && loop_now_ms() - in->doubt_ms >= DOUBT_MS) {
-		in->doubt_ms = 0;
-		iface_refresh(in, false);
-	}
-	id = in->refresh_next;
-	for (; id != DP_NO_PEER && asked < REFRESH_STEP; id++) {
-		struct way *w;
-
-		id = way_next(in, id);
-		if (id == DP_NO_PEER)
-			break;
-		w = way_find(in, id);
-		if (w->unknown || (w->known && w->doubt_ms == 0 && !in->refresh_all))
-			continue;
-		way_refresh(in, id, w);
-		asked++;
-	}
-	in->refresh_next = id;
-	if (id == DP_NO_PEER && in->refresh_again) {
-		in->refresh_again = false;
-		in->refresh_all = true;
-		in->refresh_next = 0;
-	}
-	return in->refresh_next != DP_NO_PEER;
+	return &in->ways.places;
 }
 
 static void log_new_peer(const struct iface *in, const struct dp_peer_conf *conf)
@@ -288,7 +165,7 @@ static const char *new_peer_error(int err)
 }
 
 /* The kernel's side of a new peer and the way to it. */
-static int bind_peer(struct iface *in, const struct dp_peer_conf *conf)
+static int bind_peer(struct iface *in, const struct dp_peer_conf *conf, const struct place *named)
 {
 	struct dp_peer_info info;
 	struct way *w;
@@ -296,28 +173,28 @@ static int bind_peer(struct iface *in, const struct dp_peer_conf *conf)
 
 	if (ret < 0)
 		return ret;
-	w = way_new(in, conf->id);
+	w = ways_new(&in->ways, conf->id);
 	if (w == NULL)
 		return -ENOMEM;
-	*w = (struct way){.port = conf->local.port};
-	ret = hostif_remote_get(in->h, &conf->remote, &conf->local.ip, &w->remote);
+	ret = ways_lead(&in->ways, w, conf, named);
 	if (ret == 0)
 		ret = hostif_peer_add(
 			in->h, in->device, conf->id, &conf->vpn4, &conf->vpn6, info.mac);
 	if (ret < 0) {
-		way_del(in, conf->id);
+		forget(in, conf->id);
 		return ret;
 	}
-	way_refresh(in, conf->id, w);
+	ways_refresh_one(&in->ways, w);
 	return 0;
 }
 
 static int new_peer(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
 	const char **why)
 {
+	const struct place place = {.name = q->new_peer.remote, .name_here = local->ip};
 	struct dp_peer_conf conf = {
 		.id = q->peer_id,
-		.remote = q->new_peer.remote,
+		.remote = place.name,
 		.local = *local,
 		.vpn4 = q->new_peer.vpn4,
 		.vpn6 = q->new_peer.vpn6,
@@ -326,6 +203,10 @@ static int new_peer(struct iface *in, const struct dco_request *q, const struct 
 
 	if (q->peer_id > DP_PEER_ID_MAX) {
 		*why = "a peer id has 24 bits";
+		return -EINVAL;
+	}
+	if (!places_out(&in->ways.places, &conf.remote, &conf.local.ip)) {
+		*why = "its address cannot be told from others'";
 		return -EINVAL;
 	}
 	ret = dp_peer_new(in->dp, in->iid, &conf);
@@ -337,9 +218,9 @@ static int new_peer(struct iface *in, const struct dco_request *q, const struct 
 	}
 	/* what is left of the peer it replaces, or of the last one with this id */
 	if (in->mode == DP_MODE_P2P)
-		ways_del(in);
-	way_del(in, q->peer_id);
-	ret = bind_peer(in, &conf);
+		forget_all(in);
+	forget(in, q->peer_id);
+	ret = bind_peer(in, &conf, &place);
 	if (ret < 0) {
 		*why = "the kernel's side of this peer cannot be made";
 		log_err("%s: peer %u: %s: %s", iface_name(in), q->peer_id, *why, strerror(-ret));
@@ -360,7 +241,7 @@ static int del_peer(struct iface *in, const struct dco_request *q)
 		dp_gone_ack(in->dp, in->iid, q->peer_id);
 	if (ret == 0)
 		log_info("%s: peer %u removed", iface_name(in), q->peer_id);
-	way_del(in, q->peer_id);
+	forget(in, q->peer_id);
 	return ret;
 }
 
@@ -369,9 +250,9 @@ static void note_unknown(struct iface *in, uint32_t id)
 {
 	struct way *w;
 
-	if (id > DP_PEER_ID_MAX || way_find(in, id) != NULL)
+	if (id > DP_PEER_ID_MAX || ways_find(&in->ways, id) != NULL)
 		return;
-	w = way_new(in, id);
+	w = ways_new(&in->ways, id);
 	if (w == NULL)
 		return;
 	w->unknown = true;
@@ -439,14 +320,61 @@ int iface_do(struct iface *in, const struct dco_request *q, const struct udp_add
 	return -EINVAL;
 }
 
+/* --- floats ------------------------------------------------------------------------------- */
+
+static void log_float(struct iface *in, uint32_t id, const struct udp_addr *from,
+	const struct udp_addr *to, const struct ip_addr *here)
+{
+	char text[2][UDP_ADDR_STRLEN];
+	char ours[IP_STRLEN];
+	char others[48] = "";
+
+	if (loop_now_ms() - in->said_ms >= MSEC_PER_SEC) {
+		in->said_ms = loop_now_ms();
+		in->said = 0;
+	}
+	if (in->said == FLOAT_LINES) {
+		in->floats_unsaid++;
+		return;
+	}
+	in->said++;
+	if (in->floats_unsaid > 0)
+		snprintf(others, sizeof(others), " (%u more like this)", in->floats_unsaid);
+	in->floats_unsaid = 0;
+	if (udp_addr_equal(from, to))
+		log_info("%s: peer %u at %s reaches us at %s now%s", iface_name(in), id,
+			udp_addr_str(to, text[0]), ip_str(here, ours), others);
+	else
+		log_info("%s: peer %u floated from %s to %s%s", iface_name(in), id,
+			udp_addr_str(from, text[0]), udp_addr_str(to, text[1]), others);
+}
+
+int iface_float(struct iface *in, const struct dp_event *ev)
+{
+	const struct way *w = ways_find(&in->ways, ev->peer_id);
+	struct udp_addr from = w != NULL ? w->place.at : ev->remote;
+	char text[UDP_ADDR_STRLEN];
+	uint32_t other = 0;
+	int ret = ways_float(&in->ways, ev, &other);
+
+	if (ret == 0)
+		log_float(in, ev->peer_id, &from, &ev->remote, &ev->local.ip);
+	else if (ret == -EADDRINUSE && log_limit_pass(&in->refused))
+		log_warn("%s: peer %u is at %s now, but so is peer %u: it is not followed there",
+			iface_name(in), ev->peer_id, udp_addr_str(&ev->remote, text), other);
+	return ret;
+}
+
+/* --- peers that are gone ------------------------------------------------------------------ */
+
 bool iface_gone(struct iface *in, uint32_t *peer_id, enum dp_gone *why)
 {
 	uint32_t id = dp_gone_next(in->dp, in->iid, why);
 
 	if (id == DP_NO_PEER && in->nb_unknown != 0) {
 		*why = DP_GONE_TRANSPORT_ERROR;
-		for (id = way_next(in, 0); !way_find(in, id)->unknown;)
-			id = way_next(in, id + 1);
+		for (id = ways_next(&in->ways, 0); !ways_find(&in->ways, id)->unknown;)
+			id = ways_next(&in->ways, id + 1);
 	}
 	*peer_id = id;
 	return id != DP_NO_PEER;
@@ -472,12 +400,12 @@ void iface_gone_told(struct iface *in, uint32_t peer_id, enum dp_gone why)
 		[DP_GONE_TRANSPORT_ERROR] = "its key is used up or cannot be installed",
 		[DP_GONE_TRANSPORT_DISCONNECT] = "it left",
 	};
-	const struct way *w = way_find(in, peer_id);
+	const struct way *w = ways_find(&in->ways, peer_id);
 
 	if (w == NULL || !w->unknown)
 		dp_gone_ack(in->dp, in->iid, peer_id);
 	log_info("%s: peer %u is gone: %s", iface_name(in), peer_id, words[why]);
-	way_del(in, peer_id);
+	forget(in, peer_id);
 }
 
 uint32_t iface_nb_peers(const struct iface *in)

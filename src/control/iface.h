@@ -15,6 +15,7 @@
 
 #include "control/dco.h"
 #include "control/hostif.h"
+#include "control/ways.h"
 #include "dataplane/dp.h"
 
 struct iface;
@@ -55,10 +56,11 @@ enum dp_gone iface_gone_reason(const struct iface *in, enum dp_gone why);
 /* openvpn was told: its traces here go. */
 void iface_gone_told(struct iface *in, uint32_t peer_id, enum dp_gone why);
 
-/* Ask the kernel again for the ways to peers: to all, or to those that have none. */
-void iface_refresh(struct iface *in, bool all);
-/* Does a bounded part of that. True: more is left. */
-bool iface_refresh_some(struct iface *in);
+/* A worker proposes a float: 0 or -errno of ways_float(). Says so in the log. */
+int iface_float(struct iface *in, const struct dp_event *ev);
+/* The ways to its peers, and where they are. */
+struct ways *iface_ways(struct iface *in);
+const struct places *iface_places(const struct iface *in);
 
 /* Bytes that one peer takes here. */
 size_t iface_peer_bytes(void);

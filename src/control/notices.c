@@ -119,7 +119,30 @@ static bool notify_worn(struct sockets *t)
 	return true;
 }
 
-static bool notify_gone(struct sockets *t)
+/* Of peers that are elsewhere; a family without such a message leaves openvpn with the old name. */
+static void tell_floats(struct sockets *t)
+{
+	struct dco_notice n = {.kind = DCO_NOTICE_FLOAT};
+	struct ways *ways = iface_ways(t->iface);
+	struct way *w;
+	int ret;
+
+	for (unsigned int i = 0; i < NOTIFY_BURST; i++) {
+		w = ways_untold(ways);
+		if (w == NULL)
+			break;
+		n.peer_id = w->id;
+		n.remote = w->place.at;
+		ret = sockets_notice(t, &n);
+		if (ret == -EAGAIN)
+			break;
+		ways_told(ways, w, ret == 0);
+	}
+	if (sockets_notified(t))
+		ways_read(ways);
+}
+
+static bool tell_gone(struct sockets *t)
 {
 	struct dco_notice n = {.kind = DCO_NOTICE_GONE};
 	enum dp_gone why;
@@ -142,7 +165,8 @@ bool sockets_notify(struct sockets *t)
 
 	if (t->iface == NULL)
 		return false;
-	more = notify_gone(t);
+	more = tell_gone(t);
+	tell_floats(t);
 	return notify_worn(t) || more;
 }
 

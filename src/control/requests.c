@@ -97,6 +97,9 @@ static int do_request(struct requests *rq, const struct dco_family *f, const str
 		return get_key(rq, f, r, q, o, why);
 	case DCO_NEW_PEER:
 		return new_peer(rq, q, why);
+	case DCO_DEL_PEER:
+		sockets_flush(rq->sockets);
+		return iface_do(sockets_iface(rq->sockets), q, NULL, why);
 	default:
 		return iface_do(sockets_iface(rq->sockets), q, NULL, why);
 	}

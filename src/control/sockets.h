@@ -43,6 +43,8 @@ struct iface *sockets_iface(const struct sockets *t);
 /* Our address of a new peer that openvpn reaches by that socket. -EINVAL: not a bound UDP socket.
  */
 int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct udp_addr *local);
+/* Sends what openvpn has written so far: it says goodbye to a peer before it removes it. */
+void sockets_flush(struct sockets *t);
 /* A control packet for openvpn. */
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex);
 /* The netlink family in which openvpn wants to be told things; NULL: in none yet. */

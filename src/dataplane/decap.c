@@ -4,6 +4,7 @@
 #include "crypto/key.h"
 #include "dataplane/classify.h"
 #include "dataplane/early.h"
+#include "dataplane/floats.h"
 #include "dataplane/inner.h"
 #include "dataplane/mss.h"
 #include "dataplane/segment.h"
@@ -135,6 +136,25 @@ static inline bool has_key(struct worker *w, struct pkt *p, uint8_t key_id)
 }
 
 /*
+ * The peer id is nobody's. If it is the undefined one, a p2p instance still knows whose the packet
+ * is: its one peer's, when it comes from where that is. True: it has a peer and a key, see
+ * has_key().
+ */
+static bool found_by_address(struct worker *w, struct pkt *p, uint32_t word)
+{
+	/* of a multi-peer instance this is always NULL */
+	struct peer *only = atomic_load_explicit(&p->inst->only, memory_order_acquire);
+
+	if (wire_peer_id(word) != WIRE_PEER_UNDEF || only == NULL || !pkt_is_from(p, only)) {
+		drop_pkt(w, p, DROP_UNKNOWN_PEER);
+		return false;
+	}
+	p->peer = only;
+	p->key = keyslots_find(&only->keys, wire_key_id(word));
+	return has_key(w, p, wire_key_id(word));
+}
+
+/*
  * Peers and keys of packets of many. Each step is done for all packets before the next, so that
  * what a step touches is on its way while the others are served.
  */
@@ -156,7 +176,8 @@ static void look_up_many(struct worker *w, struct burst *b)
 		struct pkt *p = b->pkts[i];
 
 		if (p->peer == NULL) {
-			drop_pkt(w, p, DROP_UNKNOWN_PEER);
+			if (found_by_address(w, p, b->who[i]))
+				b->pkts[kept++] = p;
 			continue;
 		}
 		p->key = keyslots_find(&p->peer->keys, wire_key_id(b->who[i]));
@@ -182,9 +203,7 @@ static void look_up_one(struct worker *w, struct burst *b)
 
 		p->peer = peer;
 		p->key = key;
-		if (peer == NULL)
-			drop_pkt(w, p, DROP_UNKNOWN_PEER);
-		else if (has_key(w, p, key_id))
+		if (peer == NULL ? found_by_address(w, p, b->who[0]) : has_key(w, p, key_id))
 			b->pkts[kept++] = p;
 	}
 	b->n = kept;
@@ -338,23 +357,13 @@ static bool authenticated(struct worker *w, struct pkt *p)
 	return false;
 }
 
-/* Authenticated and fresh, but from another address: the agent decides. One event at a time. */
-static void propose_float(struct worker *w, struct pkt *p)
+/* Authenticated and fresh, but on another way than packets to the peer take. */
+static inline bool has_moved(struct pkt *p)
 {
 	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
 	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
-	struct event ev;
 
-	if (e == NULL || endpoint_is_source(e, frame, p->family, p->payload))
-		return;
-	if (atomic_load_explicit(&p->peer->float_pending, memory_order_relaxed))
-		return;
-	ev = (struct event){.iid = p->iid, .peer_id = p->peer->id, .tid = p->tid, .port = p->port};
-	classify_addrs(frame, p->family, p->payload, &ev.remote, &ev.local);
-	if (rte_ring_sp_enqueue_elem(w->rings.event, &ev, sizeof(ev)) != 0)
-		return; /* the next packet proposes again */
-	atomic_store_explicit(&p->peer->float_pending, true, memory_order_relaxed);
-	w->wake_agent = true;
+	return e == NULL || !endpoint_is_flow(e, frame, p->family, p->payload);
 }
 
 /* --- out: the inner packet -------------------------------------------------------------- */
@@ -442,7 +451,8 @@ static void run_finish(struct worker *w, struct run run)
 	if (run.n == 0)
 		return;
 	keyslots_confirm(run.key);
-	propose_float(w, run.pkts[run.n - 1]);
+	if (has_moved(run.pkts[run.n - 1]))
+		float_propose(w, run.pkts[run.n - 1]);
 	dev = atomic_load_explicit(&run.pkts[0]->inst->device, memory_order_acquire);
 	for (uint16_t i = 0; i < run.n; i++) {
 		uint16_t len;

@@ -98,6 +98,13 @@ struct dp_path {
 };
 /* path NULL: none, drop and count until there is one. -ENOENT. */
 int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t peer_id, const struct dp_path *path);
+/*
+ * The peer is at another address, or reaches another of ours, as DP_EVENT_FLOAT said: packets to it
+ * take that path (NULL: none yet) from now on. -EAGAIN: too often, nothing has changed and workers
+ * propose again when it may be; -EINVAL: nobody can be there; -ENOENT.
+ */
+int dp_peer_float(struct dp *dp, uint32_t iid, uint32_t peer_id, const struct udp_addr *remote,
+	const struct dp_path *path);
 
 /* Inner prefixes behind peers, beside their own VPN addresses (iroutes): replaces all of them. */
 struct dp_route {
@@ -136,6 +143,7 @@ struct dp_peer_info {
 	uint8_t mac[DP_MAC_LEN]; /* its neighbour entry on the instance's device */
 	bool has_path;
 	uint32_t interval, timeout; /* keepalive, seconds */
+	uint64_t floats;	    /* that were done */
 	uint64_t rx_ago_ms, tx_ago_ms;
 	/* inner packets delivered and taken; UDP payload bytes of authenticated data packets */
 	uint64_t vpn_rx_packets, vpn_rx_bytes, vpn_tx_packets, vpn_tx_bytes;
@@ -178,7 +186,11 @@ void dp_key_worn_ack(struct dp *dp, uint32_t iid, uint32_t peer_id);
 
 enum dp_event_type {
 	DP_EVENT_CONTROL, /* an OpenVPN control packet: data, len; for that transport */
-	DP_EVENT_FLOAT,	  /* authenticated data of peer_id came from remote */
+	/*
+	 * Authenticated data of peer_id, newer than all before, came from remote to local, and that
+	 * is not where packets to it go. Once a second until the agent has done something about it.
+	 */
+	DP_EVENT_FLOAT,
 };
 
 struct dp_event {

@@ -74,8 +74,10 @@ int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_view *
 			v, e->tomb->peer != NULL ? &e->tomb->peer->drops : &e->tomb->drops, NULL);
 		return 0;
 	}
-	if (p->zero != NULL)
+	if (p->zero != NULL) {
 		take_off(&v->info, &p->zero->sums);
+		v->info.floats -= p->zero->floats;
+	}
 	fill_drops(v, &p->drops, p->zero);
 	return 0;
 }
@@ -95,6 +97,7 @@ int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
 	}
 	p->zero->when = rte_rdtsc();
 	peer_sum(p, &p->zero->sums);
+	p->zero->floats = p->floats;
 	for (unsigned int r = DROP_OF_PEER; r < NB_DROPS; r++)
 		p->zero->drops[r - DROP_OF_PEER] = peer_drops_of(&p->drops, r);
 	return 0;

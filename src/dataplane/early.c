@@ -29,17 +29,9 @@ static bool comes_next(const struct peer *peer, uint8_t key_id)
 	return newest != NULL && key_id == newest->id % 7 + 1;
 }
 
-static bool from_its_place(struct pkt *p)
-{
-	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
-	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
-
-	return e != NULL && endpoint_is_source(e, frame, p->family, p->payload);
-}
-
 static struct early_stream *begin(struct worker *w, struct pkt *p, uint8_t key_id)
 {
-	if (!comes_next(p->peer, key_id) || !from_its_place(p))
+	if (!comes_next(p->peer, key_id) || !pkt_is_from(p, p->peer))
 		return NULL;
 	for (unsigned int i = 0; i < EARLY_STREAMS; i++) {
 		struct early_stream *s = &w->early.streams[i];

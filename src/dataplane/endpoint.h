@@ -78,6 +78,20 @@ static inline bool endpoint_is_source(
 	return memcmp(frame + 14 + 8, e->hdr + 14 + 24, 16) == 0;
 }
 
+/* Likewise, and was it sent to the address and port that these headers send from? */
+static inline bool endpoint_is_flow(
+	const struct endpoint *e, const uint8_t *frame, uint8_t family, uint16_t payload)
+{
+	const uint8_t *theirs = frame + payload - 8;
+	const uint8_t *ours = e->hdr + e->hdr_len - 8;
+
+	if (!endpoint_is_source(e, frame, family, payload) || memcmp(theirs + 2, ours, 2) != 0)
+		return false;
+	if (family == IP_V4)
+		return memcmp(frame + 14 + 16, e->hdr + 14 + 12, 4) == 0;
+	return memcmp(frame + 14 + 24, e->hdr + 14 + 8, 16) == 0;
+}
+
 /* Fills in the UDP checksum over IPv6; payload: the len bytes behind hdr. */
 void endpoint_checksum6(const struct endpoint *e, uint8_t *hdr, uint16_t len);
 

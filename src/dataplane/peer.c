@@ -235,18 +235,15 @@ int dp_peer_del(struct dp *dp, uint32_t iid, uint32_t id, enum dp_gone why)
 	return 0;
 }
 
-int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path *path)
+int peer_lead(
+	struct dp *dp, struct peer *p, const struct udp_addr *remote, const struct dp_path *path)
 {
-	struct instance *inst;
-	struct peer *p = find(dp, iid, id, &inst);
 	struct endpoint *e = NULL, *old;
 
-	if (p == NULL)
-		return -ENOENT;
 	if (path != NULL) {
 		const struct port *port;
 
-		if (path->port >= dp->nb_ports || path->local.ip.family != p->remote.ip.family ||
+		if (path->port >= dp->nb_ports || path->local.ip.family != remote->ip.family ||
 			(path->mtu != 0 && path->mtu < PATH_MTU_MIN))
 			return -EINVAL;
 		port = &dp->ports[path->port];
@@ -254,18 +251,24 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 		if (e == NULL)
 			return -ENOMEM;
 		p->local = path->local;
-		endpoint_build(e, &p->remote, &p->local, port->mac, path->dst_mac,
-			(uint16_t)path->port,
+		endpoint_build(e, remote, &p->local, port->mac, path->dst_mac, (uint16_t)path->port,
 			path->mtu == 0 ? port->mtu : RTE_MIN(path->mtu, port->mtu));
-		e->ipid = ipid_index(&dp->secret, &p->remote.ip);
+		e->ipid = ipid_index(&dp->secret, &remote->ip);
 		e->tos_mask = dp->tos_mask;
 	}
-	atomic_store_explicit(&p->float_pending, false, memory_order_relaxed);
 	/* pairs with the acquire in encap.c */
 	old = atomic_exchange_explicit(&p->endpoint, e, memory_order_acq_rel);
 	if (old != NULL)
 		rcu_defer(&dp->rcu, slab_give, old);
 	return 0;
+}
+
+int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path *path)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+
+	return p == NULL ? -ENOENT : peer_lead(dp, p, &p->remote, path);
 }
 
 /* --- keys ------------------------------------------------------------------------------- */
@@ -448,6 +451,7 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *i
 	info->has_path = atomic_load_explicit(&p->endpoint, memory_order_relaxed) != NULL;
 	info->interval = p->interval;
 	info->timeout = p->timeout;
+	info->floats = p->floats;
 	peer_sum(p, &sums);
 	fill_counters(info, &sums);
 	fill_key(&info->key[0], p, KEYSLOT_PRIMARY);

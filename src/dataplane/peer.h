@@ -30,6 +30,7 @@ struct peer_zero {
 	uint64_t when; /* TSC */
 	struct peer_stats sums;
 	uint64_t drops[NB_PEER_DROPS];
+	uint64_t floats;
 };
 
 struct peer {
@@ -50,7 +51,9 @@ struct peer {
 	struct udp_addr remote, local;
 	uint32_t interval, timeout; /* keepalive, seconds */
 	uint64_t since;		    /* TSC from which silence counts */
-	struct tombstone *tomb;	    /* where its last counters go; NULL: nobody wants them */
+	uint64_t floats,
+		floats_at;	/* done so far; TSC at which as many may follow at once as may */
+	struct tombstone *tomb; /* where its last counters go; NULL: nobody wants them */
 	struct dp *dp;
 	struct peer_zero *zero; /* NULL: the operator has not cleared its counters */
 	TAILQ_ENTRY(peer) grace;
@@ -62,10 +65,10 @@ struct peer {
 
 	unsigned int nb_stats;
 
-	/* written by the worker that proposes a float; cleared by the agent */
-	_Atomic(bool) float_pending;
 	/* written by any worker: it has said goodbye */
 	_Atomic(bool) goodbye;
+	/* TSC before which nobody proposes a float; written by whoever does, and by the agent */
+	_Atomic(uint64_t) float_after;
 
 	/* written by their workers */
 	struct peer_stats stats[];

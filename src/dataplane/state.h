@@ -110,6 +110,10 @@ void peer_end(
 void peer_spend_older(struct dp *dp, struct peer *p);
 /* Milliseconds of the clock that keys are dated by. */
 uint64_t dp_now_ms(void);
+/* Agent. Packets to the peer go to remote by that path from now on; NULL: none. -EINVAL, -ENOMEM.
+ */
+int peer_lead(
+	struct dp *dp, struct peer *p, const struct udp_addr *remote, const struct dp_path *path);
 /* Agent. Forgets the tombstone of an id. */
 void tombstone_drop(struct dp *dp, struct instance *inst, struct peertab_entry *e);
 

@@ -84,6 +84,15 @@ static inline void drop_pkt(struct worker *w, struct pkt *p, enum drop_reason wh
 	drop(w, pkt_mbuf(p), why);
 }
 
+/* Does the packet, its outer frame as it came, come from where that peer is? */
+static inline bool pkt_is_from(struct pkt *p, const struct peer *peer)
+{
+	const struct endpoint *e = atomic_load_explicit(&peer->endpoint, memory_order_acquire);
+	const uint8_t *frame = rte_pktmbuf_mtod(pkt_mbuf(p), const uint8_t *);
+
+	return e != NULL && endpoint_is_source(e, frame, p->family, p->payload);
+}
+
 /* A session is many lines; fetched so many packets before it is used. */
 #define SESSIONS_AHEAD 3
 #define SESSIONS_MANY  512 /* peers from which on it pays */

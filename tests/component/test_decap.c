@@ -784,36 +784,6 @@ static void a_full_crypto_queue_drops_what_does_not_fit(void **state)
 	expect_works(b);
 }
 
-/* --- float ------------------------------------------------------------------------------ */
-
-static void authentic_packets_from_elsewhere_propose_a_float(void **state)
-{
-	struct bench *b = *state;
-	struct world *wd = world_of(b);
-	struct udp_addr moved = udp_of("203.0.113.9", 4444);
-	uint8_t inner[100], packet[200] = {0x4a, 0, 0, PEER, 0, 0, 0, 50};
-	struct dp_event ev;
-
-	site_payload(&b->s, moved, packet, 100); /* forged: proposes nothing */
-	world_settle(wd);
-	assert_false(dp_event_next(wd->dp, &ev));
-	inner_from("10.8.0.2", inner, 100);
-	for (uint32_t i = 0; i < 5; i++)
-		site_data(&b->s, moved, &b->m, PEER, b->next++, inner, 100);
-	world_settle(wd);
-	for (int i = 0; i < 5; i++)
-		expect_delivered(b, inner, 100);
-	assert_true(dp_event_next(wd->dp, &ev));
-	assert_int_equal(ev.type, DP_EVENT_FLOAT);
-	assert_int_equal(ev.iid, b->s.iid);
-	assert_int_equal(ev.tid, b->s.tid);
-	assert_int_equal(ev.peer_id, PEER);
-	assert_true(udp_addr_equal(&ev.remote, &moved));
-	assert_true(udp_addr_equal(&ev.local, &b->s.local));
-	assert_int_equal(ev.port, 0);
-	assert_false(dp_event_next(wd->dp, &ev));
-}
-
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -843,7 +813,6 @@ int main(int argc, char **argv)
 		TEST(outer_lengths_have_one_end),
 		TEST(segments_are_joined_or_dropped),
 		TEST(a_full_crypto_queue_drops_what_does_not_fit),
-		TEST(authentic_packets_from_elsewhere_propose_a_float),
 	};
 	int ret = world_begin(argc, argv);
 

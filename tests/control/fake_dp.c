@@ -333,6 +333,22 @@ int dp_peer_path(struct dp *dp, uint32_t iid, uint32_t id, const struct dp_path 
 	return 0;
 }
 
+int dp_peer_float(struct dp *dp, uint32_t iid, uint32_t id, const struct udp_addr *remote,
+	const struct dp_path *path)
+{
+	LOCKED(dp);
+	struct fake_peer *p = find_live(dp, iid, id);
+
+	if (dp->fail != 0 || p == NULL)
+		return dp->fail != 0 ? dp->fail : -ENOENT;
+	p->info.remote = *remote;
+	p->info.floats++;
+	p->has_path = path != NULL;
+	if (path != NULL)
+		p->path = *path;
+	return 0;
+}
+
 int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *info)
 {
 	LOCKED(dp);
@@ -726,6 +742,25 @@ void fake_dp_control(struct dp *dp, uint32_t iid, unsigned int i, const struct u
 		.local = {.ip = *local, .port = t->local.port},
 		.len = len};
 	memcpy(e->data, data, len);
+	dp->nb_events++;
+	if (write(dp->event_fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+void fake_dp_float(struct dp *dp, uint32_t iid, uint32_t id, const struct udp_addr *remote,
+	const struct udp_addr *local)
+{
+	LOCKED(dp);
+	struct fake_event *e = &dp->events[(dp->first_event + dp->nb_events) % MAX_EVENTS];
+	uint64_t one = 1;
+
+	if (dp->nb_events == MAX_EVENTS)
+		abort();
+	e->ev = (struct dp_event){.type = DP_EVENT_FLOAT,
+		.iid = iid,
+		.peer_id = id,
+		.remote = *remote,
+		.local = *local};
 	dp->nb_events++;
 	if (write(dp->event_fd, &one, sizeof(one)) != sizeof(one))
 		abort();

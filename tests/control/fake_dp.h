@@ -29,6 +29,9 @@ void fake_dp_fail(struct dp *dp, int err);
 /* A control packet arrives for the instance's i-th transport. */
 void fake_dp_control(struct dp *dp, uint32_t iid, unsigned int i, const struct udp_addr *remote,
 	const struct ip_addr *local, const void *data, uint16_t len);
+/* An authenticated packet of a peer came from there to here: a proposal. */
+void fake_dp_float(struct dp *dp, uint32_t iid, uint32_t id, const struct udp_addr *remote,
+	const struct udp_addr *local);
 /* The transport of the instance, by order of making; false: it has fewer. */
 bool fake_dp_transport(
 	struct dp *dp, uint32_t iid, unsigned int i, struct udp_addr *local, bool *v4_too);

@@ -31,7 +31,11 @@ struct agent *fake_view(uint32_t nb_peers, uint32_t step, uint32_t gone_every)
 	view = (struct agent){.nb_peers = nb_peers,
 		.step = step,
 		.gone_every = gone_every,
-		.counts = {.openvpn_busy = 6, .floats = 2, .keys_worn = 3, .rekeys_asked = 4}};
+		.counts = {.openvpn_busy = 6,
+			.floats = 2,
+			.floats_refused = 1,
+			.keys_worn = 3,
+			.rekeys_asked = 4}};
 	ctl_zero_init(&view.zero);
 	return &view;
 }
@@ -245,6 +249,7 @@ static int fill(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p
 	memcpy(p->mac, "\x02\x6f\x76\x00\x01\x02", DP_MAC_LEN);
 	p->has_path = iid == TUN0;
 	p->interval = 10;
+	p->floats = 3;
 	p->timeout = 60;
 	p->rx_ago_ms = 1234;
 	p->tx_ago_ms = 75000;

@@ -133,6 +133,7 @@ remote         198.51.100.7:40001
 local          192.0.2.1:1194
 vpn addresses  10.8.0.2 fd00::2
 mac            02:6f:76:00:01:02
+floats         3
 keepalive      10/60
 last received  1.2s
 last sent      1m15s
@@ -179,7 +180,8 @@ openvpn instances         2
 peers                     4
 gone peers                2
 dropped packets    18446753
-floats proposed           2
+floats                    2
+floats refused            1
 fragmented paths          1
 keys worn out             3
 rekeys asked for          4

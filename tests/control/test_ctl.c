@@ -98,12 +98,13 @@ static void expect_error(const char *request, const char *sentence)
 #define TUN1_PEER                                                                                  \
 	"{\"instance\": \"tun1\", \"instance_id\": 3, \"id\": 5, \"gone\": false,"                 \
 	"\"remote\": \"[2001:db8::9]:5000\", \"local\": \"[2001:db8::1]:1194\", \"vpn4\": null,"   \
-	"\"has_path\": false, \"keys\": [" PRIMARY "], \"vpn_rx_packets\": 15," ALIVE "," COUNTERS \
-	"," NO_DROPS "}"
+	"\"has_path\": false, \"floats\": 3, \"keys\": [" PRIMARY                                  \
+	"], \"vpn_rx_packets\": 15," ALIVE "," COUNTERS "," NO_DROPS "}"
 #define TUN0_PEER1                                                                                 \
 	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 1, \"gone\": false,"                 \
 	"\"remote\": \"198.51.100.7:40001\", \"local\": \"192.0.2.1:1194\","                       \
-	"\"vpn4\": \"10.8.0.2\", \"has_path\": true, \"keys\": [" PRIMARY "," SECONDARY "],"       \
+	"\"vpn4\": \"10.8.0.2\", \"has_path\": true, \"floats\": 3, \"keys\": [" PRIMARY           \
+	"," SECONDARY "],"                                                                         \
 	"\"vpn_rx_packets\": 11," ALIVE "," COUNTERS "," TWO_DROPS "," LAST_DROP                   \
 	", \"packet_id\": 17, \"from\": \"203.0.113.66:666\"}}"
 #define TUN0_GONE                                                                                  \
@@ -175,7 +176,8 @@ static void stats_are_totals_of_living_peers_and_of_workers(void **state)
 	/* tun0: 0 gone, 1 alive, 2 gone, 3 alive; tun1: 5 alive. */
 	expect(fake_view(4, 1, 2), SHOW("stats"),
 		"{\"instances\": 2, \"peers\": 3, \"gone_peers\": 2, \"drops\": 18446753,"
-		" \"floats\": 2, \"keys_worn\": 3, \"rekeys_asked\": 4, \"cleared\": false,"
+		" \"floats\": 2, \"floats_refused\": 1, \"keys_worn\": 3, \"rekeys_asked\": 4,"
+		" \"cleared\": false,"
 		" \"fragmenting_peers\": 1, \"fragmenting_notices\": 5,"
 		" \"peer_totals\": {\"vpn_rx_packets\": 39, \"vpn_rx_bytes\": 15000000000,"
 		"  \"vpn_tx_packets\": 60, \"vpn_tx_bytes\": 6144, \"link_rx_packets\": 33,"
@@ -366,6 +368,7 @@ static void clear_stats_is_a_zero_point_of_all_counters(void **state)
 	assert_true(json_is_true(json_object_get(json_object_get(root, "result"), "cleared")));
 	assert_int_equal(at(root, NULL, "drops"), 0);
 	assert_int_equal(at(root, NULL, "floats"), 0);
+	assert_int_equal(at(root, NULL, "floats_refused"), 0);
 	assert_int_equal(at(root, NULL, "peers"), 3);
 	assert_int_equal(at(root, "worker_totals", "rx_packets"), 0);
 	assert_int_equal(at(root, "worker_totals", "fragments_sent"), 0);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Peers that move, and what openvpn 2.6, which cannot be told, sees of it: the real agent over
+ * fake_dp. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../unit/dco_v2_capture.h"
+#include "agent_rig.h"
+
+#define HOME  7 /* where the peer connects from: the last byte of the address */
+#define MOVED 8
+
+static const struct ip_addr first = {IP_V4, {192, 0, 2, 1}};
+static const struct ip_addr second = {IP_V4, {192, 0, 2, 2}};
+
+static struct udp_addr from(uint8_t n)
+{
+	return (struct udp_addr){.ip = {IP_V4, {192, 0, 2, n}}, .port = (uint16_t)(5000 + n)};
+}
+
+static struct udp_addr to(const struct ip_addr *ip)
+{
+	return (struct udp_addr){.ip = *ip, .port = 1194};
+}
+
+static void neighbours(void)
+{
+	assert_int_equal(
+		system("for n in 7 8 9; do"
+		       " ip neigh replace 192.0.2.$n lladdr 02:00:00:00:00:0$n dev fake0; done"),
+		0);
+}
+
+static int add_peer(struct shim *s, uint32_t id, uint8_t n)
+{
+	char text[IP_STRLEN];
+	struct udp_addr a = from(n);
+
+	return shim_new_peer(s, id, ip_str(&a.ip, text), a.port);
+}
+
+static int del_peer(struct shim *s, uint32_t id)
+{
+	return shim_request(s, capture_del_peer, sizeof(capture_del_peer), id);
+}
+
+static bool is_at(const struct rig *rig, const struct shim *s, uint32_t id, uint8_t n)
+{
+	struct udp_addr there = from(n);
+	struct dp_peer_info info;
+	struct dp_path path;
+
+	return dp_peer_get(rig->dp, s->iid, id, &info) == 0 &&
+		udp_addr_equal(&info.remote, &there) && fake_dp_path(rig->dp, s->iid, id, &path) &&
+		path.dst_mac[5] == n;
+}
+
+static void float_to(struct rig *rig, const struct shim *s, uint32_t id, uint8_t n)
+{
+	struct udp_addr there = from(n), here = to(&first);
+
+	fake_dp_float(rig->dp, s->iid, id, &there, &here);
+}
+
+/* A control packet from there arrives; whom openvpn takes it for, the same of our address. */
+static uint8_t name_of(struct rig *rig, struct shim *s, int udp, uint8_t n,
+	const struct ip_addr *here, uint8_t *ours)
+{
+	static const uint8_t control[] = {4 << 3, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0};
+	struct udp_addr there = from(n);
+	struct shim_dgram d;
+	uint8_t buf[256];
+
+	fake_dp_control(rig->dp, s->iid, 0, &there, here, control, sizeof(control));
+	assert_int_equal(recv(udp, buf, sizeof(buf), 0), sizeof(d) + sizeof(control));
+	memcpy(&d, buf, sizeof(d));
+	assert_memory_equal(d.remote.ip, first.b, 3);
+	assert_int_equal(ntohs(d.remote.port), 5000 + d.remote.ip[3]);
+	if (ours != NULL)
+		*ours = d.local.ip[3];
+	return d.remote.ip[3];
+}
+
+static uint8_t name(struct rig *rig, struct shim *s, int udp, uint8_t n)
+{
+	return name_of(rig, s, udp, n, &first, NULL);
+}
+
+static void write_to(int udp, uint8_t n)
+{
+	struct {
+		struct shim_dgram d;
+		char payload[5];
+	} __attribute__((packed)) out = {.d = {.remote = {.family = AF_INET,
+						       .port = htons((uint16_t)(5000 + n)),
+						       .ip = {192, 0, 2, n}}},
+		.payload = "hello"};
+
+	assert_int_equal(send(udp, &out, sizeof(out), 0), sizeof(out));
+}
+
+/* Where the next of openvpn's datagrams goes, and the last byte of its source. */
+static uint8_t sent_to(struct rig *rig, uint8_t *source)
+{
+	int fd = fake_dp_mirror_fd(rig->dp);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint8_t f[2048];
+
+	while (poll(&p, 1, 3000) == 1) {
+		ssize_t n = read(fd, f, sizeof(f));
+
+		if (n != 42 + 5 || memcmp(f + 42, "hello", 5) != 0)
+			continue;
+		assert_int_equal(be16_load(f + 36), 5000 + f[33]);
+		assert_int_equal(f[5], f[33]);
+		if (source != NULL)
+			*source = f[29];
+		return f[33];
+	}
+	return 0;
+}
+
+static uint8_t goes_to(struct rig *rig, int udp, uint8_t n)
+{
+	write_to(udp, n);
+	return sent_to(rig, NULL);
+}
+
+static void data_and_control_follow_the_peer(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	assert_int_equal(name(rig, &s, udp, HOME), HOME);
+	assert_int_equal(goes_to(rig, udp, HOME), HOME);
+	float_to(rig, &s, 1, MOVED);
+	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	assert_int_equal(name(rig, &s, udp, MOVED), HOME);
+	assert_int_equal(goes_to(rig, udp, HOME), MOVED);
+	assert_int_equal(agent_counts(rig->agent)->floats, 1);
+	/* said again: an event that was late */
+	float_to(rig, &s, 1, MOVED);
+	/* and back */
+	float_to(rig, &s, 1, HOME);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	assert_int_equal(name(rig, &s, udp, HOME), HOME);
+	assert_int_equal(name(rig, &s, udp, MOVED), MOVED);
+	assert_int_equal(goes_to(rig, udp, HOME), HOME);
+	assert_int_equal(goes_to(rig, udp, MOVED), MOVED);
+	assert_int_equal(agent_counts(rig->agent)->floats, 2);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* Its old address is somebody else's now, and openvpn must not take one for the other. */
+static void newcomer_at_the_old_address_is_another(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	float_to(rig, &s, 1, MOVED);
+	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	assert_int_equal(name(rig, &s, udp, HOME), MOVED);
+	assert_int_equal(goes_to(rig, udp, MOVED), HOME);
+	assert_int_equal(name(rig, &s, udp, 9), 9);
+	/* it has connected, as openvpn sees it from MOVED */
+	assert_int_equal(add_peer(&s, 2, MOVED), 0);
+	EVENTUALLY(is_at(rig, &s, 2, HOME));
+	assert_true(is_at(rig, &s, 1, MOVED));
+	/* the alias of the first ends with it, that of the second does not */
+	assert_int_equal(del_peer(&s, 1), 0);
+	assert_int_equal(name(rig, &s, udp, HOME), MOVED);
+	assert_int_equal(goes_to(rig, udp, MOVED), HOME);
+	assert_int_equal(name(rig, &s, udp, MOVED), HOME);
+	assert_int_equal(del_peer(&s, 2), 0);
+	assert_int_equal(name(rig, &s, udp, HOME), HOME);
+	assert_int_equal(name(rig, &s, udp, MOVED), MOVED);
+	shim_detach(&s);
+	close(udp);
+}
+
+static void nobody_floats_to_where_another_peer_is(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	assert_int_equal(add_peer(&s, 2, MOVED), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME) && is_at(rig, &s, 2, MOVED));
+	float_to(rig, &s, 2, HOME);
+	EVENTUALLY(agent_counts(rig->agent)->floats_refused == 1);
+	assert_true(is_at(rig, &s, 2, MOVED));
+	assert_int_equal(name(rig, &s, udp, HOME), HOME);
+	assert_int_equal(goes_to(rig, udp, HOME), HOME);
+	/* nobody is there any more; openvpn need not have heard of it */
+	fake_dp_expire(rig->dp, s.iid, 1, 2);
+	float_to(rig, &s, 2, HOME);
+	EVENTUALLY(is_at(rig, &s, 2, HOME));
+	assert_int_equal(name(rig, &s, udp, HOME), MOVED);
+	/* peers that there are not */
+	float_to(rig, &s, 3, 9);
+	float_to(rig, &s, 1, 9);
+	float_to(rig, &s, 2, 9);
+	EVENTUALLY(is_at(rig, &s, 2, 9));
+	assert_int_equal(agent_counts(rig->agent)->floats, 2);
+	assert_int_equal(agent_counts(rig->agent)->floats_refused, 1);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* What the data plane does not do, or not now, openvpn's control packets do not either. */
+static void float_that_was_not_done_leaves_all_as_it_was(void **state)
+{
+	static const int errors[] = {-EAGAIN, -EINVAL, -ENOMEM};
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		fake_dp_fail(rig->dp, errors[i]);
+		float_to(rig, &s, 1, MOVED);
+		assert_int_equal(name(rig, &s, udp, MOVED), MOVED);
+		assert_int_equal(goes_to(rig, udp, HOME), HOME);
+	}
+	fake_dp_fail(rig->dp, 0);
+	assert_true(is_at(rig, &s, 1, HOME));
+	assert_int_equal(agent_counts(rig->agent)->floats, 0);
+	shim_detach(&s);
+	close(udp);
+}
+
+static void answers_leave_from_the_address_that_was_reached(void **state)
+{
+	struct rig *rig = *state;
+	struct udp_addr home = from(HOME), here = to(&second);
+	struct dp_path path = {0};
+	struct shim s;
+	uint8_t ours = 0;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(system("ip addr add 192.0.2.2/24 dev fake0"), 0);
+	/* as openvpn has it, the peer wrote to the first */
+	assert_int_equal(name_of(rig, &s, udp, HOME, &first, &ours), HOME);
+	assert_int_equal(ours, 1);
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	fake_dp_float(rig->dp, s.iid, 1, &home, &here);
+	EVENTUALLY(fake_dp_path(rig->dp, s.iid, 1, &path) && path.local.ip.b[3] == 2);
+	assert_int_equal(path.local.port, 1194);
+	assert_int_equal(name_of(rig, &s, udp, HOME, &second, &ours), HOME);
+	assert_int_equal(ours, 1);
+	write_to(udp, HOME);
+	assert_int_equal(sent_to(rig, &ours), HOME);
+	assert_int_equal(ours, 2);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* openvpn writes RESTART and removes the peer at once: two sockets, one order. */
+static void goodbye_reaches_a_peer_that_floated(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(add_peer(&s, i, HOME), 0);
+		EVENTUALLY(is_at(rig, &s, i, HOME));
+		float_to(rig, &s, i, MOVED);
+		EVENTUALLY(is_at(rig, &s, i, MOVED));
+		write_to(udp, HOME);
+		assert_int_equal(del_peer(&s, i), 0);
+		assert_int_equal(sent_to(rig, NULL), MOVED);
+	}
+	shim_detach(&s);
+	close(udp);
+}
+
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(data_and_control_follow_the_peer),
+		RIG_TEST(newcomer_at_the_old_address_is_another),
+		RIG_TEST(nobody_floats_to_where_another_peer_is),
+		RIG_TEST(float_that_was_not_done_leaves_all_as_it_was),
+		RIG_TEST(answers_leave_from_the_address_that_was_reached),
+		RIG_TEST(goodbye_reaches_a_peer_that_floated),
+	};
+
+	rig_enter();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
