@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "cli/check.h"
 #include "cli/exit_status.h"
 #include "cli/run.h"
 #include "cli/show.h"
@@ -21,6 +22,7 @@ static const char usage[] =
 	"usage: ovpn-dpdkctl [--socket PATH] show THING [--json] [--watch SECONDS]\n"
 	"       ovpn-dpdkctl [--socket PATH] clear stats\n"
 	"       ovpn-dpdkctl run -- openvpn ARGUMENTS\n"
+	"       ovpn-dpdkctl check [--openvpn 2.6|2.7] FILE.conf\n"
 	"\n"
 	"show peers [instance DEVICE] [--all]    tunnels\n"
 	"show peer ID [instance DEVICE]          one in full: keys, counters, why packets were dropped\n"
@@ -34,6 +36,7 @@ static const char usage[] =
 	"show memory             what takes how much, now and with max-peers peers\n"
 	"clear stats             counters begin at zero for operators; openvpn's count on\n"
 	"run -- openvpn ...      starts openvpn with its data channel in ovpn-dpdkd\n"
+	"check FILE.conf         what in a configuration of openvpn forbids that; asks no daemon\n"
 	"\n"
 	"  -s, --socket PATH     the daemon's socket (default " CTL_SOCKET ",\n"
 	"                        or $" CTL_SOCKET_ENV ")\n"
@@ -44,8 +47,8 @@ static const char usage[] =
 	"  -V, --version         the version\n"
 	"\n"
 	"Words may be shortened as long as they are unambiguous: ovpn-dpdkctl sh pe\n"
-	"Exit status: 0 done; 1 the daemon says no, or has no such thing; 2 wrong arguments;\n"
-	"3 no daemon answers.\n";
+	"Exit status: 0 done; 1 the daemon says no, has no such thing, or check found something;\n"
+	"2 wrong arguments; 3 no daemon answers.\n";
 
 static const struct option options[] = {
 	{"socket", required_argument, NULL, 's'},
@@ -129,7 +132,7 @@ static const char *expand(const char *text, const char *(*words)(unsigned int), 
 
 static const char *command_word(unsigned int n)
 {
-	static const char *const words[] = {"show", "clear", "run", "help"};
+	static const char *const words[] = {"show", "clear", "run", "check", "help"};
 
 	return n < ARRAY_LEN(words) ? words[n] : NULL;
 }
@@ -257,12 +260,14 @@ int main(int argc, char **argv)
 	c.show.socket_path = socket_path != NULL ? socket_path : CTL_SOCKET;
 	read_options(&c, argc, argv, "+:s:jaw:hV");
 	if (optind == argc)
-		wrong("say what to do: show, clear or run");
+		wrong("say what to do: show, clear, run or check");
 	command = expand(argv[optind], command_word, "command");
 	argc -= optind;
 	argv += optind;
 	if (strcmp(command, "run") == 0)
 		return run_main(argc - 1, argv + 1);
+	if (strcmp(command, "check") == 0)
+		finish(check_main(argc, argv, c.show.json));
 	if (strcmp(command, "show") == 0)
 		finish(show_command(&c, argc, argv));
 	if (strcmp(command, "clear") == 0)

@@ -5,7 +5,8 @@
 /* What ovpn-dpdkctl ends with. */
 enum {
 	EXIT_OK = 0,
-	EXIT_REFUSED = 1,   /* the daemon says no, has nothing of that kind, or the output failed */
+	EXIT_REFUSED = 1,   /* the daemon says no, has nothing of that kind, or the output failed;
+			     * check: found a reason */
 	EXIT_USAGE = 2,	    /* asked wrongly */
 	EXIT_NO_DAEMON = 3, /* none answers, or not to this user */
 };

@@ -19,7 +19,7 @@
 #include "control/nl.h"
 #include "crypto/key.h"
 #include "crypto/keyslots.h"
-#include "dataplane/dp.h"
+#include "dataplane/dp_view.h"
 
 enum dco_verb {
 	DCO_NEW_PEER = 1,

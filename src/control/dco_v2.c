@@ -7,6 +7,7 @@
 #include <libmnl/libmnl.h>
 
 #include "control/dco_attrs.h"
+#include "dataplane/dp_view.h"
 
 #define VERSION	 1
 #define PEER_MAX 320 /* bytes of one peer in an answer, at most */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/dump.h"
 
+#include "dataplane/dp_view.h"
+
 #define BURST 4 /* datagrams in one turn */
 
 /* As many peers as one datagram holds. */

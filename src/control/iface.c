@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/loop.h"
+#include "dataplane/dp_view.h"
 #include "log.h"
 
 #define FLOAT_LINES 10 /* in the log, a second */

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "control/dco.h"
+#include "dataplane/dp_view.h"
 
 static bool is_own(const struct requests *rq, uint32_t ifindex)
 {

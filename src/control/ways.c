@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/loop.h"
+#include "dataplane/dp_view.h"
 
 #define REFRESH_STEP 32 /* kernel queries in one turn of the loop */
 /* a way in doubt is looked at again after so long, or twice so at most */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_bus_vdev.h>
 #include <rte_cryptodev.h>
 #include <rte_dev.h>
 #include <rte_devargs.h>
@@ -28,9 +29,10 @@ int aead_vdev_new(struct aead *a, const char *name, const char *args)
 		ret = snprintf(full, sizeof(full), "%s", args);
 	if (ret >= (int)sizeof(full))
 		return -EINVAL;
-	ret = rte_eal_hotplug_add("vdev", name, full);
-	if (ret < 0)
-		return ret;
+	/* rte_eal_hotplug_add() takes 127 characters since 23.11, and a scheduler has more */
+	ret = rte_vdev_init(name, full);
+	if (ret != 0)
+		return ret < 0 ? ret : -ENODEV; /* no driver wants it */
 	strcpy(a->vdevs[a->nb_vdevs++], name);
 	return 0;
 }
@@ -39,7 +41,7 @@ void aead_vdevs_free(struct aead *a)
 {
 	while (a->nb_vdevs > 0) {
 		const char *name = a->vdevs[--a->nb_vdevs];
-		int ret = rte_eal_hotplug_remove("vdev", name);
+		int ret = rte_vdev_uninit(name);
 
 		if (ret < 0)
 			log_warn("crypto device %s cannot be removed: %s", name, strerror(-ret));

@@ -120,42 +120,6 @@ int dp_key_new(struct dp *dp, uint32_t iid, uint32_t peer_id, enum keyslot slot,
 int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t peer_id);
 int dp_key_del(struct dp *dp, uint32_t iid, uint32_t peer_id, enum keyslot slot);
 
-struct dp_key_info {
-	bool present;
-	uint8_t key_id;
-	enum aead_alg alg;
-	bool transmits; /* it is the key that encrypts now */
-	uint64_t age_ms;
-	uint64_t tx_ids;	       /* packet ids used */
-	uint64_t rx_top;	       /* highest packet id received */
-	uint64_t failed;	       /* failed decryptions */
-	uint64_t tx_blocks, rx_blocks; /* of 16 bytes */
-	enum key_wear wear;
-};
-
-struct dp_peer_info {
-	uint32_t id;
-	bool gone; /* a tombstone: only id, why and counters hold */
-	enum dp_gone why;
-	bool owed; /* gone, and openvpn may not have had its last counters yet */
-	struct udp_addr remote, local;
-	struct ip_addr vpn4, vpn6;
-	uint8_t mac[DP_MAC_LEN]; /* its neighbour entry on the instance's device */
-	bool has_path;
-	uint32_t interval, timeout; /* keepalive, seconds */
-	uint64_t floats;	    /* that were done */
-	uint64_t rx_ago_ms, tx_ago_ms;
-	/* inner packets delivered and taken; UDP payload bytes of authenticated data packets */
-	uint64_t vpn_rx_packets, vpn_rx_bytes, vpn_tx_packets, vpn_tx_bytes;
-	uint64_t link_rx_packets, link_rx_bytes, link_tx_packets, link_tx_bytes;
-	uint64_t link_tx_fragmented; /* of link_tx_packets, how many left in pieces */
-	struct dp_key_info key[2];   /* by enum keyslot */
-};
-/* -ENOENT: no such peer, nor a tombstone of it. */
-int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t peer_id, struct dp_peer_info *info);
-/* The smallest id >= from that has a peer or a tombstone; DP_NO_PEER: none. */
-uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from);
-
 /*
  * Peers that ended without openvpn asking for it and that nobody has been told of yet. State, not
  * a queue: an entry stays until it is acknowledged or its id is used again.

@@ -74,7 +74,7 @@ static void hostio_sleep(struct hostio *h)
 	stat_add(&h->stats.sleeps, 1);
 }
 
-static void *hostio_main(void *arg)
+static compat_thread_result hostio_main(void *arg)
 {
 	struct hostio *h = arg;
 
@@ -92,7 +92,7 @@ static void *hostio_main(void *arg)
 	}
 	rcu_offline(&h->dp->rcu, h->reader);
 	rte_thread_unregister();
-	return NULL;
+	return 0;
 }
 
 int hostio_start(struct hostio *h)
@@ -101,7 +101,7 @@ int hostio_start(struct hostio *h)
 
 	atomic_store(&h->stop, false);
 	/* on the CPUs that no lcore has, if there are any; else with the agent */
-	ret = rte_ctrl_thread_create(&h->thread, "ovpn-hostio", NULL, hostio_main, h);
+	ret = compat_thread_start(&h->thread, "ovpn-hostio", hostio_main, h);
 	if (ret != 0)
 		return ret < 0 ? ret : -ret;
 	h->running = true;
@@ -114,7 +114,7 @@ void hostio_stop(struct hostio *h)
 		return;
 	atomic_store(&h->stop, true);
 	waker_wake(&h->waker);
-	pthread_join(h->thread, NULL);
+	compat_thread_join(h->thread);
 	h->running = false;
 }
 

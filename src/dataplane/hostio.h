@@ -7,8 +7,7 @@
 #ifndef HOSTIO_H
 #define HOSTIO_H
 
-#include <pthread.h>
-
+#include "dataplane/compat.h"
 #include "dataplane/exception.h"
 #include "dataplane/nap.h"
 #include "dataplane/hostdev.h"
@@ -29,7 +28,7 @@ struct cutting {
 
 struct hostio {
 	struct dp *dp;
-	pthread_t thread;
+	compat_thread thread;
 	bool running;
 	atomic_bool stop;
 	int epoll;

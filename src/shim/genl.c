@@ -19,13 +19,14 @@
 struct genl_family {
 	const char *name;
 	uint8_t new_key, get_peer;
+	bool mixes; /* one process may serve UDP and TCP */
 };
 
 static bool names_our_family(const char *name, size_t len)
 {
 	static const struct genl_family families[] = {
-		{"ovpn-dco-v2", 4, 7}, /* openvpn 2.6 */
-		{"ovpn", 6, 3},	       /* openvpn 2.7 and later */
+		{"ovpn-dco-v2", 4, 7, false}, /* openvpn 2.6 */
+		{"ovpn", 6, 3, true},	      /* openvpn 2.7 and later */
 	};
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
@@ -37,6 +38,11 @@ static bool names_our_family(const char *name, size_t len)
 		}
 	}
 	return false;
+}
+
+bool genl_mixes(void)
+{
+	return shim.genl != NULL && shim.genl->mixes;
 }
 
 bool genl_asks(int fd, const struct msghdr *msg)

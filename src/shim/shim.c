@@ -13,14 +13,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
 #define TUN_FILE "/dev/net/tun"
+#define CHECK	 "ovpn-dpdkctl check FILE.conf"
 
 static ssize_t result(ssize_t ret)
 {
@@ -119,6 +122,38 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	return real()->setsockopt(fd, level, name, value, len);
 }
 
+/*
+ * Of its TCP sockets openvpn asks the buffer's size only for one that is to carry the tunnel, not
+ * for management's. With family ovpn-dco-v2 it would offer that to the kernel for every client, be
+ * refused, and tell each of them that its password is wrong. A later openvpn may serve others by
+ * UDP: there the daemon refuses and says why.
+ */
+static void end_if_tcp_carries(int fd, int level, int name)
+{
+	int type = 0, family = 0;
+	socklen_t len = sizeof(int);
+
+	if (level != SOL_SOCKET || name != SO_SNDBUF || genl_mixes() ||
+		syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+		syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 ||
+		type != SOCK_STREAM || (family != AF_INET && family != AF_INET6))
+		return;
+	shim.state = SHIM_FAILED;
+	rpc_disconnect();
+	tell("openvpn is configured for TCP, and ovpn-dpdkd carries UDP only, ending this process: "
+	     "see " CHECK);
+	kill(getpid(), SIGTERM);
+}
+
+/* The kernel is asked directly: no other than this function needs libc's. */
+EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	if ((shim.state == SHIM_ATTACHED || shim.state == SHIM_AWAY) && shim.owner == getpid() &&
+		in_main_executable(__builtin_return_address(0)))
+		end_if_tcp_carries(fd, level, name);
+	return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+}
+
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct sock *s = sock_find(fd);
@@ -202,7 +237,7 @@ static bool tun_refused(const char *path, const void *caller)
 	if (!in_main_executable(caller))
 		return false;
 	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so "
-	     "%s is refused: see openvpn's messages above for the reason",
+	     "%s is refused: see openvpn's messages above for the reason, or run " CHECK,
 		TUN_FILE);
 	errno = ENODEV;
 	return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside to outside: what leaves the port, byte for byte. */
+#include "dataplane/dp_view.h"
 #include "world.h"
 
 #define PEER 0x123456

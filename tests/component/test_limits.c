@@ -6,6 +6,7 @@
 #include <rte_cycles.h>
 
 #include "crypto/key.h"
+#include "dataplane/dp_view.h"
 #include "dataplane/grace.h"
 #include "world.h"
 

@@ -389,7 +389,7 @@ static void datagram_of_openvpn_leaves_by_the_mirror_tap(void **state)
 		char payload[5];
 	} __attribute__((packed))
 	out = {.d = {.remote = {.family = AF_INET, .port = htons(5000), .ip = {192, 0, 2, 7}}},
-		.payload = "hello"};
+		.payload = {'h', 'e', 'l', 'l', 'o'}};
 	uint8_t frame[2048];
 	struct shim s;
 	int udp;

@@ -16,6 +16,7 @@
 
 #include "../unit/dco_v2_capture.h"
 #include "agent_rig.h"
+#include "dataplane/dp_view.h"
 
 #define HOME  7 /* where the peer connects from: the last byte of the address */
 #define MOVED 8

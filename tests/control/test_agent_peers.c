@@ -14,6 +14,7 @@
 
 #include "../unit/dco_v2_capture.h"
 #include "agent_rig.h"
+#include "dataplane/dp_view.h"
 
 #define REQUEST(s, name, id) shim_request(s, capture_##name, sizeof(capture_##name), id)
 #define NB_PEERS	     1000

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "agent_rig.h"
+#include "dataplane/dp_view.h"
 
 #define ADDR6 "2001:db8:9::1"
 

@@ -76,8 +76,8 @@ expect 3 "" "${absent//$sock/$dir/other}" show peers --socket="$dir/other"
 expect 3 "" "ovpn-dpdkctl: '' cannot be a socket's path: 1 to 107 characters" -s "" show peers
 touch "$dir/file"
 expect 3 "" "${absent//$sock/$dir/file}" -s "$dir/file" show peers
-wrong "say what to do: show, clear or run"
-wrong "unknown command 'shwo': one of show, clear, run, help" shwo
+wrong "say what to do: show, clear, run or check"
+wrong "unknown command 'shwo': one of show, clear, run, check, help" shwo
 wrong "say which thing: one of $things" show
 wrong "unknown thing 'keys': one of $things" show keys
 expect 3 "" "$absent" clear stats
@@ -99,6 +99,56 @@ check "--version" grep -qx 'ovpn-dpdkctl [0-9.]*' <("$ctl" --version)
 check "--help" grep -q '^usage: ovpn-dpdkctl' <("$ctl" --help)
 check "show --help" grep -q '^usage: ovpn-dpdkctl' <("$ctl" show --help)
 check "help" diff <("$ctl" help) <("$ctl" -h)
+
+# --- an openvpn configuration, which needs no daemon
+printf 'dev tun\ntopology subnet\nserver 10.8.0.0 255.255.255.0\nclient-to-client\n' >"$dir/good"
+expect 0 "$(cat <<END
+$dir/good:4: client-to-client
+    note with openvpn 2.6 and 2.7: packets between clients go through the kernel, whose routes and firewall decide
+    instead: remove the line; allow or forbid them in the firewall
+$dir/good: openvpn 2.6 keeps its offload
+$dir/good: openvpn 2.7 keeps its offload
+END
+)" "" check "$dir/good"
+printf '# x\ndev tun\nconfig %s/more\nserver 10.8.0.0 255.255.255.0\n' "$dir" >"$dir/bad"
+printf '\ncomp-lzo no\n' >"$dir/more"
+expect 1 "$(cat <<END
+$dir/more:2: comp-lzo no
+    lost with openvpn 2.6 and 2.7: with it, even with "no" or "stub", packets have a byte that no offload knows
+    instead: remove it at both ends; a server whose clients still have it: compress migrate
+$dir/bad:4: server 10.8.0.0 255.255.255.0
+    lost with openvpn 2.6: without a topology a server of 2.6 has net30, which is not offloaded
+    instead: topology subnet, as a line of its own
+$dir/bad: openvpn 2.6 gets no offload: 2 reasons
+$dir/bad: openvpn 2.7 gets no offload: 1 reason
+END
+)" "" check "$dir/bad"
+sed -i 2d "$dir/more"
+check "2.7 has topology subnet by itself" "$ctl" check -o 2.7 "$dir/bad" >"$dir/out"
+"$ctl" check --openvpn 2.6 "$dir/bad" >/dev/null
+check "2.6 has not" [ $? -eq 1 ]
+check "JSON" jq -e '. == [{file: $f, line: 4, directive: "server 10.8.0.0 255.255.255.0",
+	effect: "lost", openvpn: ["2.6"], why: .[0].why, instead: .[0].instead}]' --arg f "$dir/bad" \
+	<("$ctl" check --json "$dir/bad")
+expect 2 "" "ovpn-dpdkctl: cannot read $dir/nothing: No such file or directory" check "$dir/nothing"
+for words in '' "$dir/good $dir/bad" "--openvpn 2.5 $dir/good" "--all $dir/good"; do
+	# shellcheck disable=SC2086
+	"$ctl" check $words >"$dir/out" 2>"$dir/err"
+	check "check $words: wrong usage" [ $? -eq 2 ]
+	check "check $words: says how" grep -q '^usage: ovpn-dpdkctl check' "$dir/err"
+done
+printf 'dev x0\ndev-type tun\nclient\nuser nobody\n' >"$dir/x0"
+check "root may become another user" "$ctl" check "$dir/x0"
+setpriv --bounding-set -setpcap "$ctl" check "$dir/x0" >"$dir/out"
+check "but not without CAP_SETPCAP" [ $? -eq 1 ]
+check "CAP_SETPCAP" grep -q 'lost .*CAP_SETPCAP' "$dir/out"
+chmod 755 "$dir"
+check "who starts openvpn is not known" setpriv --reuid 65534 --clear-groups "$ctl" check "$dir/x0"
+for made in 'x0 type bridge|1' 'x0 address 02:6f:76:00:00:01 type bridge|0' 'x1 type bridge|0'; do
+	# shellcheck disable=SC2016
+	unshare -n sh -c 'ip link add $1 && "$2" check "$3"' - "${made%|*}" "$ctl" "$dir/x0" >"$dir/out"
+	check "a device ${made%|*}" [ $? -eq "${made#*|}" ]
+done
 
 # --- a daemon without anything
 start_server none

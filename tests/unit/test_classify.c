@@ -619,7 +619,7 @@ static void checksum_is_rfc_1071s_for_every_length(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < 400; n++) {
-		uint8_t *p = malloc(n == 0 ? 1 : n);
+		uint8_t *p = calloc(1, n == 0 ? 1 : n);
 
 		for (size_t i = 0; i < n; i++)
 			p[i] = n % 3 == 0 ? 0xff : (uint8_t)frame_random(&seed);

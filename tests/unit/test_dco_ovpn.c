@@ -14,6 +14,7 @@
 #include "codec.h"
 #include "control/dco_ovpn.h"
 #include "control/dco_v2.h"
+#include "dataplane/dp_view.h"
 #include "dco_ovpn_capture.h"
 
 #define FAMILY (&dco_ovpn_family)

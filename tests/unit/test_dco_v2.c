@@ -12,6 +12,7 @@
 #include "base.h"
 #include "codec.h"
 #include "control/dco_v2.h"
+#include "dataplane/dp_view.h"
 #include "dco_v2_capture.h"
 
 #define READ(name, q) read_capture(capture_##name, sizeof(capture_##name), q)

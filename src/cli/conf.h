@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An openvpn configuration file as openvpn reads it: words, quotes, comments, "config" includes,
+ * <inline> blocks and <connection> blocks. What the words mean is not known here.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONF_WORDS 16 /* of a line; openvpn ignores what follows */
+
+struct directive {
+	const char *file;
+	unsigned int line;
+	bool connection; /* in a <connection> block */
+	unsigned int nb_words;
+	char *words[CONF_WORDS + 1]; /* [0]: its name, without "--"; NULL after the last */
+};
+
+struct conf {
+	struct directive *d; /* in openvpn's order: an include's in its place */
+	size_t n;
+	char **files; /* owns the names */
+	size_t nb_files;
+	char error[512]; /* why openvpn would not start with it; with file and line */
+};
+
+/*
+ * Reads it, with what it includes. An inline block other than <connection> is the word "[inline]".
+ * Relative names are looked for in the current folder, or that of "cd", and then beside the first
+ * file, which is where Debian's units start openvpn. 0, or -1 with c->error; conf_free() either
+ * way.
+ */
+int conf_read(const char *path, struct conf *c);
+void conf_free(struct conf *c);
+
+#endif
