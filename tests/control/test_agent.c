@@ -247,7 +247,7 @@ static void everything_goes_with_the_connection(void **state)
 static void device_comes_and_goes_by_request(void **state)
 {
 	struct rig *rig = *state;
-	struct shim_link l = {.name = "ovpn3", .kind = "ovpn"};
+	struct shim_link l = {.name = "ovpn3", .kind = "wireguard"};
 	struct shim s;
 
 	shim_attach(&s, rig);
