@@ -108,8 +108,9 @@ table()
 		fragments: they expire | dataplane/frag.c | s/w->now - d->born > w->frag.timeout/false/ | component/test_frag cpu
 		fragments: the kernel's are its own | dataplane/frag.c | s/p->offset == 0 && !is_ours(locals, &d->key, p)/false/ | component/test_frag cpu
 		fragments: ids are new, IPv4 | dataplane/encap.c | s/(uint16_t)(id + i)/(uint16_t)id/ | component/test_frag cpu
-		fragments: ids are new, IPv6 | dataplane/frag.c | s/ipid_take(&w->dp->ipids\[e->ipid\], 1)/7/ | component/test_frag cpu
-		fragments: ids are shared by workers | dataplane/encap.c | s/ipid_take(&w->dp->ipids\[e->ipid\], n)/ipid_take(\&w->dp->ipids[w->index], n)/ | component/test_frag cpu
+		fragments: ids are new, IPv6 | dataplane/frag.c | s/worker_ipid(w, e, 1)/7/ | component/test_frag cpu
+		fragments: old ids are thrown away | dataplane/ipid.h | s/now - s->end > IPID_OLD/false/ | unit/test_ipid
+		fragments: ids are shared by workers | dataplane/state.h | s/ipid_take(&w->dp->ipids\[e->ipid\],/ipid_take(\&w->dp->ipids[w->index],/ | component/test_frag cpu
 		mss: options past the end | dataplane/mss.c | s/tcp\[at + 1\] > end - at/false/ | unit/test_mss
 		mss: options without length | dataplane/mss.c | s/tcp\[at + 1\] < 2/tcp[at + 1] < 1/ | unit/test_mss
 		mss: the option's own length | dataplane/mss.c | s/tcp\[at + 1\] == MSS_LEN ? at : 0/at/ | unit/test_mss

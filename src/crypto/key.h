@@ -118,10 +118,13 @@ static inline uint64_t key_blocks(uint16_t len)
 	return (len + 15u) / 16;
 }
 
-/* Worker, once a run. */
+/* Worker, once a run: the one that encrypts for the key's peer, so that nobody else writes. */
 static inline void key_count_tx(struct key *k, uint64_t blocks)
 {
-	atomic_fetch_add_explicit(&k->tx_blocks, blocks, memory_order_relaxed);
+	uint64_t so_far = atomic_load_explicit(&k->tx_blocks, memory_order_relaxed);
+
+	/* an atomic add would wait for the stores of packets before it */
+	atomic_store_explicit(&k->tx_blocks, so_far + blocks, memory_order_relaxed);
 }
 
 /* Worker that holds the lock, once a run. */

@@ -335,7 +335,7 @@ static void finish_pkt(
 /* All of one peer, to the same place. An IPv6 packet needs no id but in pieces. */
 static void run_finish(struct worker *w, const struct endpoint *e, struct pkt **pkts, uint16_t n)
 {
-	uint32_t id = e->family == IP_V4 ? ipid_take(&w->dp->ipids[e->ipid], n) : 0;
+	uint32_t id = e->family == IP_V4 ? worker_ipid(w, e, n) : 0;
 	struct peer *peer = pkts[0]->peer;
 	struct tally t = {0};
 

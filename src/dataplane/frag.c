@@ -437,7 +437,7 @@ void frag_send(struct worker *w, struct peer *peer, const struct endpoint *e, st
 		.l4 = whole + ETH_HDR_LEN + l3,
 		.len = m->data_len - ETH_HDR_LEN - l3,
 		.room = (e->mtu - l3 - extra) & ~7u,
-		.id6 = extra != 0 ? ipid_take(&w->dp->ipids[e->ipid], 1) : 0,
+		.id6 = extra != 0 ? worker_ipid(w, e, 1) : 0,
 	};
 	struct rte_mbuf *rest[BURST_MAX];
 	unsigned int n = 0;

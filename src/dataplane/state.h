@@ -103,6 +103,12 @@ static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t 
 	return dp->workers[(peer_id + iid) % dp->nb_workers];
 }
 
+/* The first of n IP identifications for packets to there. Worker. */
+static inline uint32_t worker_ipid(struct worker *w, const struct endpoint *e, uint32_t n)
+{
+	return ipid_take(&w->dp->ipids[e->ipid], &w->ipids[e->ipid], n);
+}
+
 /* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);

@@ -9,6 +9,7 @@
 #include "dataplane/early.h"
 #include "dataplane/exception.h"
 #include "dataplane/frag.h"
+#include "dataplane/ipid.h"
 #include "dataplane/limit.h"
 #include "dataplane/nap.h"
 #include "dataplane/peer.h"
@@ -56,6 +57,7 @@ struct worker {
 	struct stages *stages; /* NULL: not measured */
 	struct thread_stats stats;
 	struct limit limit; /* of control packets */
+	struct ipid_share ipids[IPID_COUNTERS];
 };
 
 /* The packet ends here. */

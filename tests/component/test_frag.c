@@ -224,6 +224,9 @@ static void ids_never_repeat_within_reach(void **state)
 			site_path(&s, id, 1500);
 			site_peer_mac(&s, id, mac[id]);
 		}
+		/* counters that begin alike: whoever takes another's repeats its ids */
+		for (unsigned int i = 0; i < IPID_COUNTERS; i++)
+			atomic_store(&wd->dp->ipids[i].next, 0xfff0u);
 		for (int i = 0; i < 4000; i++) {
 			size_t len = site_frame(frame, mac[i / 5 % 4], inner, 1500);
 
@@ -239,14 +242,15 @@ static void ids_never_repeat_within_reach(void **state)
 			}
 		}
 		assert_int_equal(n, 4000);
-		/* one counter for all of them: no repetition and no gap, wherever it began */
+		/* one counter for all of them: no repetition, and no gap but what shares leave over
+		 */
 		for (unsigned int i = 0; i < n; i++) {
 			assert_int_equal(low[ids[i] & 0xffff], 0);
 			low[ids[i] & 0xffff] = 1;
 		}
 		for (unsigned int i = 0; i < sizeof(low); i++)
 			begins += low[i] != 0 && low[(i + sizeof(low) - 1) % sizeof(low)] == 0;
-		assert_int_equal(begins, 1);
+		assert_true(begins <= 4000 / (IPID_SHARE - 5) + 2);
 		for (unsigned int k = 0; k < 2; k++)
 			used += wd->dp->workers[k]->stats.encap_packets > 0;
 		assert_int_equal(used, 2);
