@@ -90,14 +90,14 @@ table()
 		float: not to where another peer is | control/ways.c | s/ .. is_taken(ws, w, &ev->remote, other)/ \&\& false/ | control/test_agent_float
 		float: but to where one was | control/ways.c | s/ .. !info.gone// | control/test_agent_float
 		float: nothing follows what was not done | control/ways.c | s/if (ret < 0) {/if (false) {/ | control/test_agent_float
-		float: control packets have names, in | control/sockets.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
-		float: control packets have names, out | control/sockets.c | s/!places_out(.*))$/false)/ | control/test_agent_float
+		float: control packets have names, in | control/datagrams.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
+		float: control packets have names, out | control/datagrams.c | s/!places_out(.*))$/false)/ | control/test_agent_float
 		float: a newcomer has another name | control/places.c | s/\*remote = p->at;$/;/ | unit/test_places
 		float: a newcomer's name leads back | control/iface.c | s/!places_out(.*)) {/false) {/ | control/test_agent_float
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
 		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
 		undefined peer id: this one only | dataplane/decap.c | s/wire_peer_id(word) != WIRE_PEER_UNDEF .. // | component/test_float cpu
-		undefined peer id: in p2p only | dataplane/peer.c | s/if (inst->mode == DP_MODE_P2P)$// | component/test_float cpu
+		undefined peer id: in p2p only | dataplane/peer.c | s/if (inst->mode == DP_MODE_P2P) {$/{/ | component/test_float cpu
 		fragments: overlap | dataplane/frag.c | s/FIT_TWICE : FIT_NOT/FIT_TWICE : FIT_NEW/ | component/test_frag cpu
 		fragments: equal pieces are equal | dataplane/frag.c | s/a->offset == b->offset && a->len == b->len/true/ | component/test_frag cpu
 		fragments: and their bytes | dataplane/frag.c | s/rte_pktmbuf_mtod_offset(b->m, void \*, b->at), a->len) == 0/NULL, 0) == 0/ | component/test_frag cpu
