@@ -92,6 +92,8 @@ table()
 		float: nothing follows what was not done | control/ways.c | s/if (ret < 0) {/if (false) {/ | control/test_agent_float
 		float: control packets have names, in | control/datagrams.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
 		float: control packets have names, out | control/datagrams.c | s/!places_out(.*))$/false)/ | control/test_agent_float
+		float: a name is of the socket's family, in | control/datagrams.c | s/!shim_addr_fits(.*)) {$/false) {/ | control/test_agent_float
+		float: a name is of the socket's family, out | control/datagrams.c | s/!shim_addr_fits(&remote, s->k.family))$/false)/ | control/test_agent_float
 		float: a newcomer has another name | control/places.c | s/\*remote = p->at;$/;/ | unit/test_places
 		float: a newcomer's name leads back | control/iface.c | s/!places_out(.*)) {/false) {/ | control/test_agent_float
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
