@@ -155,6 +155,8 @@ table()
 		nonce: a key removed is remembered | dataplane/wear.c | s/first = RTE_MAX(first, w->keys.i..first_id);/;/ | component/test_limits cpu
 		nonce: a peer's end, too | dataplane/peer.c | s/^\tremember_keys(dp, p);// | component/test_limits cpu
 		nonce: its tail belongs to a key | dataplane/wear.c | s/memcpy(&words.AEAD_KEY_MAX.*;// | component/test_limits cpu
+		replay: a key installed twice is one | dataplane/wear.c | s/top = received(same);/;/ | component/test_limits cpu
+		replay: a key removed is remembered | dataplane/wear.c | s/top = RTE_MAX(top, .*;/;/ | component/test_limits cpu
 		goodbye: authenticated | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_limits cpu
 		goodbye: not seen before | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/; s/replay_commit(rx, run->pkts.*pktid)/REPLAY_FRESH/ | component/test_limits cpu
 		goodbye: its length | dataplane/inner.c | s/len == sizeof(occ) + 1/len > sizeof(occ)/ | component/test_limits cpu
