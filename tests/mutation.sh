@@ -90,14 +90,16 @@ table()
 		float: not to where another peer is | control/ways.c | s/ .. is_taken(ws, w, &ev->remote, other)/ \&\& false/ | control/test_agent_float
 		float: but to where one was | control/ways.c | s/ .. !info.gone// | control/test_agent_float
 		float: nothing follows what was not done | control/ways.c | s/if (ret < 0) {/if (false) {/ | control/test_agent_float
-		float: control packets have names, in | control/sockets.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
-		float: control packets have names, out | control/sockets.c | s/!places_out(.*))$/false)/ | control/test_agent_float
+		float: control packets have names, in | control/datagrams.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
+		float: control packets have names, out | control/datagrams.c | s/!places_out(.*))$/false)/ | control/test_agent_float
+		float: a name is of the socket's family, in | control/datagrams.c | s/!shim_addr_fits(.*)) {$/false) {/ | control/test_agent_float
+		float: a name is of the socket's family, out | control/datagrams.c | s/!shim_addr_fits(&remote, s->k.family))$/false)/ | control/test_agent_float
 		float: a newcomer has another name | control/places.c | s/\*remote = p->at;$/;/ | unit/test_places
 		float: a newcomer's name leads back | control/iface.c | s/!places_out(.*)) {/false) {/ | control/test_agent_float
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
 		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
 		undefined peer id: this one only | dataplane/decap.c | s/wire_peer_id(word) != WIRE_PEER_UNDEF .. // | component/test_float cpu
-		undefined peer id: in p2p only | dataplane/peer.c | s/if (inst->mode == DP_MODE_P2P)$// | component/test_float cpu
+		undefined peer id: in p2p only | dataplane/peer.c | s/if (inst->mode == DP_MODE_P2P) {$/{/ | component/test_float cpu
 		fragments: overlap | dataplane/frag.c | s/FIT_TWICE : FIT_NOT/FIT_TWICE : FIT_NEW/ | component/test_frag cpu
 		fragments: equal pieces are equal | dataplane/frag.c | s/a->offset == b->offset && a->len == b->len/true/ | component/test_frag cpu
 		fragments: and their bytes | dataplane/frag.c | s/rte_pktmbuf_mtod_offset(b->m, void \*, b->at), a->len) == 0/NULL, 0) == 0/ | component/test_frag cpu
@@ -153,6 +155,8 @@ table()
 		nonce: a key removed is remembered | dataplane/wear.c | s/first = RTE_MAX(first, w->keys.i..first_id);/;/ | component/test_limits cpu
 		nonce: a peer's end, too | dataplane/peer.c | s/^\tremember_keys(dp, p);// | component/test_limits cpu
 		nonce: its tail belongs to a key | dataplane/wear.c | s/memcpy(&words.AEAD_KEY_MAX.*;// | component/test_limits cpu
+		replay: a key installed twice is one | dataplane/wear.c | s/top = received(same);/;/ | component/test_limits cpu
+		replay: a key removed is remembered | dataplane/wear.c | s/top = RTE_MAX(top, .*;/;/ | component/test_limits cpu
 		goodbye: authenticated | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_limits cpu
 		goodbye: not seen before | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/; s/replay_commit(rx, run->pkts.*pktid)/REPLAY_FRESH/ | component/test_limits cpu
 		goodbye: its length | dataplane/inner.c | s/len == sizeof(occ) + 1/len > sizeof(occ)/ | component/test_limits cpu

@@ -42,7 +42,8 @@ static struct shim_addr name_of(const struct sock *s, const struct udp_addr *pla
 	struct udp_addr name = *place;
 	struct ip_addr local = {0};
 
-	if (in == NULL || !places_in(iface_places(in), &name, &local))
+	if (in == NULL || !places_in(iface_places(in), &name, &local) ||
+		!shim_addr_fits(&name, s->k.family))
 		name = *place;
 	return shim_addr_write(&name, s->k.family);
 }
@@ -87,7 +88,11 @@ void sockets_second(struct sockets *t)
 
 /* --- datagrams -------------------------------------------------------------------------- */
 
-/* openvpn names a peer by where it believes it to be. False: nobody knows where that is. */
+/*
+ * openvpn names a peer by where it believes it to be. False: nobody knows where that is, or this
+ * socket cannot send there: of an openvpn with sockets of both families a peer may have moved from
+ * one to the other.
+ */
 static bool to_its_place(const struct sock *s, struct shim_dgram *d)
 {
 	const struct iface *in = s->table->iface;
@@ -97,6 +102,8 @@ static bool to_its_place(const struct sock *s, struct shim_dgram *d)
 		return true;
 	shim_addr_read(&d->local, &local);
 	if (!places_out(iface_places(in), &remote, &local.ip))
+		return false;
+	if (!shim_addr_fits(&remote, s->k.family))
 		return false;
 	d->remote = shim_addr_write(&remote, s->k.family);
 	if (local.ip.family != IP_NONE)
@@ -197,6 +204,11 @@ void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifin
 		return;
 	}
 	if (t->iface != NULL && !places_in(iface_places(t->iface), &remote, &local.ip)) {
+		t->counts->no_transport++;
+		return;
+	}
+	/* a name of the other family would be read as somebody else's address */
+	if (!shim_addr_fits(&remote, s->k.family)) {
 		t->counts->no_transport++;
 		return;
 	}

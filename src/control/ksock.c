@@ -32,6 +32,11 @@ bool shim_addr_read(const struct shim_addr *s, struct udp_addr *a)
 	return true;
 }
 
+bool shim_addr_fits(const struct udp_addr *a, int family)
+{
+	return family == AF_INET6 || a->ip.family == IP_V4;
+}
+
 struct shim_addr shim_addr_write(const struct udp_addr *a, int family)
 {
 	struct shim_addr s = {.family = (uint16_t)family, .port = htons(a->port)};

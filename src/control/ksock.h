@@ -57,7 +57,9 @@ void ksock_listen(struct ksock *k, bool on);
 
 /* An address of the shim's, mapped IPv4 as IPv4. False: no IP address. */
 bool shim_addr_read(const struct shim_addr *s, struct udp_addr *a);
-/* For a socket of that family: IPv4 on an AF_INET6 socket is written as mapped. */
+/* Can a socket of that family name this address? */
+bool shim_addr_fits(const struct udp_addr *a, int family);
+/* For a socket of that family, which it fits: IPv4 on an AF_INET6 socket is written as mapped. */
 struct shim_addr shim_addr_write(const struct udp_addr *a, int family);
 
 #endif

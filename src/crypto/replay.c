@@ -35,6 +35,12 @@ void replay_init(struct replay *r, uint32_t window)
 	memset(r->seen, 0, window / 8);
 }
 
+void replay_skip(struct replay *r, uint64_t top)
+{
+	r->top = top;
+	memset(r->seen, 0xff, r->window / 8);
+}
+
 /* Makes id the top: clears the bits of all ids after the old top, up to and including id. */
 void replay_slide(struct replay *r, uint64_t id)
 {

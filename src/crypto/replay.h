@@ -35,6 +35,9 @@ bool replay_window_valid(uint32_t window);
 size_t replay_size(uint32_t window);
 void replay_init(struct replay *r, uint32_t window);
 
+/* Of a new window: accepts nothing up to and including top, as if all of it had been seen. */
+void replay_skip(struct replay *r, uint64_t top);
+
 /* Makes id, which is above the top, the top. */
 void replay_slide(struct replay *r, uint64_t id);
 

@@ -120,35 +120,46 @@ static struct key *same_of(const struct peer *p, uint64_t fingerprint)
 	return NULL;
 }
 
+static uint64_t received(const struct key *k)
+{
+	return __atomic_load_n(&k->rx.top, __ATOMIC_RELAXED);
+}
+
 bool wear_inherit(struct dp *dp, const struct peer *p, struct key *k, const struct key_material *m)
 {
 	struct wear_memory *w = &dp->worn;
 	struct key *same;
-	uint64_t first = 1;
+	uint64_t first = 1, top = 0;
 
 	k->fingerprint = fingerprint_of(&dp->secret, m);
 	same = same_of(p, k->fingerprint);
 	if (same != NULL) {
 		first = pktid_close(&same->tx);
+		top = received(same);
 		same->fingerprint = 0; /* it has nothing to hand on any more */
 	}
 	for (unsigned int i = 0; i < WEAR_REMEMBERED; i++) {
-		if (w->keys[i].fingerprint == k->fingerprint)
-			first = RTE_MAX(first, w->keys[i].first_id);
+		if (w->keys[i].fingerprint != k->fingerprint)
+			continue;
+		first = RTE_MAX(first, w->keys[i].first_id);
+		top = RTE_MAX(top, w->keys[i].rx_top);
 	}
 	if (first > 1)
 		pktid_init(&k->tx, first, k->tx.limit);
+	if (top > 0)
+		replay_skip(&k->rx, top);
 	return same != NULL;
 }
 
 void wear_remember(struct dp *dp, struct key *k)
 {
 	struct wear_memory *w = &dp->worn;
-	uint64_t first = pktid_close(&k->tx);
+	uint64_t first = pktid_close(&k->tx), top = received(k);
 
-	if (first == 1 || k->fingerprint == 0)
+	if ((first == 1 && top == 0) || k->fingerprint == 0)
 		return;
 	w->keys[w->next].fingerprint = k->fingerprint;
 	w->keys[w->next].first_id = first;
+	w->keys[w->next].rx_top = top;
 	w->next = (w->next + 1) % WEAR_REMEMBERED;
 }

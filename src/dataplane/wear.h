@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Keys near their end: openvpn is asked for the next one in time, a key without packet ids gives
- * way to its successor or ends its peer, and no nonce is used twice even if a key is installed
- * twice.
+ * way to its successor or ends its peer, and no nonce is used, and no packet taken, twice even if a
+ * key is installed twice.
  *
  * Agent only.
  */
@@ -26,6 +26,7 @@ struct wear_memory {
 	struct {
 		uint64_t fingerprint; /* 0: none */
 		uint64_t first_id;    /* never used */
+		uint64_t rx_top;      /* the highest that was received */
 	} keys[WEAR_REMEMBERED];
 };
 
@@ -39,10 +40,11 @@ void wear_cancel(struct instance *inst, struct peer *p);
 
 /*
  * Before k, made of m, is installed for p: if p has or had a key with these bytes, that one stops,
- * and k goes on where it was. True: so it was, and the peer knows the key already.
+ * and k goes on where it was, in both directions. True: so it was, and the peer knows the key
+ * already.
  */
 bool wear_inherit(struct dp *dp, const struct peer *p, struct key *k, const struct key_material *m);
-/* Nobody finds k any more: it gives out no packet id, and those it has given out are remembered. */
+/* Nobody finds k any more: it gives out no packet id, and where it was is remembered. */
 void wear_remember(struct dp *dp, struct key *k);
 
 #endif

@@ -434,6 +434,39 @@ static void a_key_that_comes_back_goes_on_where_it_was(void **state)
 	world_no_drops(b->s.world);
 }
 
+/* A packet of ours again, as somebody on the path may have kept it. */
+static void refused_again(struct bench *b, uint32_t pktid)
+{
+	site_data(&b->s, b->remote, &b->m, PEER, pktid, b->from, sizeof(b->from));
+	world_settle(b->s.world);
+	world_drops(b->s.world, DROP_REPLAYED, 1);
+}
+
+static void a_key_installed_twice_takes_no_packet_twice(void **state)
+{
+	struct bench *b = *state;
+	uint32_t last;
+
+	for (unsigned int i = 0; i < 3; i++)
+		receive(b, &b->m, b->from, sizeof(b->from));
+	world_settle(b->s.world);
+	last = b->pktid - 1;
+	world_no_drops(b->s.world);
+	new_key(b, KEYSLOT_SECONDARY, &b->m); /* beside itself */
+	refused_again(b, last);
+	refused_again(b, last - 2);
+	dp_key_del(dp_of(b), b->s.iid, PEER, KEYSLOT_SECONDARY);
+	dp_key_del(dp_of(b), b->s.iid, PEER, KEYSLOT_PRIMARY);
+	grace_end_all(dp_of(b));
+	new_key(b, KEYSLOT_PRIMARY, &b->m); /* it was gone, and had sent nothing */
+	refused_again(b, last);
+	/* what is new is taken, once */
+	receive(b, &b->m, b->from, sizeof(b->from));
+	world_settle(b->s.world);
+	refused_again(b, last + 1);
+	assert_int_equal(key_in(b, KEYSLOT_PRIMARY)->rx.top, last + 1);
+}
+
 /* --- goodbye ---------------------------------------------------------------------------- */
 
 static const uint8_t goodbye[18] = {0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81, 0x2d, 0x56,
@@ -801,6 +834,7 @@ int main(int argc, char **argv)
 		TEST(a_late_swap_does_not_end_the_peer),
 		TEST(a_key_installed_twice_goes_on_where_it_was),
 		TEST(a_key_that_comes_back_goes_on_where_it_was),
+		TEST(a_key_installed_twice_takes_no_packet_twice),
 		TEST(an_authentic_goodbye_ends_the_peer),
 		TEST(other_options_messages_end_nobody),
 		TEST(a_goodbye_that_is_not_authentic_ends_nobody),

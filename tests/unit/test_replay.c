@@ -209,6 +209,26 @@ static void replay_refused_ids_change_nothing(void **state)
 	free(r);
 }
 
+static void replay_skip_takes_nothing_up_to_there(void **state)
+{
+	(void)state;
+	for (size_t w = 0; w < ARRAY_LEN(windows); w++) {
+		struct replay *r = new_replay(windows[w]);
+		uint64_t top = 3ull * windows[w] + 5;
+
+		replay_skip(r, top);
+		for (uint64_t id = 1; id <= top; id++)
+			assert_int_equal(replay_commit(r, id),
+				top - id >= windows[w] ? REPLAY_TOO_OLD : REPLAY_REPEATED);
+		assert_int_equal(replay_commit(r, top + 1), REPLAY_FRESH);
+		assert_int_equal(replay_commit(r, top + 40), REPLAY_FRESH);
+		for (uint64_t id = top + 2; id < top + 40; id++)
+			assert_int_equal(replay_commit(r, id), REPLAY_FRESH);
+		assert_int_equal(replay_commit(r, top), REPLAY_REPEATED);
+		free(r);
+	}
+}
+
 static void replay_window_sizes_that_are_valid(void **state)
 {
 	(void)state;
@@ -318,6 +338,7 @@ int main(void)
 		cmocka_unit_test(replay_top_of_64_bits_does_not_overflow),
 		cmocka_unit_test(replay_check_changes_nothing),
 		cmocka_unit_test(replay_refused_ids_change_nothing),
+		cmocka_unit_test(replay_skip_takes_nothing_up_to_there),
 		cmocka_unit_test(replay_window_sizes_that_are_valid),
 		cmocka_unit_test(replay_agrees_with_a_model_that_remembers_all),
 	};
