@@ -111,6 +111,7 @@ table()
 		fragments: the kernel's are its own | dataplane/frag.c | s/p->offset == 0 && !is_ours(locals, &d->key, p)/false/ | component/test_frag cpu
 		fragments: ids are new, IPv4 | dataplane/encap.c | s/(uint16_t)(id + i)/(uint16_t)id/ | component/test_frag cpu
 		fragments: ids are new, IPv6 | dataplane/frag.c | s/worker_ipid(w, e, 1)/7/ | component/test_frag cpu
+		order: a p2p device has one worker | dataplane/state.h | s/inst->mode == DP_MODE_P2P)/false)/ | component/test_encap cpu
 		fragments: old ids are thrown away | dataplane/ipid.h | s/now - s->end > IPID_OLD/false/ | unit/test_ipid
 		fragments: ids are shared by workers | dataplane/state.h | s/ipid_take(&w->dp->ipids\[e->ipid\],/ipid_take(\&w->dp->ipids[w->index],/ | component/test_frag cpu
 		mss: options past the end | dataplane/mss.c | s/tcp\[at + 1\] > end - at/false/ | unit/test_mss

@@ -100,6 +100,11 @@ static inline struct instance *instance_find(struct dp *dp, uint32_t iid)
  */
 static inline struct worker *encap_worker(struct dp *dp, uint32_t iid, uint32_t peer_id)
 {
+	const struct instance *inst = instance_find(dp, iid);
+
+	/* a P2P device's frames are all for its one peer, whatever their MAC is */
+	if (inst != NULL && inst->mode == DP_MODE_P2P)
+		peer_id = 0;
 	return dp->workers[(peer_id + iid) % dp->nb_workers];
 }
 

@@ -147,6 +147,40 @@ static void interleaved_peers_keep_their_order(void **state)
 	close(s.device);
 }
 
+/* Multicast and the peer's own: one worker has them all, or they would overtake each other. */
+static void a_p2p_device_belongs_to_one_worker(void **state)
+{
+	static const uint8_t macs[][MAC_LEN] = {
+		{0x01, 0, 0x5e, 0, 0, 5}, {0x33, 0x33, 0, 0, 0, 5}, {2, 4, 6, 8, 10, 12}};
+	static const struct world_conf conf = {.nb_ports = 1, .nb_workers = 2};
+	struct key_material m = reference_key(AEAD_AES_256_GCM, 0, 1);
+	struct world *wd = world_new(&conf);
+	uint8_t mac[MAC_LEN], inner[100], frame[FRAME_MAX];
+	unsigned int used = 0, sent = 0;
+	struct site s;
+
+	(void)state;
+	site_new(&s, wd, 0, DP_MODE_P2P, "192.0.2.1", 1194);
+	site_peer(&s, PEER + 1, udp_of("198.51.100.7", 50000), "10.8.0.2", NULL, &m);
+	site_peer_mac(&s, PEER + 1, mac);
+	inner_of(4, inner, 100, 0);
+	for (unsigned int i = 0; i < 40; i++) {
+		const uint8_t *to = i % 4 < ARRAY_LEN(macs) ? macs[i % 4] : mac;
+
+		world_write(s.device, frame, site_frame(frame, to, inner, 100));
+	}
+	world_settle(wd);
+	while (world_sent(wd, 0, frame) > 0)
+		sent++;
+	assert_int_equal(sent, 40);
+	for (unsigned int k = 0; k < 2; k++)
+		used += wd->dp->workers[k]->stats.encap_packets > 0;
+	assert_int_equal(used, 1);
+	world_no_drops(wd);
+	world_free(wd);
+	close(s.device);
+}
+
 /* A and B are two instances of this data plane with mirrored keys; A's port is wired to B's. */
 static void what_one_end_encrypts_the_other_delivers(void **state)
 {
@@ -222,6 +256,7 @@ int main(int argc, char **argv)
 			interleaved_peers_keep_their_order, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			what_one_end_encrypts_the_other_delivers, world_setup, world_teardown),
+		cmocka_unit_test(a_p2p_device_belongs_to_one_worker),
 		cmocka_unit_test_setup_teardown(
 			frames_of_the_kernel_pass_untouched, world_setup, world_teardown),
 	};
