@@ -17,7 +17,7 @@ usage()
 		                component  the data plane over software ports
 		                control    agent, shim and command line
 		                system     stock openvpn in network namespaces (tests/system)
-		                soak       two minutes of all that happens in months (tests/soak)
+		                soak       three minutes of all that happens in months (tests/soak)
 		                chroot     later versions of DPDK and openvpn (tests/chroot)
 		  --long        the soak tier for an hour, and no other that is not asked for
 		  --seed N      of the soak, which prints it
@@ -37,6 +37,8 @@ trap 'rm -rf "$LOG"' EXIT
 trap 'exit 130' INT TERM
 SOAK_SECONDS=85      # beside start and end: about two minutes
 SOAK_LONG_SECONDS=3600
+STORM_PEERS=16384    # of the family that is not tried with 65,536, to save time
+STORM_LONG_TIMES=5   # both families with 65,536
 SKIP=77              # of a test in a chroot that cannot be had
 tiers=()
 long=
@@ -117,6 +119,22 @@ soak()
 		note soak 1 0
 	else
 		note soak 0 1
+	fi
+	if [ -n "$long" ]; then
+		storm --times "$STORM_LONG_TIMES"
+	else
+		storm --family ovpn-dco-v2
+		storm --family ovpn --peers "$STORM_PEERS"
+	fi
+}
+
+# storm OPTION...
+storm()
+{
+	if BUILD=$ROOT/build-release timeout --foreground -k 20 900 "$ROOT/tests/soak/storm.sh" "$@" </dev/null; then
+		note storm 1 0
+	else
+		note storm 0 1
 	fi
 }
 

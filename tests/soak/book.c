@@ -26,7 +26,7 @@ void breach(const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	fprintf(stderr, "churn: ");
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	vfprintf(stderr, format, ap);
 	fprintf(stderr, "\n");
 	va_end(ap);
@@ -54,7 +54,7 @@ static uint32_t slot_of(const struct book *b, const struct book_peer *p)
 
 void book_init(struct book *b, struct nlc *c, struct book_counts *counts, uint64_t *random)
 {
-	*b = (struct book){.c = c, .counts = counts, .nb_addresses = BOOK_SLOTS};
+	*b = (struct book){.c = c, .counts = counts, .nb_addresses = BOOK_SLOTS, .noise = b->noise};
 	for (uint32_t i = 0; i < BOOK_SLOTS; i++) {
 		uint32_t j = (uint32_t)(soak_random(random) % (i + 1));
 
@@ -133,6 +133,8 @@ void book_removed(struct book *b, struct book_peer *p, int ret)
 	if (ret == 0) {
 		if (p->owed_ms != 0)
 			breach("peer %u was gone, and then could be removed", p->conf.id);
+		/* what was told of it before: later its id may be another's */
+		book_read(b);
 		book_end(b, p);
 		return;
 	}
@@ -158,14 +160,41 @@ static void on_stranger(struct book *b, uint32_t id, enum nlc_gone why)
 	b->counts->strange++;
 }
 
+/* Where it was, or where noise has spoken for it meanwhile. Mortal ones it leaves alone. */
+static bool may_be_at(const struct book *b, const struct book_peer *p, const struct udp_addr *a)
+{
+	return udp_addr_equal(&p->conf.remote, a) ||
+		(!p->mortal && b->noise.family != IP_NONE && ip_equal(&b->noise, &a->ip));
+}
+
+/* Only a family that has a word for it says so, and of nobody twice. */
+static void on_float(struct book *b, struct book_peer *p, const struct nlc_notice *n)
+{
+	char text[UDP_ADDR_STRLEN];
+
+	if (p == NULL || !p->live || !may_be_at(b, p, &n->remote) ||
+		udp_addr_equal(&p->conf.remote, &n->remote))
+		breach("peer %u is said to be at %s: it has not moved there", n->peer_id,
+			udp_addr_str(&n->remote, text));
+	p->conf.remote = n->remote;
+	b->counts->floats++;
+}
+
 void book_read(struct book *b)
 {
-	enum nlc_gone why;
-	uint32_t id;
+	struct nlc_notice n;
 
-	while (nlc_notification(b->c, &id, &why)) {
-		struct book_peer *p = peer_of(b, id);
+	while (nlc_notification(b->c, &n)) {
+		struct book_peer *p = peer_of(b, n.peer_id);
+		enum nlc_gone why = n.why;
+		uint32_t id = n.peer_id;
 
+		if (n.kind == NLC_PEER_FLOAT) {
+			on_float(b, p, &n);
+			continue;
+		}
+		if (n.kind == NLC_KEY_SWAP)
+			breach("another key is asked for peer %u, whose keys are young", id);
 		if (p == NULL) {
 			on_stranger(b, id, why);
 			continue;
@@ -213,11 +242,11 @@ struct dump {
 	uint32_t live;
 };
 
-static void check_same(const struct book_peer *p, const struct nlc_peer *d)
+static void check_same(const struct book *b, const struct book_peer *p, const struct nlc_peer *d)
 {
 	const struct nlc_peer *c = &p->conf;
 
-	if (!udp_addr_equal(&c->remote, &d->remote) || !ip_equal(&c->vpn4, &d->vpn4) ||
+	if (!may_be_at(b, p, &d->remote) || !ip_equal(&c->vpn4, &d->vpn4) ||
 		!ip_equal(&c->vpn6, &d->vpn6))
 		breach("peer %u is shown with addresses that are not its own", c->id);
 	if (c->interval != d->interval || c->timeout != d->timeout)
@@ -247,7 +276,7 @@ static void on_dumped(const struct nlc_peer *p, void *arg)
 	}
 	if (!own->live)
 		breach("a dump shows peer %u, which is gone", p->id);
-	check_same(own, p);
+	check_same(d->b, own, p);
 	d->live++;
 }
 

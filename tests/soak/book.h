@@ -27,7 +27,7 @@ struct book_peer {
 
 /* What happened, over all books of a run. */
 struct book_counts {
-	uint64_t expired, strange, dumps;
+	uint64_t expired, strange, dumps, floats;
 };
 
 struct book {
@@ -41,12 +41,14 @@ struct book {
 	uint32_t strangers; /* keys given to peers that never were, not reported yet */
 	uint64_t stranger_ms;
 	struct book_counts *counts;
+	struct ip_addr noise; /* from where noise speaks for peers; IP_NONE: nowhere */
 };
 
 uint64_t now_ms(void);
 /* Ends the program: the data plane broke its word. */
 void breach(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* Forgets all; b->noise stays. */
 void book_init(struct book *b, struct nlc *c, struct book_counts *counts, uint64_t *random);
 
 /* Peer ids low, and some at the far end of what 24 bits hold. */

@@ -30,6 +30,7 @@ struct churn {
 	struct udp_addr remotes[REMOTES_MAX];
 	unsigned int nb_remotes;
 	const char *device;
+	const struct nlc_family *family;
 	uint16_t port;
 	uint32_t window;
 	uint32_t connects, disconnects, rekeys, odd, restarts;
@@ -332,9 +333,11 @@ static void report(const struct churn *u)
 {
 	const struct book_counts *n = &u->counts;
 
-	printf("churn: %u connects, %u disconnects, %llu expired, %u rekeys, %u odd requests, %llu "
+	printf("churn: %s: %u connects, %u disconnects, %llu expired, %llu told of as floats, %u "
+	       "rekeys, %u odd requests, %llu "
 	       "keys for nobody, %llu dumps compared, %u restarts, %llu requests\n",
-		u->connects, u->disconnects, (unsigned long long)n->expired, u->rekeys, u->odd,
+		nlc_family_name(u->family), u->connects, u->disconnects,
+		(unsigned long long)n->expired, (unsigned long long)n->floats, u->rekeys, u->odd,
 		(unsigned long long)n->strange, (unsigned long long)n->dumps, u->restarts,
 		(unsigned long long)nlc_requests(u->c));
 }
@@ -356,6 +359,8 @@ static void usage(void)
 {
 	fputs("usage: ovpn-dpdkctl run -- churn --remote ADDRESS... [OPTION...]\n"
 	      "  --remote ADDRESS  where peers claim to be; IPv4 or IPv6, up to 8\n"
+	      "  --family NAME     ovpn-dco-v2 (default) or ovpn\n"
+	      "  --noise ADDRESS   from where noise moves peers\n"
 	      "  --seed N          decides what happens (default 1)\n"
 	      "  --connects N      then it ends (default 1000)\n"
 	      "  --seconds N       spread over so long (default 0: as fast as it goes)\n"
@@ -370,6 +375,7 @@ static void usage(void)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"remote", required_argument, NULL, 'r'},
+		{"family", required_argument, NULL, 'f'}, {"noise", required_argument, NULL, 'o'},
 		{"seed", required_argument, NULL, 's'}, {"connects", required_argument, NULL, 'c'},
 		{"seconds", required_argument, NULL, 't'}, {"window", required_argument, NULL, 'w'},
 		{"restarts", required_argument, NULL, 'n'},
@@ -385,11 +391,20 @@ int main(int argc, char **argv)
 	u->random = 1;
 	u->device = "churn0";
 	u->port = 1195;
+	u->family = &nlc_ovpn_dco_v2;
 	u->window = 300;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			add_remote(u, optarg);
+			break;
+		case 'f':
+			u->family = nlc_family_by_name(optarg);
+			break;
+		case 'o':
+			u->book.noise.family = IP_V4;
+			if (inet_pton(AF_INET, optarg, u->book.noise.b) != 1)
+				usage();
 			break;
 		case 's':
 			u->random = strtoull(optarg, NULL, 10);
@@ -416,12 +431,12 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (optind != argc || u->nb_remotes == 0 || connects <= restarts || u->window == 0 ||
-		u->window > 1000)
+	if (optind != argc || u->family == NULL || u->nb_remotes == 0 || connects <= restarts ||
+		u->window == 0 || u->window > 1000)
 		usage();
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
-	must(nlc_open(&nlc_ovpn_dco_v2, &u->c), "no such family");
+	must(nlc_open(u->family, &u->c), "no such family");
 	start(u);
 	book_init(&u->book, u->c, &u->counts, &u->random);
 	run(u, connects, seconds, restarts);

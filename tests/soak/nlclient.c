@@ -15,8 +15,6 @@
 
 #include "nlclient_private.h"
 
-#define REQUEST_MAX 1024
-
 void nlc_die(const char *format, ...)
 {
 	va_list ap;
@@ -105,13 +103,8 @@ struct nlattr *nlc_nest(struct nlmsghdr *h, uint16_t type)
 
 /* --- requests and answers ----------------------------------------------------------------- */
 
-struct question {
-	struct nlmsghdr *h;
-	uint8_t bytes[REQUEST_MAX] __attribute__((aligned(4)));
-};
-
-static struct nlmsghdr *ask(
-	struct nlc *c, struct question *q, uint16_t type, uint8_t cmd, uint16_t flags)
+struct nlmsghdr *nlc_ask(
+	struct nlc *c, struct nlc_question *q, uint16_t type, uint8_t cmd, uint16_t flags)
 {
 	struct genlmsghdr *g;
 
@@ -125,8 +118,7 @@ static struct nlmsghdr *ask(
 	return q->h;
 }
 
-/* What comes before the acknowledgement goes through each(). */
-static int answer(struct nlc *c, int fd, const struct question *q,
+int nlc_answer(struct nlc *c, int fd, const struct nlc_question *q,
 	void (*each)(struct nlc *c, const struct nlmsghdr *h, void *arg), void *arg)
 {
 	int ret = nlc_send(fd, q->h);
@@ -155,6 +147,29 @@ static int answer(struct nlc *c, int fd, const struct question *q,
 		if (left != 0)
 			nlc_die("%d bytes behind the last message of an answer", left);
 	}
+}
+
+/* --- the families ------------------------------------------------------------------------- */
+
+const struct nlc_family *nlc_family_by_name(const char *name)
+{
+	static const struct nlc_family *const all[] = {&nlc_ovpn_dco_v2, &nlc_ovpn};
+
+	for (unsigned int i = 0; i < ARRAY_LEN(all); i++) {
+		if (strcmp(all[i]->name, name) == 0)
+			return all[i];
+	}
+	return NULL;
+}
+
+const char *nlc_family_name(const struct nlc_family *f)
+{
+	return f->name;
+}
+
+bool nlc_family_tells_floats(const struct nlc_family *f)
+{
+	return f->tells_floats;
 }
 
 /* --- the family --------------------------------------------------------------------------- */
@@ -192,14 +207,14 @@ static void on_family(struct nlc *c, const struct nlmsghdr *h, void *arg)
 
 static int resolve(struct nlc *c, int fd, const char *name)
 {
-	struct question q;
-	struct nlmsghdr *h = ask(c, &q, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
+	struct nlc_question q;
+	struct nlmsghdr *h = nlc_ask(c, &q, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
 
 	((struct genlmsghdr *)mnl_nlmsg_get_payload(h))->version = 1;
 	mnl_attr_put_strz(h, CTRL_ATTR_FAMILY_NAME, name);
 	c->family_id = 0;
 	c->group_id = 0;
-	return answer(c, fd, &q, on_family, NULL);
+	return nlc_answer(c, fd, &q, on_family, NULL);
 }
 
 /* openvpn's dco_available(): is there such a family? */
@@ -220,7 +235,7 @@ int nlc_open(const struct nlc_family *family, struct nlc **out)
 	if (c == NULL)
 		return -ENOMEM;
 	c->family = family;
-	c->genl = c->udp = -1;
+	c->genl = c->udp = c->news = -1;
 	ret = available(c);
 	if (ret == 0)
 		ret = available(c);
@@ -243,7 +258,7 @@ static int join(struct nlc *c)
 	if (ret == 0 && (c->family_id == 0 || c->group_id == 0))
 		nlc_die("%s has no id or no group", c->family->name);
 	if (ret == 0 &&
-		setsockopt(c->genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &c->group_id,
+		setsockopt(c->news, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &c->group_id,
 			sizeof(c->group_id)) < 0)
 		ret = -errno;
 	return ret;
@@ -255,9 +270,10 @@ static int join(struct nlc *c)
 static int open_genl(struct nlc *c)
 {
 	int size = 1 << 20;
+	uint32_t other;
 	int ret;
 
-	c->genl = nlc_socket(NETLINK_GENERIC, &c->pid);
+	c->genl = c->news = nlc_socket(NETLINK_GENERIC, &c->pid);
 	ret = resolve(c, c->genl, c->family->name);
 	if (ret < 0)
 		return ret;
@@ -265,7 +281,22 @@ static int open_genl(struct nlc *c)
 		setsockopt(c->genl, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0 ||
 		setsockopt(c->genl, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
 		return -errno;
-	return 0;
+	if (!c->family->joins_first)
+		return 0;
+	c->news = nlc_socket(NETLINK_GENERIC, &other);
+	if (fcntl(c->news, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	return join(c);
+}
+
+/* The long-lived sockets. */
+static void close_genl(struct nlc *c)
+{
+	if (c->news >= 0 && c->news != c->genl)
+		close(c->news);
+	if (c->genl >= 0)
+		close(c->genl);
+	c->genl = c->news = -1;
 }
 
 int nlc_link(struct nlc *c, const char *name, bool many_peers)
@@ -275,15 +306,14 @@ int nlc_link(struct nlc *c, const char *name, bool many_peers)
 	if (ret == 0)
 		ret = nlc_rtnl_link_new(name, c->family->kind, many_peers);
 	if (ret < 0) {
-		close(c->genl);
-		c->genl = -1;
+		close_genl(c);
 		return ret;
 	}
 	/* openvpn believes the acknowledgement */
 	c->ifindex = if_nametoindex(name);
 	if (c->ifindex == 0)
 		nlc_die("the device %s was acknowledged, but is not there", name);
-	return join(c);
+	return c->family->joins_first ? 0 : join(c);
 }
 
 int nlc_udp(struct nlc *c, uint8_t family, uint16_t port)
@@ -315,9 +345,8 @@ int nlc_unlink(struct nlc *c)
 	if (c->udp >= 0)
 		close(c->udp);
 	ret = nlc_rtnl_link_del(c->ifindex);
-	if (c->genl >= 0)
-		close(c->genl);
-	c->udp = c->genl = -1;
+	close_genl(c);
+	c->udp = -1;
 	c->ifindex = 0;
 	return ret;
 }
@@ -329,145 +358,10 @@ void nlc_free(struct nlc *c)
 
 int nlc_fd(const struct nlc *c)
 {
-	return c->genl;
+	return c->news;
 }
 
-/* --- the verbs ---------------------------------------------------------------------------- */
-
-unsigned int nlc_key_len(enum nlc_cipher cipher)
+int nlc_udp_fd(const struct nlc *c)
 {
-	switch (cipher) {
-	case NLC_AES_128_GCM:
-		return 16;
-	case NLC_AES_192_GCM:
-		return 24;
-	case NLC_AES_256_GCM:
-	case NLC_CHACHA20_POLY1305:
-		break;
-	}
-	return 32;
-}
-
-int nlc_peer_new(struct nlc *c, const struct nlc_peer *p)
-{
-	struct question q;
-
-	c->family->put_peer_new(
-		ask(c, &q, c->family_id, c->family->cmd_peer_new, 0), c->ifindex, p, c->udp);
-	return answer(c, c->genl, &q, NULL, NULL);
-}
-
-int nlc_peer_set(struct nlc *c, uint32_t id, uint32_t interval, uint32_t timeout)
-{
-	struct question q;
-
-	c->family->put_peer_set(ask(c, &q, c->family_id, c->family->cmd_peer_set, 0), c->ifindex,
-		id, interval, timeout);
-	return answer(c, c->genl, &q, NULL, NULL);
-}
-
-int nlc_peer_del(struct nlc *c, uint32_t id)
-{
-	struct question q;
-
-	c->family->put_peer_del(
-		ask(c, &q, c->family_id, c->family->cmd_peer_del, 0), c->ifindex, id);
-	return answer(c, c->genl, &q, NULL, NULL);
-}
-
-int nlc_key_new(struct nlc *c, uint32_t id, enum nlc_slot slot, const struct nlc_key *k)
-{
-	struct question q;
-
-	c->family->put_key_new(
-		ask(c, &q, c->family_id, c->family->cmd_key_new, 0), c->ifindex, id, slot, k);
-	return answer(c, c->genl, &q, NULL, NULL);
-}
-
-int nlc_keys_swap(struct nlc *c, uint32_t id)
-{
-	struct question q;
-
-	c->family->put_key_swap(
-		ask(c, &q, c->family_id, c->family->cmd_key_swap, 0), c->ifindex, id);
-	return answer(c, c->genl, &q, NULL, NULL);
-}
-
-int nlc_key_del(struct nlc *c, uint32_t id, enum nlc_slot slot)
-{
-	struct question q;
-
-	c->family->put_key_del(
-		ask(c, &q, c->family_id, c->family->cmd_key_del, 0), c->ifindex, id, slot);
-	return answer(c, c->genl, &q, NULL, NULL);
-}
-
-struct reading {
-	void (*each)(const struct nlc_peer *p, void *arg);
-	void *arg;
-	bool dump;
-	unsigned int peers;
-};
-
-static void on_peer(struct nlc *c, const struct nlmsghdr *h, void *arg)
-{
-	struct reading *r = arg;
-	struct nlc_peer p;
-
-	if (h->nlmsg_type != c->family_id || !c->family->read_peer(h, c->ifindex, &p))
-		nlc_die("GET_PEER was answered by a message that is no peer's");
-	if (r->dump != ((h->nlmsg_flags & NLM_F_MULTI) != 0))
-		nlc_die("a peer's message says wrongly whether it belongs to a dump");
-	r->peers++;
-	r->each(&p, r->arg);
-}
-
-static void copy_peer(const struct nlc_peer *p, void *arg)
-{
-	memcpy(arg, p, sizeof(*p));
-}
-
-int nlc_peer_get(struct nlc *c, uint32_t id, struct nlc_peer *p)
-{
-	struct reading r = {.each = copy_peer, .arg = p};
-	struct question q;
-	int ret;
-
-	c->family->put_peer_get(
-		ask(c, &q, c->family_id, c->family->cmd_peer_get, 0), c->ifindex, &id);
-	ret = answer(c, c->genl, &q, on_peer, &r);
-	if ((r.peers != 1 && ret == 0) || (r.peers == 1 && p->id != id))
-		nlc_die("GET_PEER of one was answered by %u peers", r.peers);
-	return ret;
-}
-
-int nlc_dump(struct nlc *c, void (*each)(const struct nlc_peer *p, void *arg), void *arg)
-{
-	struct reading r = {.each = each, .arg = arg, .dump = true};
-	struct question q;
-
-	c->family->put_peer_get(
-		ask(c, &q, c->family_id, c->family->cmd_peer_get, NLM_F_DUMP), c->ifindex, NULL);
-	return answer(c, c->genl, &q, on_peer, &r);
-}
-
-uint64_t nlc_requests(const struct nlc *c)
-{
-	return c->requests;
-}
-
-bool nlc_notification(struct nlc *c, uint32_t *peer_id, enum nlc_gone *why)
-{
-	ssize_t n = nlc_receive(c->genl, c->answer, sizeof(c->answer));
-	const struct nlmsghdr *h = (const void *)c->answer;
-
-	if (n == -EAGAIN)
-		return false;
-	if (n < 0)
-		nlc_die("no notifications any more: %s", strerror((int)-n));
-	/* openvpn takes the last message of a datagram for all of it */
-	if (!mnl_nlmsg_ok(h, (int)n) || h->nlmsg_len != (size_t)n ||
-		h->nlmsg_type != c->family_id || !c->family->read_gone(h, c->ifindex, peer_id, why))
-		nlc_die("a notification that is not one of a peer that is gone");
-	return true;
+	return c->udp;
 }

@@ -26,6 +26,12 @@ struct nlc_family;
 
 /* The netlink families, each in a file of its own. */
 extern const struct nlc_family nlc_ovpn_dco_v2; /* openvpn 2.6 */
+extern const struct nlc_family nlc_ovpn;	/* openvpn 2.7 and later */
+/* NULL: none of that name. */
+const struct nlc_family *nlc_family_by_name(const char *name);
+const char *nlc_family_name(const struct nlc_family *f);
+/* It has a notification for a peer that moved. */
+bool nlc_family_tells_floats(const struct nlc_family *f);
 
 /* --- life, in openvpn's order ------------------------------------------------------------- */
 
@@ -44,6 +50,8 @@ void nlc_free(struct nlc *c);
 
 /* Readable when a notification waits. -1 without a device. */
 int nlc_fd(const struct nlc *c);
+/* What openvpn reads control packets from. -1 without one. */
+int nlc_udp_fd(const struct nlc *c);
 
 /* --- requests ----------------------------------------------------------------------------- */
 
@@ -68,6 +76,7 @@ struct nlc_key {
 
 unsigned int nlc_key_len(enum nlc_cipher cipher);
 
+/* Family ovpn brings keepalive along, if there is a timeout. */
 int nlc_peer_new(struct nlc *c, const struct nlc_peer *p);
 int nlc_peer_set(struct nlc *c, uint32_t id, uint32_t interval, uint32_t timeout);
 int nlc_peer_del(struct nlc *c, uint32_t id);
@@ -75,6 +84,8 @@ int nlc_key_new(struct nlc *c, uint32_t id, enum nlc_slot slot, const struct nlc
 int nlc_keys_swap(struct nlc *c, uint32_t id);
 int nlc_key_del(struct nlc *c, uint32_t id, enum nlc_slot slot);
 int nlc_peer_get(struct nlc *c, uint32_t id, struct nlc_peer *p);
+/* The id of the key in that slot. -EOPNOTSUPP: the family does not tell. */
+int nlc_key_get(struct nlc *c, uint32_t id, enum nlc_slot slot, uint8_t *key_id);
 /* Calls each() for every peer of the dump. */
 int nlc_dump(struct nlc *c, void (*each)(const struct nlc_peer *p, void *arg), void *arg);
 
@@ -91,8 +102,19 @@ enum nlc_gone {
 	NLC_GONE_DISCONNECT,
 };
 
+enum nlc_notice_kind { NLC_PEER_GONE, NLC_PEER_FLOAT, NLC_KEY_SWAP };
+
+struct nlc_notice {
+	enum nlc_notice_kind kind;
+	uint32_t peer_id;
+	enum nlc_gone why;	/* GONE */
+	struct udp_addr remote; /* FLOAT: from now on */
+	uint8_t key_id;		/* KEY_SWAP: the one that wears out */
+};
+
+const char *nlc_notice_name(enum nlc_notice_kind kind);
 /* The next notification, without waiting. False: none. */
-bool nlc_notification(struct nlc *c, uint32_t *peer_id, enum nlc_gone *why);
+bool nlc_notification(struct nlc *c, struct nlc_notice *n);
 
 /* --- what the kernel says of the device --------------------------------------------------- */
 

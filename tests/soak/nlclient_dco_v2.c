@@ -205,7 +205,7 @@ static bool read_peer(const struct nlmsghdr *h, uint32_t ifindex, struct nlc_pee
 	return true;
 }
 
-static bool read_gone(const struct nlmsghdr *h, uint32_t ifindex, uint32_t *id, enum nlc_gone *why)
+static bool read_notice(const struct nlmsghdr *h, uint32_t ifindex, struct nlc_notice *n)
 {
 	const struct genlmsghdr *g = mnl_nlmsg_get_payload(h);
 	struct attrs t = {.max = DEL_MAX};
@@ -214,8 +214,11 @@ static bool read_gone(const struct nlmsghdr *h, uint32_t ifindex, uint32_t *id, 
 		!open_nest(h, ifindex, ATTR_DEL_PEER, &t) || t.a[DEL_ID] == NULL ||
 		t.a[DEL_REASON] == NULL)
 		return false;
-	*id = mnl_attr_get_u32(t.a[DEL_ID]);
-	*why = (enum nlc_gone)mnl_attr_get_u8(t.a[DEL_REASON]);
+	*n = (struct nlc_notice){
+		.kind = NLC_PEER_GONE,
+		.peer_id = mnl_attr_get_u32(t.a[DEL_ID]),
+		.why = (enum nlc_gone)mnl_attr_get_u8(t.a[DEL_REASON]),
+	};
 	return true;
 }
 
@@ -237,5 +240,5 @@ const struct nlc_family nlc_ovpn_dco_v2 = {
 	.put_key_swap = put_key_swap,
 	.put_key_del = put_key_del,
 	.read_peer = read_peer,
-	.read_gone = read_gone,
+	.read_notice = read_notice,
 };

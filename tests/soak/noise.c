@@ -18,16 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "book.h"
+#include "seal.h"
 #include "soak_keys.h"
 
-#define TAG_LEN	   16
-#define HEADER_LEN 8
 #define BURST	   8
 #define MOVE_EVERY 4096 /* packets from one port */
-#define OP_DATA_V2 9
 
 static volatile sig_atomic_t stopped;
 
@@ -65,46 +61,6 @@ static void send_inside(int fd4, int fd6, uint64_t *random)
 
 /* --- outside ------------------------------------------------------------------------------ */
 
-static const EVP_CIPHER *cipher_of(enum nlc_cipher c)
-{
-	switch (c) {
-	case NLC_AES_128_GCM:
-		return EVP_aes_128_gcm();
-	case NLC_AES_192_GCM:
-		return EVP_aes_192_gcm();
-	case NLC_CHACHA20_POLY1305:
-		return EVP_chacha20_poly1305();
-	case NLC_AES_256_GCM:
-		break;
-	}
-	return EVP_aes_256_gcm();
-}
-
-/* header | tag | ciphertext; the length of all. */
-static size_t seal(const struct nlc_key *k, uint32_t peer_id, uint32_t packet_id,
-	const uint8_t *text, size_t len, uint8_t *out)
-{
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	uint8_t nonce[4 + NLC_TAIL_LEN];
-	int n;
-
-	be32_store(out, (uint32_t)(OP_DATA_V2 << 3 | k->id) << 24 | peer_id);
-	be32_store(out + 4, packet_id);
-	memcpy(nonce, out + 4, 4);
-	memcpy(nonce + 4, k->decrypt_tail, NLC_TAIL_LEN);
-	if (ctx == NULL ||
-		EVP_EncryptInit_ex(ctx, cipher_of(k->cipher), NULL, k->decrypt, nonce) != 1 ||
-		EVP_EncryptUpdate(ctx, NULL, &n, out, HEADER_LEN) != 1 ||
-		EVP_EncryptUpdate(ctx, out + HEADER_LEN + TAG_LEN, &n, text, (int)len) != 1 ||
-		EVP_EncryptFinal_ex(ctx, out + HEADER_LEN + TAG_LEN + n, &n) != 1 ||
-		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, out + HEADER_LEN) != 1) {
-		fprintf(stderr, "noise: OpenSSL does not encrypt\n");
-		exit(1);
-	}
-	EVP_CIPHER_CTX_free(ctx);
-	return HEADER_LEN + TAG_LEN + len;
-}
-
 /* An openvpn ping, or an IPv4 packet whose source may be the peer's. */
 static size_t plaintext(uint64_t *random, uint8_t *p)
 {
@@ -138,7 +94,7 @@ static void send_outside(int fd, uint64_t *random, uint32_t packet_id)
 	len = plaintext(random, text);
 	len = seal(&k, book_id(slot), packet_id, text, len, packet);
 	if (below(random, 4) == 0)
-		packet[below(random, (uint32_t)len - HEADER_LEN) + HEADER_LEN] ^= 1;
+		packet[below(random, (uint32_t)len - SEAL_HEADER_LEN) + SEAL_HEADER_LEN] ^= 1;
 	send(fd, packet, len, MSG_DONTWAIT);
 }
 

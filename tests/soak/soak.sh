@@ -192,8 +192,11 @@ end_with()
 # churn_up CONNECTS SECONDS [OPTION...]
 churn_up()
 {
+	local families=(ovpn-dco-v2 ovpn)
+
 	CHURN_SEED=$((CHURN_SEED + 1))
 	spawn srv churn env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- "$CHURN" \
+		--family "${families[CHURN_SEED % 2]}" --noise 10.9.0.13 \
 		--seed "$CHURN_SEED" --connects "$1" --seconds "$2" "${@:3}" \
 		--remote 10.9.0.11 --remote 10.9.0.13 --remote fd09::12 --remote 10.9.0.77
 	CHURN_PID=$SPAWNED
