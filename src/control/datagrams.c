@@ -186,13 +186,14 @@ static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
 {
 	struct udp_addr remote = with_scope(&ev->remote, ifindex), local = ev->local;
-	struct sock *s = t->newest;
+	struct sock *s;
 	struct shim_dgram d;
 	struct iovec iov[2];
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
 	uint8_t opcode = ev->len > 0 ? ev->data[0] >> 3 : 0;
 
-	while (s != NULL && !(s->claimed && s->tid == ev->tid))
+	sockets_settle(t);
+	for (s = t->newest; s != NULL && !(s->claimed && s->tid == ev->tid);)
 		s = s->next;
 	if (s == NULL || ev->len == 0) {
 		t->counts->no_transport++;

@@ -164,7 +164,7 @@ bool places_out(const struct places *t, struct udp_addr *remote, struct ip_addr 
 	}
 	for (int i = 0; i < CHAIN_MAX && places_differ(t); i++) {
 		p = places_find_other(t, remote, NULL);
-		if (p == NULL || !p->aliased)
+		if (p == NULL || !p->aliased || p->told)
 			return true;
 		*remote = p->name;
 	}

@@ -29,6 +29,7 @@ struct place {
 	struct udp_addr name;	  /* where openvpn believes it to be */
 	struct ip_addr name_here; /* the same of our address */
 	bool used, aliased;
+	bool told; /* openvpn has been told where it is, and may have read that or not */
 };
 
 struct places {
@@ -43,7 +44,7 @@ void places_del(struct places *t, struct place *p);
 /* The peer has moved. The tables have room: they had one entry before. -ENOMEM: it has not. */
 int places_move(
 	struct places *t, struct place *p, const struct udp_addr *at, const struct ip_addr *here);
-/* openvpn has been told where it is. */
+/* openvpn has read where it is. */
 void places_told(struct places *t, struct place *p);
 
 /* Is any of them elsewhere than openvpn believes? */

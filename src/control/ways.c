@@ -66,9 +66,9 @@ static void unlist(struct ways *ws, struct way *w)
 {
 	if (w->untold)
 		TAILQ_REMOVE(&ws->untold, w, link);
-	if (w->told)
+	if (w->place.told)
 		TAILQ_REMOVE(&ws->told, w, link);
-	w->untold = w->told = false;
+	w->untold = w->place.told = false;
 }
 
 void ways_del(struct ways *ws, struct way *w)
@@ -211,7 +211,7 @@ static bool is_taken(struct ways *ws, struct way *w, const struct udp_addr *at, 
 /* Somewhere else than openvpn believes, or has been told a moment ago. */
 static void tell(struct ways *ws, struct way *w)
 {
-	bool must = w->told || !udp_addr_equal(&w->place.at, &w->place.name);
+	bool must = w->place.told || !udp_addr_equal(&w->place.at, &w->place.name);
 
 	unlist(ws, w);
 	if (!ws->tells || !must)
@@ -263,8 +263,13 @@ void ways_told(struct ways *ws, struct way *w, bool told)
 	unlist(ws, w);
 	if (!told)
 		return;
-	w->told = true;
+	w->place.told = true;
 	TAILQ_INSERT_TAIL(&ws->told, w, link);
+}
+
+bool ways_wait(const struct ways *ws)
+{
+	return !TAILQ_EMPTY(&ws->told);
 }
 
 void ways_read(struct ways *ws)

@@ -128,6 +128,23 @@ static void who_floats_back_has_no_alias(void **state)
 	places_free(&t);
 }
 
+/* Told, and nobody knows whether it has read: what it sends to either name finds the peer. */
+static void openvpn_that_is_told_may_use_either_name(void **state)
+{
+	struct places t = {0};
+	struct place p;
+
+	(void)state;
+	join(&t, &p, 1);
+	move(&t, &p, 2);
+	p.told = true;
+	assert_int_equal(in(&t, 2), 1);
+	assert_int_equal(out(&t, 1), 2);
+	assert_int_equal(out(&t, 2), 2);
+	places_del(&t, &p);
+	places_free(&t);
+}
+
 static void openvpn_that_was_told_knows_the_address(void **state)
 {
 	struct places t = {0};
@@ -253,6 +270,7 @@ int main(void)
 		cmocka_unit_test(names_are_addresses_until_somebody_moves),
 		cmocka_unit_test(who_moves_keeps_the_name_and_who_comes_gets_another),
 		cmocka_unit_test(who_floats_back_has_no_alias),
+		cmocka_unit_test(openvpn_that_is_told_may_use_either_name),
 		cmocka_unit_test(openvpn_that_was_told_knows_the_address),
 		cmocka_unit_test(our_own_address_is_the_one_that_was_reached),
 		cmocka_unit_test(another_is_found_where_it_is),
