@@ -98,7 +98,7 @@ static bool to_its_place(const struct sock *s, struct shim_dgram *d)
 	const struct iface *in = s->table->iface;
 	struct udp_addr remote, local = {0};
 
-	if (in == NULL || !places_differ(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
+	if (in == NULL || !places_matter(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
 		return true;
 	shim_addr_read(&d->local, &local);
 	if (!places_out(iface_places(in), &remote, &local.ip))

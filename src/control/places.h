@@ -30,11 +30,13 @@ struct place {
 	struct ip_addr name_here; /* the same of our address */
 	bool used, aliased;
 	bool told; /* openvpn has been told where it is, and may have read that or not */
+	bool read; /* it has; what it takes for our address is anybody's since then */
 };
 
 struct places {
 	struct htab at;	  /* all */
 	struct htab name; /* those that are not where openvpn believes them to be */
+	uint32_t nb_read;
 };
 
 /* p->at, here, name and name_here are filled in. -ENOMEM. */
@@ -51,6 +53,12 @@ void places_told(struct places *t, struct place *p);
 static inline bool places_differ(const struct places *t)
 {
 	return t->name.count != 0;
+}
+
+/* Is a name of openvpn's, or of our address to it, ever another than it says? */
+static inline bool places_matter(const struct places *t)
+{
+	return places_differ(t) || t->nb_read != 0;
 }
 
 /* Is anybody but p (which may be NULL) there? */
