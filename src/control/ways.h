@@ -34,6 +34,11 @@ struct way {
 
 TAILQ_HEAD(way_list, way);
 
+struct way_leaf {
+	uint32_t nb;
+	struct way *ways[WAYS_LEAF_LEN]; /* by the low half of the peer id */
+};
+
 struct ways {
 	struct dp *dp;
 	struct hostif *h;
@@ -45,7 +50,7 @@ struct ways {
 	uint64_t doubt_ms;  /* since then some way is in doubt; 0: none */
 	struct places places;
 	struct way_list untold, told; /* those that floated, and openvpn has not heard or read it */
-	struct way **leaves[WAYS_TOP_LEN]; /* by peer id, high half then low half */
+	struct way_leaf *leaves[WAYS_TOP_LEN]; /* by the high half; NULL: no peer there */
 };
 
 /* tells: openvpn can be told of floats, in some families; a client or p2p openvpn never. */
