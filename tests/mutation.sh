@@ -101,6 +101,7 @@ table()
 		float: and no longer | control/datagrams.c | s/^\tsockets_settle(t);/;/ | control/test_agent_told
 		float: either name, meanwhile | control/places.c | s/ .. p->told)/)/ | unit/test_places
 		float: answered from where it writes to | control/places.c | s/(p->told .. p->read)/false/ | unit/test_places
+		path: a source that is gone is none | control/hostif_paths.c | s/ \&\& hostif_ports_have(.*));$/;/; s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
 		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
