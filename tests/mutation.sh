@@ -96,6 +96,13 @@ table()
 		float: a name is of the socket's family, out | control/datagrams.c | s/!shim_addr_fits(&remote, s->k.family))$/false)/ | control/test_agent_float
 		float: a newcomer has another name | control/places.c | s/\*remote = p->at;$/;/ | unit/test_places
 		float: a newcomer's name leads back | control/iface.c | s/!places_out(.*)) {/false) {/ | control/test_agent_float
+		float: 2.7 is told, and told later | control/notices.c | /^static void tell_floats/,/^}/ s/ret == -EAGAIN/false/ | control/test_agent_told
+		float: names last until it has read | control/notices.c | s/ .. !sockets_notified(t))/)/ | control/test_agent_told
+		float: and no longer | control/datagrams.c | s/^\tsockets_settle(t);/;/ | control/test_agent_told
+		float: either name, meanwhile | control/places.c | s/ .. p->told)/)/ | unit/test_places
+		float: answered from where it writes to | control/places.c | s/(p->told .. p->read)/false/ | unit/test_places
+		path: a source that is gone is none | control/hostif_paths.c | s/ \&\& hostif_ports_have(.*));$/;/; s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
+		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
 		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
 		undefined peer id: this one only | dataplane/decap.c | s/wire_peer_id(word) != WIRE_PEER_UNDEF .. // | component/test_float cpu
@@ -197,7 +204,7 @@ passes()
 {
 	[ -z "${passing[$*]:-}" ] || return 0
 	ninja -C "$T/build" "tests/$1" >"$T/log" 2>&1 &&
-		(cd "$T" && timeout 120 "$T/build/tests/$1" "${@:2}") >"$T/log" 2>&1 && passing[$*]=1
+		(cd "$T" && timeout -k 5 120 "$T/build/tests/$1" "${@:2}") >"$T/log" 2>&1 && passing[$*]=1
 }
 
 # try NAME FILE SED TEST...: true if the test fails with the check broken.
@@ -221,7 +228,7 @@ try()
 		return 1
 	fi
 	# a broken build may hang, and a crash is as good as a failure
-	if (cd "$T" && timeout 120 "$T/build/tests/$test" "${@:5}") >"$T/log" 2>&1; then
+	if (cd "$T" && timeout -k 5 120 "$T/build/tests/$test" "${@:5}") >"$T/log" 2>&1; then
 		echo "NOT NOTICED $name: $test passes"
 		return 1
 	fi

@@ -123,8 +123,9 @@ static bool pushes_compression(const struct directive *d, char what[64])
 	return strncmp(first_arg(d), "comp", 4) == 0;
 }
 
-#define TCP_WHY                                                                                    \
-	"only UDP is carried by the daemon; the shim ends openvpn when it opens a TCP socket"
+#define TCP_WHY                                                                                      \
+	"only UDP is carried by the daemon: the shim ends openvpn 2.6, and each TCP peer of 2.7 is " \
+	"refused"
 #define TCP_INSTEAD                                                                                \
 	"proto udp (or udp4, udp6) at both ends; TCP needs an openvpn of its own, without the shim"
 #define CIPHERS "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305"
@@ -163,7 +164,7 @@ static const struct rule rules[] = {
 		"packets between clients go through the kernel, whose routes and firewall decide",
 		"remove the line; allow or forbid them in the firewall"},
 	{"mssfix", LAST, NULL, EFFECT_NOTE, OPENVPN_ALL, "openvpn tells an offload nothing of it",
-		"tun-mtu, or the daemon's and the firewall's own clamping"},
+		"mssfix in ovpn-dpdk.yaml, for all tunnels of the daemon; it is auto there"},
 	{"shaper", LAST, NULL, EFFECT_NOTE, OPENVPN_ALL, "openvpn does not see the packets",
 		"tc on the tunnel's device"},
 	{"reneg-bytes", LAST, not_zero, EFFECT_NOTE, OPENVPN_ALL,

@@ -333,6 +333,7 @@ static void take_float(struct client *c, struct iface *in, const struct dp_event
 	struct control_counts *n = c->env->counts;
 	struct dp_event scoped = *ev;
 
+	sockets_settle(c->sockets);
 	/* a link-local address means something on its port only */
 	if (ip_is_link_local(&ev->remote.ip))
 		scoped.remote.scope = hostif_port_ifindex(c->env->h, ev->port);

@@ -98,7 +98,7 @@ static bool to_its_place(const struct sock *s, struct shim_dgram *d)
 	const struct iface *in = s->table->iface;
 	struct udp_addr remote, local = {0};
 
-	if (in == NULL || !places_differ(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
+	if (in == NULL || !places_matter(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
 		return true;
 	shim_addr_read(&d->local, &local);
 	if (!places_out(iface_places(in), &remote, &local.ip))
@@ -186,13 +186,14 @@ static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
 {
 	struct udp_addr remote = with_scope(&ev->remote, ifindex), local = ev->local;
-	struct sock *s = t->newest;
+	struct sock *s;
 	struct shim_dgram d;
 	struct iovec iov[2];
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
 	uint8_t opcode = ev->len > 0 ? ev->data[0] >> 3 : 0;
 
-	while (s != NULL && !(s->claimed && s->tid == ev->tid))
+	sockets_settle(t);
+	for (s = t->newest; s != NULL && !(s->claimed && s->tid == ev->tid);)
 		s = s->next;
 	if (s == NULL || ev->len == 0) {
 		t->counts->no_transport++;

@@ -77,13 +77,19 @@ static void set_hop(struct hostif_remote *r, struct hop *hop)
 	r->answer.hop = hop;
 }
 
-/* Fills in what the kernel's route says. 0, or what made the question fail. */
+/*
+ * Fills in what the kernel's route says. 0, or what made the question fail. An address of ours that
+ * is gone is no source: the kernel chooses, as its own module has it, until the address is back.
+ */
 static int route_ask(struct hostif_paths *p, const struct remote_key *key, struct answer *a)
 {
+	const bool pinned =
+		key->local.family != IP_NONE && hostif_ports_have(p->ports, &key->local);
+	const struct ip_addr local = pinned ? key->local : (struct ip_addr){.family = IP_NONE};
 	struct rtnl_route route;
 	const struct ip_addr *via;
 	int port;
-	int ret = rtnl_route_get(p->rtnl, &key->remote, &key->local, key->scope, &route);
+	int ret = rtnl_route_get(p->rtnl, &key->remote, &local, key->scope, &route);
 
 	if (ret == -ETIMEDOUT || ret == -ENOMEM || ret == -ENOBUFS)
 		return ret;
@@ -91,7 +97,7 @@ static int route_ask(struct hostif_paths *p, const struct remote_key *key, struc
 	if (ret < 0 || route.type != RTN_UNICAST || route.nb_nexthops != 1)
 		return 0;
 	port = hostif_ports_find(p->ports, route.nexthops[0].ifindex);
-	a->source = key->local.family != IP_NONE ? key->local : route.source;
+	a->source = pinned ? local : route.source;
 	if (port < 0 || a->source.family == IP_NONE)
 		return 0;
 	via = route.nexthops[0].via.family != IP_NONE ? &route.nexthops[0].via : &key->remote;

@@ -53,6 +53,14 @@ static void complain(
 }
 
 /* The data plane takes it now; one that it has no room for waits for another to go. */
+bool hostif_ports_have(const struct hostif_ports *p, const struct ip_addr *ip)
+{
+	for (unsigned int i = 0; i < DP_MAX_PORTS; i++)
+		if (p->port[i].ifindex != 0 && has_ip(&p->port[i], ip))
+			return true;
+	return false;
+}
+
 static void tell_address(struct hostif_ports *p, unsigned int i, struct hostif_port_address *pa)
 {
 	struct hostif_port *port = &p->port[i];

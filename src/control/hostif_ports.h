@@ -43,6 +43,9 @@ void hostif_ports_fini(struct hostif_ports *p);
 /* The port with that TAP; -1: none. */
 int hostif_ports_find(const struct hostif_ports *p, uint32_t ifindex);
 
+/* Is it on any of them? */
+bool hostif_ports_have(const struct hostif_ports *p, const struct ip_addr *ip);
+
 /* An address came or changed, or went; those of other links are passed over. */
 void hostif_ports_address(struct hostif_ports *p, const struct rtnl_address *a, bool gone);
 void hostif_ports_link_gone(struct hostif_ports *p, uint32_t ifindex);

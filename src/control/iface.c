@@ -424,5 +424,7 @@ uint32_t iface_nb_peers(const struct iface *in)
 
 size_t iface_peer_bytes(void)
 {
-	return heap_bytes(sizeof(struct way)) + sizeof(struct way *);
+	/* two names, with their slots in the hash tables, which are up to half empty */
+	return heap_bytes(sizeof(struct way)) + sizeof(struct way *) +
+		2 * 2 * sizeof(struct htab_node *);
 }

@@ -56,6 +56,15 @@ const struct dco_family *sockets_family(const struct sockets *t)
 	return s != NULL ? s->family : NULL;
 }
 
+/* What openvpn wrote before it read goes by the names that it had then. */
+void sockets_settle(struct sockets *t)
+{
+	if (t->iface == NULL || !ways_wait(iface_ways(t->iface)) || !sockets_notified(t))
+		return;
+	sockets_flush(t);
+	ways_read(iface_ways(t->iface));
+}
+
 int sockets_notice(struct sockets *t, const struct dco_notice *notice)
 {
 	struct sock *s = listener(t);
@@ -138,8 +147,7 @@ static void tell_floats(struct sockets *t)
 			break;
 		ways_told(ways, w, ret == 0);
 	}
-	if (sockets_notified(t))
-		ways_read(ways);
+	sockets_settle(t);
 }
 
 static bool tell_gone(struct sockets *t)

@@ -81,6 +81,7 @@ int places_add(struct places *t, struct place *p)
 		return ret;
 	ret = link_name(t, p);
 	p->used = ret == 0;
+	t->nb_read += p->used && p->read;
 	if (ret < 0)
 		htab_del(&t->at, &p->by_at);
 	return ret;
@@ -92,6 +93,7 @@ void places_del(struct places *t, struct place *p)
 		return;
 	unlink_name(t, p);
 	htab_del(&t->at, &p->by_at);
+	t->nb_read -= p->read;
 	p->used = false;
 }
 
@@ -120,6 +122,8 @@ void places_told(struct places *t, struct place *p)
 	unlink_name(t, p);
 	p->name = p->at;
 	p->name_here = p->here;
+	t->nb_read += !p->read;
+	p->read = true;
 }
 
 void places_free(struct places *t)
@@ -152,21 +156,37 @@ bool places_in(const struct places *t, struct udp_addr *remote, struct ip_addr *
 	return false;
 }
 
-bool places_out(const struct places *t, struct udp_addr *remote, struct ip_addr *local)
+static bool place_of(const struct places *t, struct udp_addr *name, struct ip_addr *local)
 {
-	const struct place *p = named(t, remote);
+	const struct place *p = named(t, name);
 
 	if (p != NULL) {
-		*remote = p->at;
+		*name = p->at;
 		if (p->here.family != IP_NONE)
 			*local = p->here;
 		return true;
 	}
 	for (int i = 0; i < CHAIN_MAX && places_differ(t); i++) {
-		p = places_find_other(t, remote, NULL);
-		if (p == NULL || !p->aliased)
+		p = places_find_other(t, name, NULL);
+		if (p == NULL || !p->aliased || p->told)
 			return true;
-		*remote = p->name;
+		*name = p->name;
 	}
 	return !places_differ(t);
+}
+
+/*
+ * openvpn 2.7 that reads of a float takes, with --multihome, the address that the last packet of
+ * any peer came to for the one that this peer writes to.
+ */
+bool places_out(const struct places *t, struct udp_addr *remote, struct ip_addr *local)
+{
+	const struct place *p;
+
+	if (!place_of(t, remote, local))
+		return false;
+	p = places_matter(t) ? places_find_other(t, remote, NULL) : NULL;
+	if (p != NULL && (p->told || p->read) && p->here.family != IP_NONE)
+		*local = p->here;
+	return true;
 }

@@ -29,11 +29,14 @@ struct place {
 	struct udp_addr name;	  /* where openvpn believes it to be */
 	struct ip_addr name_here; /* the same of our address */
 	bool used, aliased;
+	bool told; /* openvpn has been told where it is, and may have read that or not */
+	bool read; /* it has; what it takes for our address is anybody's since then */
 };
 
 struct places {
 	struct htab at;	  /* all */
 	struct htab name; /* those that are not where openvpn believes them to be */
+	uint32_t nb_read;
 };
 
 /* p->at, here, name and name_here are filled in. -ENOMEM. */
@@ -43,13 +46,19 @@ void places_del(struct places *t, struct place *p);
 /* The peer has moved. The tables have room: they had one entry before. -ENOMEM: it has not. */
 int places_move(
 	struct places *t, struct place *p, const struct udp_addr *at, const struct ip_addr *here);
-/* openvpn has been told where it is. */
+/* openvpn has read where it is. */
 void places_told(struct places *t, struct place *p);
 
 /* Is any of them elsewhere than openvpn believes? */
 static inline bool places_differ(const struct places *t)
 {
 	return t->name.count != 0;
+}
+
+/* Is a name of openvpn's, or of our address to it, ever another than it says? */
+static inline bool places_matter(const struct places *t)
+{
+	return places_differ(t) || t->nb_read != 0;
 }
 
 /* Is anybody but p (which may be NULL) there? */

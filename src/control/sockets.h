@@ -62,6 +62,11 @@ void sockets_second(struct sockets *t);
 bool sockets_notify(struct sockets *t);
 /* Has openvpn read all that it was told? */
 bool sockets_notified(const struct sockets *t);
+/*
+ * Peers whose floats it has read have the names that they have with it now. It reads without a
+ * sign: ask before a name matters.
+ */
+void sockets_settle(struct sockets *t);
 /* The addresses of up to n bound UDP sockets; returns how many were written. */
 unsigned int sockets_locals(const struct sockets *t, struct udp_addr *out, unsigned int n);
 

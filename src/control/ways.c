@@ -28,9 +28,10 @@ void ways_init(struct ways *ws, struct dp *dp, struct hostif *h, uint32_t iid, b
 
 struct way *ways_find(const struct ways *ws, uint32_t id)
 {
-	struct way *const *leaf = id <= DP_PEER_ID_MAX ? ws->leaves[id >> WAYS_LEAF_BITS] : NULL;
+	const struct way_leaf *leaf =
+		id <= DP_PEER_ID_MAX ? ws->leaves[id >> WAYS_LEAF_BITS] : NULL;
 
-	return leaf != NULL ? leaf[id % WAYS_LEAF_LEN] : NULL;
+	return leaf != NULL ? leaf->ways[id % WAYS_LEAF_LEN] : NULL;
 }
 
 uint32_t ways_next(const struct ways *ws, uint32_t from)
@@ -38,7 +39,7 @@ uint32_t ways_next(const struct ways *ws, uint32_t from)
 	for (uint32_t id = from; id <= DP_PEER_ID_MAX; id++) {
 		if (ws->leaves[id >> WAYS_LEAF_BITS] == NULL)
 			id |= WAYS_LEAF_LEN - 1;
-		else if (ws->leaves[id >> WAYS_LEAF_BITS][id % WAYS_LEAF_LEN] != NULL)
+		else if (ws->leaves[id >> WAYS_LEAF_BITS]->ways[id % WAYS_LEAF_LEN] != NULL)
 			return id;
 	}
 	return DP_NO_PEER;
@@ -46,19 +47,22 @@ uint32_t ways_next(const struct ways *ws, uint32_t from)
 
 struct way *ways_new(struct ways *ws, uint32_t id)
 {
-	struct way ***leaf = &ws->leaves[id >> WAYS_LEAF_BITS];
-	struct way **w;
+	struct way_leaf **leaf = &ws->leaves[id >> WAYS_LEAF_BITS];
+	struct way *w = ways_find(ws, id);
 
-	if (*leaf == NULL)
-		*leaf = calloc(WAYS_LEAF_LEN, sizeof(**leaf));
-	if (*leaf == NULL)
+	if (w != NULL)
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (w != NULL && *leaf == NULL)
+		*leaf = calloc(1, sizeof(**leaf));
+	if (w == NULL || *leaf == NULL) {
+		free(w);
 		return NULL;
-	w = &(*leaf)[id % WAYS_LEAF_LEN];
-	if (*w == NULL)
-		*w = calloc(1, sizeof(**w));
-	if (*w != NULL)
-		(*w)->id = id;
-	return *w;
+	}
+	w->id = id;
+	(*leaf)->ways[id % WAYS_LEAF_LEN] = w;
+	(*leaf)->nb++;
+	return w;
 }
 
 /* openvpn need not be told of its float, or has been. */
@@ -66,14 +70,20 @@ static void unlist(struct ways *ws, struct way *w)
 {
 	if (w->untold)
 		TAILQ_REMOVE(&ws->untold, w, link);
-	if (w->told)
+	if (w->place.told)
 		TAILQ_REMOVE(&ws->told, w, link);
-	w->untold = w->told = false;
+	w->untold = w->place.told = false;
 }
 
 void ways_del(struct ways *ws, struct way *w)
 {
-	ws->leaves[w->id >> WAYS_LEAF_BITS][w->id % WAYS_LEAF_LEN] = NULL;
+	struct way_leaf **leaf = &ws->leaves[w->id >> WAYS_LEAF_BITS];
+
+	(*leaf)->ways[w->id % WAYS_LEAF_LEN] = NULL;
+	if (--(*leaf)->nb == 0) {
+		free(*leaf);
+		*leaf = NULL;
+	}
 	unlist(ws, w);
 	places_del(&ws->places, &w->place);
 	hostif_remote_put(ws->h, w->remote);
@@ -84,8 +94,6 @@ void ways_free(struct ways *ws)
 {
 	for (uint32_t id = ways_next(ws, 0); id != DP_NO_PEER; id = ways_next(ws, id + 1))
 		ways_del(ws, ways_find(ws, id));
-	for (unsigned int i = 0; i < WAYS_TOP_LEN; i++)
-		free(ws->leaves[i]);
 	places_free(&ws->places);
 }
 
@@ -211,7 +219,7 @@ static bool is_taken(struct ways *ws, struct way *w, const struct udp_addr *at, 
 /* Somewhere else than openvpn believes, or has been told a moment ago. */
 static void tell(struct ways *ws, struct way *w)
 {
-	bool must = w->told || !udp_addr_equal(&w->place.at, &w->place.name);
+	bool must = w->place.told || !udp_addr_equal(&w->place.at, &w->place.name);
 
 	unlist(ws, w);
 	if (!ws->tells || !must)
@@ -263,8 +271,13 @@ void ways_told(struct ways *ws, struct way *w, bool told)
 	unlist(ws, w);
 	if (!told)
 		return;
-	w->told = true;
+	w->place.told = true;
 	TAILQ_INSERT_TAIL(&ws->told, w, link);
+}
+
+bool ways_wait(const struct ways *ws)
+{
+	return !TAILQ_EMPTY(&ws->told);
 }
 
 void ways_read(struct ways *ws)

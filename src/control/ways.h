@@ -23,7 +23,7 @@ struct way {
 	uint32_t id;
 	bool unknown; /* got a key without having been made: openvpn must hear that it is gone */
 	bool known;   /* path holds */
-	bool untold, told; /* of a float: on the list of that name */
+	bool untold;  /* of a float: on the list of that name, as place.told is on the other */
 	struct place place;
 	TAILQ_ENTRY(way) link;
 	struct hostif_remote *remote;
@@ -33,6 +33,11 @@ struct way {
 };
 
 TAILQ_HEAD(way_list, way);
+
+struct way_leaf {
+	uint32_t nb;
+	struct way *ways[WAYS_LEAF_LEN]; /* by the low half of the peer id */
+};
 
 struct ways {
 	struct dp *dp;
@@ -45,7 +50,7 @@ struct ways {
 	uint64_t doubt_ms;  /* since then some way is in doubt; 0: none */
 	struct places places;
 	struct way_list untold, told; /* those that floated, and openvpn has not heard or read it */
-	struct way **leaves[WAYS_TOP_LEN]; /* by peer id, high half then low half */
+	struct way_leaf *leaves[WAYS_TOP_LEN]; /* by the high half; NULL: no peer there */
 };
 
 /* tells: openvpn can be told of floats, in some families; a client or p2p openvpn never. */
@@ -81,6 +86,8 @@ int ways_float(struct ways *ws, const struct dp_event *ev, uint32_t *other);
 struct way *ways_untold(const struct ways *ws);
 /* It has been told; or it cannot be, and the old name stays for good. */
 void ways_told(struct ways *ws, struct way *w, bool told);
+/* Was openvpn told of some that it had not read then? */
+bool ways_wait(const struct ways *ws);
 /* openvpn has read all that it was told: its names are the addresses again. */
 void ways_read(struct ways *ws);
 

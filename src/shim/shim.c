@@ -64,6 +64,26 @@ static bool in_main_executable(const void *caller)
 	return (uintptr_t)caller >= s.start && (uintptr_t)caller < s.end;
 }
 
+/* It has asked for the family, or bears the name. */
+static bool is_openvpn(void)
+{
+	return shim.state != SHIM_IDLE || strncmp(program_invocation_short_name, "openvpn", 7) == 0;
+}
+
+/*
+ * openvpn 2.7 with `dev-node unix:PROGRAM` gives its packets to that by such a pair, and is not
+ * offloaded; it ends when it cannot have one. The other use is port-share, which is for TCP.
+ */
+static bool program_refused(const void *caller)
+{
+	if (!is_openvpn() || !in_main_executable(caller))
+		return false;
+	tell("openvpn would give packets to another program (dev-node unix:, or port-share), which "
+	     "ovpn-dpdk does not carry, so that is refused: see " CHECK);
+	errno = ENODEV;
+	return true;
+}
+
 EXPORT int socket(int family, int type, int protocol)
 {
 	bool ours = shim.state != SHIM_IDLE && protocol == IPPROTO_UDP &&
@@ -74,6 +94,13 @@ EXPORT int socket(int family, int type, int protocol)
 	if (!ours)
 		return real()->socket(family, type, protocol);
 	return (int)result(udp_socket(family, type));
+}
+
+EXPORT int socketpair(int family, int type, int protocol, int fds[2])
+{
+	if (family == AF_UNIX && type == SOCK_DGRAM && program_refused(__builtin_return_address(0)))
+		return -1;
+	return (int)syscall(SYS_socketpair, family, type, protocol, fds);
 }
 
 EXPORT int close(int fd)
@@ -226,15 +253,12 @@ EXPORT ssize_t recvfrom(
 
 /*
  * A plain tun under an openvpn whose UDP is ours, or was meant to be, would look alive and carry
- * nothing. Only openvpn is refused: it has asked for the family, or bears the name.
+ * nothing. Only openvpn is refused.
  */
 static bool tun_refused(const char *path, const void *caller)
 {
-	if (path == NULL || strcmp(path, TUN_FILE) != 0)
-		return false;
-	if (shim.state == SHIM_IDLE && strncmp(program_invocation_short_name, "openvpn", 7) != 0)
-		return false;
-	if (!in_main_executable(caller))
+	if (path == NULL || strcmp(path, TUN_FILE) != 0 || !is_openvpn() ||
+		!in_main_executable(caller))
 		return false;
 	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so "
 	     "%s is refused: see openvpn's messages above for the reason, or run " CHECK,

@@ -735,10 +735,46 @@ static void check_tun_refused(void)
 	CHECK(open("/dev/net/tun", O_RDWR) == -1 && errno == ENODEV);
 }
 
+/* As dev-node unix: asks; other pairs are nobody's business. */
+static void check_program_refused(void)
+{
+	int fds[2];
+
+	errno = 0;
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) == -1 && errno == ENODEV);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+	CHECK(close(fds[0]) == 0 && close(fds[1]) == 0);
+}
+
 static void call_tun(void)
 {
 	call_available();
 	check_tun_refused();
+	check_program_refused();
+}
+
+/* What openvpn asks of a socket that is to carry the tunnel. */
+static void ask_buffer(int family)
+{
+	int fd = socket(family, SOCK_STREAM, 0);
+	int size = 0;
+	socklen_t len = sizeof(size);
+
+	CHECK(fd >= 0);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 0);
+	CHECK(close(fd) == 0);
+}
+
+/* Ends well by its own account, as openvpn does after SIGTERM. */
+static void call_tcp(void)
+{
+	signal(SIGTERM, count);
+	call_available();
+	ask_buffer(AF_UNIX); /* management's, if anybody asked */
+	CHECK(nb_sigterm == 0);
+	ask_buffer(AF_INET);
+	CHECK(nb_sigterm == (version == &calls_26));
+	exit(0);
 }
 
 static void call_no_daemon(void)
@@ -777,6 +813,7 @@ static void call_passive(void)
 	socklen_t len = sizeof(a);
 	uint8_t buf[4096];
 	struct nlmsghdr h;
+	int pair[2];
 	int udp = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
 	int genl = genl_socket();
 	int domain = 0;
@@ -785,6 +822,8 @@ static void call_passive(void)
 	struct stat st;
 
 	CHECK(stat("/sys/module/ovpn", &st) == fstatat(AT_FDCWD, "/sys/module/ovpn", &st, 0));
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+	CHECK(send(pair[0], "x", 1, 0) == 1 && recv(pair[1], buf, sizeof(buf), 0) == 1);
 	CHECK(ask_family(genl, "nlctrl") > 0);
 	CHECK(recv(genl, buf, sizeof(buf), 0) > (ssize_t)sizeof(h));
 	memcpy(&h, buf, sizeof(h));
@@ -819,6 +858,7 @@ static const struct {
 	{"ends_without_rights", call_ends_without_rights},
 	{"leaves_a_helper", call_leaves_a_helper},
 	{"tun", call_tun},
+	{"tcp", call_tcp},
 	{"no_daemon", call_no_daemon},
 	{"forks", call_forks},
 	{"passive", call_passive},

@@ -2,6 +2,7 @@
 /* Ways to peers follow the kernel: the real agent and kernel side over fake_dp. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../unit/dco_v2_capture.h"
 #include "agent_rig.h"
 #include "control/loop.h"
 
@@ -112,6 +114,27 @@ static void stream_of_changes_keeps_no_peer_waiting(void **state)
 	close(udp);
 }
 
+/* A p2p openvpn has ids at random, one after another, for months. */
+static void ids_of_the_past_take_no_memory(void **state)
+{
+	enum { IDS = 400, APART = 4096 };
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+	size_t before = 0;
+
+	for (uint32_t i = 0; i < IDS; i++) {
+		assert_int_equal(shim_new_peer(&s, i * APART, "192.0.2.7", 5000), 0);
+		assert_int_equal(
+			shim_request(&s, capture_del_peer, sizeof(capture_del_peer), i * APART), 0);
+		if (i == IDS / 2)
+			before = mallinfo2().uordblks;
+	}
+	assert_true(mallinfo2().uordblks < before + (size_t)IDS * 1024);
+	shim_detach(&s);
+	close(udp);
+}
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -119,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(gateway_that_never_answers_gets_nothing_and_nor_does_the_one_before),
 		RIG_TEST(way_stays_while_its_next_hop_is_resolved_again),
+		RIG_TEST(ids_of_the_past_take_no_memory),
 		RIG_TEST(stream_of_changes_keeps_no_peer_waiting),
 	};
 

@@ -155,9 +155,46 @@ static void path_has_the_sources_and_mtu_of_its_route(void **state)
 	assert_int_equal(path_to(w, "203.0.113.5", 0, "0.0.0.0", &path), 0);
 	local = ip("198.51.100.9");
 	assert_true(ip_equal(&path.local.ip, &local));
-	/* not ours */
-	assert_int_equal(path_to(w, "203.0.113.5", 0, "198.51.100.77", &path), -ENETUNREACH);
+	/* not ours: the same */
+	path.local.ip = ip("192.0.2.1");
+	assert_int_equal(path_to(w, "203.0.113.5", 0, "198.51.100.77", &path), 0);
+	assert_true(ip_equal(&path.local.ip, &local));
 	assert_int_equal(path_to(w, "203.0.113.5", 0, "2001:db8::1", &path), -ENETUNREACH);
+}
+
+/* A peer that wrote to an address of ours goes on without it, and with it when it is back. */
+static void source_that_goes_is_replaced_until_it_is_back(void **state)
+{
+	static const char *const remotes[] = {"203.0.113.5", "2001:db8:5::5"};
+	static const char *const pinned[] = {"198.51.100.9", "2001:db8:1::9"};
+	static const char *const others[] = {"192.0.2.1", "2001:db8::1"};
+	struct world *w = *state;
+	struct dp_path path = {0};
+	struct ip_addr want;
+
+	mirror(w, 0, "192.0.2.1/24", "2001:db8::1/64");
+	run_in(w->home, "ip neigh add 192.0.2.254 lladdr 02:bb:00:00:00:01 dev wan0 nud permanent");
+	run_in(w->home,
+		"ip neigh add 2001:db8::fe lladdr 02:bb:00:00:00:01 dev wan0 nud permanent");
+	run_in(w->home, "ip route add 203.0.113.0/24 via 192.0.2.254 src 192.0.2.1");
+	run_in(w->home, "ip route add 2001:db8:5::/64 via 2001:db8::fe src 2001:db8::1");
+	for (int turn = 0; turn < 3; turn++) {
+		bool there = turn != 1;
+		const char *verb = there ? "add" : "del";
+		char command[96];
+
+		snprintf(command, sizeof(command), "ip addr %s 198.51.100.9/24 dev wan0", verb);
+		run_in(w->home, command);
+		snprintf(command, sizeof(command), "ip addr %s 2001:db8:1::9/64 dev wan0%s", verb,
+			there ? " nodad" : "");
+		run_in(w->home, command);
+		assert_true(settle_after_event(w) || turn == 0); /* nobody asked before */
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(path_to(w, remotes[i], 0, pinned[i], &path), 0);
+			want = ip(there ? pinned[i] : others[i]);
+			assert_true(ip_equal(&path.local.ip, &want));
+		}
+	}
 }
 
 static void source_rules_choose_the_port(void **state)
@@ -536,6 +573,7 @@ int main(void)
 		WORLD_TEST(permanent_neighbour_stays_permanent),
 		WORLD_TEST(no_path_leaves_through_what_is_no_port),
 		WORLD_TEST(path_has_the_sources_and_mtu_of_its_route),
+		WORLD_TEST(source_that_goes_is_replaced_until_it_is_back),
 		WORLD_TEST(source_rules_choose_the_port),
 		WORLD_TEST(ipv4_may_go_through_an_ipv6_next_hop),
 		WORLD_TEST(only_routes_to_a_remote_put_its_path_in_doubt),

@@ -334,6 +334,34 @@ static void tun_is_refused_to_an_attached_openvpn(void **state)
 	agent_expect_end(&a);
 	agent_wait(&a, 0);
 	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 1);
+	assert_int_equal(agent_said(&a, "(dev-node unix:, or port-share)"), 1);
+	agent_free(&a);
+}
+
+static void tcp_ends_openvpn_26_with_a_sentence(void **state)
+{
+	struct shim_agent a;
+
+	(void)state;
+	agent_start_calls(&a, "tcp");
+	serve_available(&a);
+	agent_expect_end(&a);
+	agent_wait(&a, 1);
+	assert_int_equal(agent_said(&a, "openvpn is configured for TCP"), 1);
+	agent_free(&a);
+}
+
+/* Its clients on TCP are the daemon's to refuse: see test_agent_families.c. */
+static void tcp_does_not_end_openvpn_27(void **state)
+{
+	struct shim_agent a;
+
+	(void)state;
+	agent_start_calls(&a, "2.7:tcp");
+	serve_available(&a);
+	agent_expect_end(&a);
+	agent_wait(&a, 0);
+	assert_int_equal(agent_said(&a, "configured for TCP"), 0);
 	agent_free(&a);
 }
 
@@ -409,6 +437,8 @@ int main(void)
 		cmocka_unit_test(agent_that_hangs_is_given_up),
 		cmocka_unit_test(agent_of_another_version_is_refused),
 		cmocka_unit_test(tun_is_refused_to_an_attached_openvpn),
+		cmocka_unit_test(tcp_ends_openvpn_26_with_a_sentence),
+		cmocka_unit_test(tcp_does_not_end_openvpn_27),
 		cmocka_unit_test(without_daemon_there_is_no_tun_and_no_udp),
 		cmocka_unit_test(daemonised_openvpn_goes_on_and_a_plugin_fork_does_no_harm),
 		cmocka_unit_test(other_programs_do_not_notice_the_shim),

@@ -128,6 +128,23 @@ static void who_floats_back_has_no_alias(void **state)
 	places_free(&t);
 }
 
+/* Told, and nobody knows whether it has read: what it sends to either name finds the peer. */
+static void openvpn_that_is_told_may_use_either_name(void **state)
+{
+	struct places t = {0};
+	struct place p;
+
+	(void)state;
+	join(&t, &p, 1);
+	move(&t, &p, 2);
+	p.told = true;
+	assert_int_equal(in(&t, 2), 1);
+	assert_int_equal(out(&t, 1), 2);
+	assert_int_equal(out(&t, 2), 2);
+	places_del(&t, &p);
+	places_free(&t);
+}
+
 static void openvpn_that_was_told_knows_the_address(void **state)
 {
 	struct places t = {0};
@@ -142,6 +159,37 @@ static void openvpn_that_was_told_knows_the_address(void **state)
 	move(&t, &p, 3);
 	expect_names(&t, (const unsigned int[NB]){0, 1, 3, 2, 4, 5});
 	places_del(&t, &p);
+	places_free(&t);
+}
+
+/* openvpn that read of a float names any of our addresses. */
+static void peer_that_floated_is_answered_from_where_it_writes_to(void **state)
+{
+	struct places t = {0};
+	struct place p;
+	struct udp_addr a = at(2);
+	struct ip_addr second = here(2), local = here(5), want = here(1);
+
+	(void)state;
+	join(&t, &p, 1);
+	move(&t, &p, 2);
+	places_told(&t, &p);
+	assert_true(places_matter(&t));
+	assert_true(places_out(&t, &a, &local));
+	assert_int_equal(number(&a), 2);
+	assert_true(ip_equal(&local, &want));
+	a = at(3);
+	local = second;
+	assert_true(places_out(&t, &a, &local));
+	assert_true(ip_equal(&local, &second));
+	move(&t, &p, 3);
+	assert_int_equal(places_move(&t, &p, &a, &second), 0);
+	places_told(&t, &p);
+	local = here(5);
+	assert_true(places_out(&t, &a, &local));
+	assert_true(ip_equal(&local, &second));
+	places_del(&t, &p);
+	assert_false(places_matter(&t));
 	places_free(&t);
 }
 
@@ -253,6 +301,8 @@ int main(void)
 		cmocka_unit_test(names_are_addresses_until_somebody_moves),
 		cmocka_unit_test(who_moves_keeps_the_name_and_who_comes_gets_another),
 		cmocka_unit_test(who_floats_back_has_no_alias),
+		cmocka_unit_test(openvpn_that_is_told_may_use_either_name),
+		cmocka_unit_test(peer_that_floated_is_answered_from_where_it_writes_to),
 		cmocka_unit_test(openvpn_that_was_told_knows_the_address),
 		cmocka_unit_test(our_own_address_is_the_one_that_was_reached),
 		cmocka_unit_test(another_is_found_where_it_is),
