@@ -114,7 +114,7 @@ static void what_openssl_encrypts_is_delivered_exactly(void **state)
 			struct bench b = {.remote = udp_of(outer[o][1], 50000), .next = 1};
 			struct dp_peer_info info;
 
-			b.m = reference_key(alg, alg, alg * 7);
+			b.m = reference_key(alg, alg, alg * 7 + 100 * (uint32_t)o);
 			site_new(&b.s, wd, 0, DP_MODE_MP, outer[o][0], (uint16_t)(1194 + alg));
 			site_peer(&b.s, PEER, b.remote, "10.8.0.2", "fd00::2", &b.m);
 			try_lengths(&b);

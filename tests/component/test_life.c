@@ -373,6 +373,7 @@ static void a_new_p2p_peer_takes_the_place_of_the_old(void **state)
 	struct site s;
 	struct key_material old = reference_key(AEAD_AES_128_GCM, 0, 1);
 	struct key_material new = reference_key(AEAD_AES_128_GCM, 0, 2);
+	struct key_material third = reference_key(AEAD_AES_128_GCM, 0, 3);
 	struct ip_addr any = ip_of("203.0.113.77"), us = ip_of("10.8.0.1");
 	uint8_t inner[60], frame[FRAME_MAX];
 
@@ -390,8 +391,8 @@ static void a_new_p2p_peer_takes_the_place_of_the_old(void **state)
 	site_data(&s, b->remote, &new, 2, 1, inner, sizeof(inner));
 	world_settle(wd);
 	assert_int_equal(world_read(s.device, frame), 14 + sizeof(inner));
-	site_peer(&s, 2, b->remote, NULL, NULL, &old); /* and with the same id */
-	site_data(&s, b->remote, &old, 2, 1, inner, sizeof(inner));
+	site_peer(&s, 2, b->remote, NULL, NULL, &third); /* and with the same id */
+	site_data(&s, b->remote, &third, 2, 1, inner, sizeof(inner));
 	world_settle(wd);
 	assert_int_equal(world_read(s.device, frame), 14 + sizeof(inner));
 	world_no_drops(wd);
@@ -419,7 +420,6 @@ static void p2p_peers_leave_nothing_behind_in_the_table(void **state)
 	struct bench *b = *state;
 	struct world *wd = world_of(b);
 	struct site s;
-	struct key_material m = reference_key(AEAD_AES_128_GCM, 0, 1);
 	struct ip_addr any = ip_of("203.0.113.77"), us = ip_of("10.8.0.1");
 	uint32_t tombs = wd->dp->nb_tombstones;
 	uint8_t inner[60], frame[FRAME_MAX];
@@ -430,6 +430,8 @@ static void p2p_peers_leave_nothing_behind_in_the_table(void **state)
 	site_new(&s, wd, 1, DP_MODE_P2P, "192.0.2.2", 1194);
 	t = &instance_find(wd->dp, s.iid)->peers;
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		struct key_material m = reference_key(AEAD_AES_128_GCM, 0, 100 + (uint32_t)i);
+
 		site_peer(&s, ids[i], b->remote, NULL, NULL, &m);
 		site_data(&s, b->remote, &m, ids[i], 1, inner, sizeof(inner));
 		world_settle(wd);
