@@ -101,6 +101,18 @@ struct nlattr *nlc_nest(struct nlmsghdr *h, uint16_t type)
 	return a;
 }
 
+enum { KEY_DIR_KEY = 1, KEY_DIR_TAIL };
+
+void nlc_key_dir(struct nlmsghdr *h, uint16_t attr, const uint8_t *key, unsigned int len,
+	const uint8_t *tail)
+{
+	struct nlattr *n = nlc_nest(h, attr);
+
+	mnl_attr_put(h, KEY_DIR_KEY, len, key);
+	mnl_attr_put(h, KEY_DIR_TAIL, NLC_TAIL_LEN, tail);
+	mnl_attr_nest_end(h, n);
+}
+
 /* --- requests and answers ----------------------------------------------------------------- */
 
 struct nlmsghdr *nlc_ask(

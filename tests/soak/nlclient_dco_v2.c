@@ -16,7 +16,6 @@ enum { GET_REMOTE = 2, GET_VPN4, GET_VPN6, GET_INTERVAL = 7, GET_TIMEOUT };
 enum { GET_VPN_RX = 9, GET_VPN_TX, GET_LINK_RX = 13, GET_LINK_TX, GET_MAX = 16 };
 enum { DEL_REASON = 1, DEL_ID, DEL_MAX = DEL_ID };
 enum { KEY_SLOT = 2, KEY_ID, KEY_CIPHER, KEY_ENCRYPT, KEY_DECRYPT };
-enum { KEY_DIR_KEY = 1, KEY_DIR_TAIL };
 enum { CIPHER_AES_GCM = 1, CIPHER_CHACHA20_POLY1305 };
 
 /* The request's nest, with the peer's id under that number. */
@@ -85,16 +84,6 @@ static void put_peer_get(struct nlmsghdr *h, uint32_t ifindex, const uint32_t *i
 		mnl_attr_put_u32(h, ATTR_IFINDEX, ifindex);
 }
 
-static void put_direction(struct nlmsghdr *h, uint16_t attr, const uint8_t *key, unsigned int len,
-	const uint8_t *tail)
-{
-	struct nlattr *n = nlc_nest(h, attr);
-
-	mnl_attr_put(h, KEY_DIR_KEY, len, key);
-	mnl_attr_put(h, KEY_DIR_TAIL, NLC_TAIL_LEN, tail);
-	mnl_attr_nest_end(h, n);
-}
-
 static void put_key_new(struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum nlc_slot slot,
 	const struct nlc_key *k)
 {
@@ -105,8 +94,8 @@ static void put_key_new(struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum 
 	mnl_attr_put_u8(h, KEY_ID, k->id);
 	mnl_attr_put_u16(h, KEY_CIPHER,
 		k->cipher == NLC_CHACHA20_POLY1305 ? CIPHER_CHACHA20_POLY1305 : CIPHER_AES_GCM);
-	put_direction(h, KEY_ENCRYPT, k->encrypt, len, k->encrypt_tail);
-	put_direction(h, KEY_DECRYPT, k->decrypt, len, k->decrypt_tail);
+	nlc_key_dir(h, KEY_ENCRYPT, k->encrypt, len, k->encrypt_tail);
+	nlc_key_dir(h, KEY_DECRYPT, k->decrypt, len, k->decrypt_tail);
 	mnl_attr_nest_end(h, n);
 }
 

@@ -14,7 +14,6 @@ enum { PEER_ID = 1, PEER_REMOTE4, PEER_REMOTE6, PEER_SCOPE, PEER_PORT, PEER_SOCK
 enum { PEER_VPN4 = 8, PEER_VPN6, PEER_INTERVAL = 13, PEER_TIMEOUT, PEER_DEL_REASON };
 enum { PEER_VPN_RX = 16, PEER_VPN_TX, PEER_LINK_RX = 20, PEER_LINK_TX };
 enum { KEY_PEER = 1, KEY_SLOT, KEY_ID, KEY_CIPHER, KEY_ENCRYPT, KEY_DECRYPT };
-enum { KEY_DIR_KEY = 1, KEY_DIR_TAIL };
 enum { CIPHER_AES_GCM = 1, CIPHER_CHACHA20_POLY1305 };
 
 #define NEST_MAX 32
@@ -75,16 +74,6 @@ static void put_peer_get(struct nlmsghdr *h, uint32_t ifindex, const uint32_t *i
 		mnl_attr_put_u32(h, ATTR_IFINDEX, ifindex);
 }
 
-static void put_direction(struct nlmsghdr *h, uint16_t attr, const uint8_t *key, unsigned int len,
-	const uint8_t *tail)
-{
-	struct nlattr *n = nlc_nest(h, attr);
-
-	mnl_attr_put(h, KEY_DIR_KEY, len, key);
-	mnl_attr_put(h, KEY_DIR_TAIL, NLC_TAIL_LEN, tail);
-	mnl_attr_nest_end(h, n);
-}
-
 static void put_key_new(struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum nlc_slot slot,
 	const struct nlc_key *k)
 {
@@ -95,8 +84,8 @@ static void put_key_new(struct nlmsghdr *h, uint32_t ifindex, uint32_t id, enum 
 	mnl_attr_put_u32(h, KEY_ID, k->id);
 	mnl_attr_put_u32(h, KEY_CIPHER,
 		k->cipher == NLC_CHACHA20_POLY1305 ? CIPHER_CHACHA20_POLY1305 : CIPHER_AES_GCM);
-	put_direction(h, KEY_ENCRYPT, k->encrypt, len, k->encrypt_tail);
-	put_direction(h, KEY_DECRYPT, k->decrypt, len, k->decrypt_tail);
+	nlc_key_dir(h, KEY_ENCRYPT, k->encrypt, len, k->encrypt_tail);
+	nlc_key_dir(h, KEY_DECRYPT, k->decrypt, len, k->decrypt_tail);
 	mnl_attr_nest_end(h, n);
 }
 

@@ -70,6 +70,9 @@ int nlc_answer(struct nlc *c, int fd, const struct nlc_question *q,
 
 /* libmnl marks nests as such; openvpn's libnl does not. */
 struct nlattr *nlc_nest(struct nlmsghdr *h, uint16_t type);
+/* One direction of a key, which both families spell alike; tail: NLC_TAIL_LEN bytes. */
+void nlc_key_dir(struct nlmsghdr *h, uint16_t attr, const uint8_t *key, unsigned int len,
+	const uint8_t *tail);
 
 /* rtnetlink: the link of the family's kind. */
 int nlc_rtnl_link_new(const char *name, const char *kind, bool many_peers);
