@@ -107,11 +107,11 @@ static inline void prefetch_session(const struct aead_bare *b, const struct aead
 }
 
 static inline void populate(const struct aead_bare *b, enum aead_dir dir,
-	const struct aead_bare_batch *batch, uint16_t i, struct rte_crypto_op *op)
+	const struct aead_bare_batch *batch, uint16_t i, struct rte_mbuf *m,
+	struct rte_crypto_op *op)
 {
 	struct op_tail *tail = rte_crypto_op_ctod_offset(op, struct op_tail *, AEAD_IV_OFFSET);
 	struct rte_crypto_sym_op *sym = op->sym;
-	struct rte_mbuf *m = batch->pkts[i];
 	uint32_t tag = (uint32_t)batch->off + batch->len[i];
 	const uint64_t nonce[2] = {i + 1, 0};
 
@@ -127,11 +127,14 @@ static inline void populate(const struct aead_bare *b, enum aead_dir dir,
 	sym->aead.aad.data = tail->aad;
 	sym->aead.aad.phys_addr =
 		rte_crypto_op_ctophys_offset(op, AEAD_IV_OFFSET + offsetof(struct op_tail, aad));
-	memcpy(tail->iv, nonce, sizeof(nonce));
+	if (!batch->reuse)
+		memcpy(tail->iv, nonce, sizeof(nonce));
 }
 
 /* What came back; ok: all of it went well, and not too late. */
 struct harvest {
+	struct rte_mbuf **spare; /* buffers that may be used again; NULL: none is */
+	uint16_t nb_spare;
 	uint64_t last; /* TSC when something came; 0: since it was looked for */
 	bool ok;
 };
@@ -140,6 +143,7 @@ static void collect(struct aead_bare *b, struct harvest *h)
 {
 	struct rte_crypto_op *ops[BURST_MAX];
 	uint16_t n = rte_cryptodev_dequeue_burst(b->dev, b->qp, ops, BURST_MAX);
+	unsigned int failed = 0;
 
 	if (n == 0) {
 		uint64_t now = rte_rdtsc();
@@ -149,7 +153,16 @@ static void collect(struct aead_bare *b, struct harvest *h)
 		return;
 	}
 	for (uint16_t i = 0; i < n; i++)
-		h->ok &= ops[i]->status == RTE_CRYPTO_OP_STATUS_SUCCESS;
+		failed |= ops[i]->status ^ RTE_CRYPTO_OP_STATUS_SUCCESS;
+	if (failed != 0)
+		h->ok = false;
+	if (h->spare != NULL) {
+		struct rte_mbuf **spare = h->spare + h->nb_spare;
+
+		for (uint16_t i = 0; i < n; i++)
+			spare[i] = ops[i]->sym->m_src;
+		h->nb_spare += n;
+	}
 	rte_mempool_put_bulk(b->ops, (void **)ops, n);
 	b->inside -= n;
 	h->last = 0;
@@ -161,23 +174,29 @@ static bool allocate(struct aead_bare *b, uint16_t window, struct rte_crypto_op 
 {
 	while (b->inside + n > window && h->ok)
 		collect(b, h);
-	return h->ok && rte_crypto_op_bulk_alloc(b->ops, RTE_CRYPTO_OP_TYPE_SYMMETRIC, ops, n) == n;
+	/* not rte_crypto_op_bulk_alloc(), which clears what populate() sets anyway */
+	return h->ok && rte_mempool_get_bulk(b->ops, (void **)ops, n) == 0;
 }
 
 uint64_t aead_bare_run(struct aead_bare *b, enum aead_dir dir, const struct aead_bare_batch *batch)
 {
 	struct rte_crypto_op *ops[BURST_MAX];
-	struct harvest h = {.ok = true};
+	struct harvest h = {
+		.spare = batch->reuse ? batch->pkts : NULL, .nb_spare = batch->n, .ok = true};
 	uint64_t start = rte_rdtsc();
 
 	for (uint16_t at = 0, n, sent; at < batch->n; at += n) {
+		struct rte_mbuf **pkts = batch->pkts + at;
+
 		n = RTE_MIN(RTE_MIN(batch->burst, batch->window), batch->n - at);
 		if (!allocate(b, batch->window, ops, n, &h))
 			return 0;
+		if (batch->reuse)
+			pkts = h.spare + (h.nb_spare -= n);
 		for (uint16_t i = 0; i < n; i++) {
 			if (b->nb_sessions > 1)
 				prefetch_session(b, b->sessions[dir][batch->session[at + i]]);
-			populate(b, dir, batch, at + i, ops[i]);
+			populate(b, dir, batch, at + i, pkts[i], ops[i]);
 		}
 		for (sent = 0; sent < n && h.ok;) {
 			uint16_t k =

@@ -161,12 +161,17 @@ stall()
 	grep -q 'still holds [0-9]* packets' "$OUT/err" || fail "what it holds is not told"
 }
 
-# stages_of MODE OPTION...: they are the whole, of the same batches, whatever else runs here
+# stages_of MODE OPTION...: they are the whole, of the same batches. On a busy machine the one or two of
+# a short run may have been interrupted between two stages: then once more.
 stages_of()
 {
-	bench -- --json --packets $PACKETS --size 64,512,1420 --mode "$@" || fail "stages of $*"
-	expect "stages of $*" 'all((([.stages[]] | add) - .stages.source) / .staged_cycles |
-		. > 0.95 and . < 1.05)'
+	local whole='all((([.stages[]] | add) - .stages.source) / .staged_cycles | . > 0.95 and . < 1.05)'
+
+	for try in 1 2 3; do
+		bench -- --json --packets $PACKETS --size 64,512,1420 --mode "$@" || fail "stages of $*"
+		jq -e "$whole" "$OUT/out" >/dev/null && return
+	done
+	expect "stages of $*, $try times" "$whole"
 }
 
 stages()
