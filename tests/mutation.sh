@@ -26,7 +26,8 @@ table()
 		authentication: the tag decides (queue) | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_decap queue
 		replay: look before decryption | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/ | component/test_decap cpu
 		replay: commit after it | dataplane/decap.c | s/replay_commit(rx, run->pkts/replay_check(rx, run->pkts/ | component/test_decap cpu
-		replay: ids are remembered | crypto/replay.h | s/ .= 1ull << id % 64;/ \&= ~(1ull << id % 64);/ | unit/test_replay
+		replay: ids are remembered | crypto/replay.h | s/\*word . 1ull << id % 64/*word/ | unit/test_replay
+		replay: the top is told last | crypto/replay.c | s/uint64_t \*last = .*/&\nif (id - r->top < r->window) replay_top_set(r, id);/ | unit/test_replay
 		peer: of this id only | dataplane/peertab.h | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
 		peer: of a burst all are compared | dataplane/decap.c | s/b->who\[i\] == b->who\[0\]/true/ | component/test_decap cpu
 		key: a run's key is compared | dataplane/decap.c | s/pkts\[run.n\]->key == run.key/true/ | component/test_decap cpu
