@@ -64,6 +64,9 @@ table()
 		limit: and not for ever | dataplane/limit.c | s/p->credit--;// | unit/test_limit
 		limit: and not for long | dataplane/limit.c | s/ .. (uint16_t)(time_of(l, now) - p->time) > l->lately// | unit/test_limit
 		limit: slots have a secret | dataplane/source.h | s/low ^ s->word\[1\]/low ^ 7/ | unit/test_limit
+		flood: the kernel's frames have a ring of their own | dataplane/worker.c | s/outbox_put(&w->mirror, m, NULL);/worker_send_host(w, m, NULL);/ | component/test_device cpu
+		flood: devices come first | dataplane/hostout.c | s/BURST_MAX - n, MIRROR_LEAST/BURST_MAX, MIRROR_LEAST/ | component/test_device cpu
+		flood: and the kernel comes, too | dataplane/hostout.c | s/BURST_MAX - n, MIRROR_LEAST/BURST_MAX - n, 0u/ | component/test_device cpu
 		limit: it is asked | dataplane/decap.c | s/!limit_pass(.*/false) {/ | component/test_device cpu
 		limit: new peers are known | dataplane/peer.c | s/known_add(&dp->known.*;// | component/test_device cpu
 		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu

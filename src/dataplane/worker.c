@@ -49,6 +49,11 @@ void worker_flush_host(struct worker *w)
 	w->wake_host |= flush_ring(w, &w->host, w->rings.host_out, DROP_HOST_FULL);
 }
 
+static void flush_mirror(struct worker *w)
+{
+	w->wake_host |= flush_ring(w, &w->mirror, w->rings.mirror_out, DROP_MIRROR_FULL);
+}
+
 static void flush_exception(struct worker *w)
 {
 	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
@@ -58,7 +63,9 @@ void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
 {
 	pkt_of(m)->iid = 0;
 	stat_add(&w->stats.host_packets, 1);
-	worker_send_host(w, m, NULL);
+	outbox_put(&w->mirror, m, NULL);
+	if (w->mirror.n == BURST_MAX)
+		flush_mirror(w);
 }
 
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
@@ -76,6 +83,7 @@ static void flush(struct worker *w)
 			worker_flush_port(w, (uint8_t)i);
 	}
 	worker_flush_host(w);
+	flush_mirror(w);
 	flush_exception(w);
 	if (w->wake_host)
 		waker_wake(&w->dp->hostio.waker);

@@ -52,7 +52,7 @@ struct worker {
 	struct frag frag;
 	struct early early;
 	bool wake_host, wake_agent;
-	struct outbox host, exception, port[DP_MAX_PORTS];
+	struct outbox host, mirror, exception, port[DP_MAX_PORTS];
 
 	struct stages *stages; /* NULL: not measured */
 	struct thread_stats stats;
@@ -147,7 +147,7 @@ static inline void worker_send_port(
 		worker_flush_port(w, port);
 }
 
-/* pkt: iid, port */
+/* To the instance's device; pkt: iid */
 static inline void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
 {
 	outbox_put(&w->host, m, peer);
