@@ -94,8 +94,8 @@ static void flush(struct worker *w)
 
 /* --- one iteration ---------------------------------------------------------------------- */
 
-/* Sorts what the crypto queue has done by direction; order within each is kept. */
-static unsigned int finish_crypto(struct worker *w)
+/* Sorts it by direction; order within each is kept. */
+unsigned int worker_finish_crypto(struct worker *w)
 {
 	struct aead_job *jobs[BURST_MAX];
 	struct pkt *in[BURST_MAX], *out[BURST_MAX];
@@ -139,7 +139,7 @@ static unsigned int rx_ports(struct worker *w)
 		stat_add(&w->stats.rx_packets, n);
 		stat_add(&w->stats.rx_bursts, 1);
 		decap_submit(w, w->rx[i].index, pkts, n);
-		total += n + finish_crypto(w); /* while the packets are in the cache */
+		total += n + worker_finish_crypto(w); /* while the packets are in the cache */
 	}
 	return total;
 }
@@ -169,7 +169,7 @@ static void report_quiescence(struct worker *w)
 		if (!rcu_wanted(&w->dp->rcu, w->index) || w->now < w->drain_again)
 			return;
 		while (aead_inflight(w->aead) > 0) {
-			if (finish_crypto(w) == 0 && rte_rdtsc() > until) {
+			if (worker_finish_crypto(w) == 0 && rte_rdtsc() > until) {
 				/* a stuck device must not stop the rest of our work */
 				w->drain_again = until + 10 * (until - w->now);
 				return;
@@ -191,7 +191,7 @@ unsigned int worker_iteration(struct worker *w)
 	n = rx_ports(w);
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
-	n += finish_crypto(w);
+	n += worker_finish_crypto(w);
 	frag_sweep(w);
 	stage_mark(w->stages, STAGE_IDLE);
 	flush(w);

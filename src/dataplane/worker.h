@@ -126,6 +126,8 @@ unsigned int worker_iteration(struct worker *w);
 /* The lcore's function: iterates until dp_stop(). arg: struct worker. */
 int worker_main(void *arg);
 
+/* Sends on its way what the crypto queue has done. Packets. */
+unsigned int worker_finish_crypto(struct worker *w);
 void worker_flush_port(struct worker *w, uint8_t port);
 void worker_flush_host(struct worker *w);
 
