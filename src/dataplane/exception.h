@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The rings between threads, and the wake-up of a sleeping consumer. Every ring has one producer
- * and one consumer: each worker has one pair with the agent and one with the host I/O thread.
+ * and one consumer: each worker has a set of its own.
  *
  *   exception  worker -> agent      mbufs: OpenVPN control packets
  *   event      worker -> agent      struct event records
