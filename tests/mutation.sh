@@ -26,7 +26,8 @@ table()
 		authentication: the tag decides (queue) | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_decap queue
 		replay: look before decryption | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/ | component/test_decap cpu
 		replay: commit after it | dataplane/decap.c | s/replay_commit(rx, run->pkts/replay_check(rx, run->pkts/ | component/test_decap cpu
-		replay: ids are remembered | crypto/replay.h | s/ .= 1ull << id % 64;/ \&= ~(1ull << id % 64);/ | unit/test_replay
+		replay: ids are remembered | crypto/replay.h | s/\*word . 1ull << id % 64/*word/ | unit/test_replay
+		replay: the top is told last | crypto/replay.c | s/uint64_t \*last = .*/&\nif (id - r->top < r->window) replay_top_set(r, id);/ | unit/test_replay
 		peer: of this id only | dataplane/peertab.h | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
 		peer: of a burst all are compared | dataplane/decap.c | s/b->who\[i\] == b->who\[0\]/true/ | component/test_decap cpu
 		key: a run's key is compared | dataplane/decap.c | s/pkts\[run.n\]->key == run.key/true/ | component/test_decap cpu
@@ -63,6 +64,9 @@ table()
 		limit: and not for ever | dataplane/limit.c | s/p->credit--;// | unit/test_limit
 		limit: and not for long | dataplane/limit.c | s/ .. (uint16_t)(time_of(l, now) - p->time) > l->lately// | unit/test_limit
 		limit: slots have a secret | dataplane/source.h | s/low ^ s->word\[1\]/low ^ 7/ | unit/test_limit
+		flood: the kernel's frames have a ring of their own | dataplane/worker.c | s/outbox_put(&w->mirror, m, NULL);/worker_send_host(w, m, NULL);/ | component/test_device cpu
+		flood: devices come first | dataplane/hostout.c | s/BURST_MAX - n, MIRROR_LEAST/BURST_MAX, MIRROR_LEAST/ | component/test_device cpu
+		flood: and the kernel comes, too | dataplane/hostout.c | s/BURST_MAX - n, MIRROR_LEAST/BURST_MAX - n, 0u/ | component/test_device cpu
 		limit: it is asked | dataplane/decap.c | s/!limit_pass(.*/false) {/ | component/test_device cpu
 		limit: new peers are known | dataplane/peer.c | s/known_add(&dp->known.*;// | component/test_device cpu
 		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu

@@ -57,6 +57,11 @@ static void take(struct lane *l)
 		rte_pktmbuf_free_bulk(m, n);
 		l->taken += n;
 	}
+	while ((n = rte_ring_sc_dequeue_burst(
+			l->w->rings.mirror_out, (void **)m, BURST_MAX, NULL)) > 0) {
+		rte_pktmbuf_free_bulk(m, n);
+		l->taken += n;
+	}
 	while ((n = rte_ring_sc_dequeue_burst(l->w->rings.exception, (void **)m, BURST_MAX, NULL)) >
 		0) {
 		rte_pktmbuf_free_bulk(m, n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The data plane's face to control; dp_view.h has what operators see, dp_life.h what main does.
- * Verbs mean what the netlink commands mean. All
- * are called by the agent thread unless said otherwise, never block, and return 0 or -errno. A verb
- * returns after publication: what it acknowledges is true. Freeing is deferred behind it.
+ * Verbs mean what the netlink commands mean. All are called by the agent thread unless said
+ * otherwise, never block, and return 0 or -errno. A verb returns after publication: what it
+ * acknowledges is true. Freeing is deferred behind it.
  *
  * Instance ids are never 0 and never reused within a run of the daemon. Peer ids are openvpn's.
  */
@@ -45,7 +45,7 @@ int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP
 int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu);
 /* The largest MTU of a device all of whose packets have room in our buffers. */
 uint32_t dp_device_mtu_max(const struct dp *dp);
-/* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
+/* The mirror TAP of a port, likewise; it has the port's MAC. */
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
 /* Is there a cable in it? Cheap enough to ask several times a second. */
 bool dp_port_link_up(struct dp *dp, unsigned int port);

@@ -639,6 +639,38 @@ static void packets_of_no_key_to_come_do_not_wait(void **state)
 	world_reclaim(wd);
 }
 
+/* The keys of as many peers as may wait come in one turn, and a burst of another peer's with them.
+ */
+static void packets_of_all_that_wait_pass_in_one_turn(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct key_material next = reference_key(AEAD_AES_256_GCM, 3, 78);
+	/* an asynchronous device may hold less than all of them, however often it is asked */
+	const unsigned int streams = world_async() ? EARLY_STREAMS / 2 : EARLY_STREAMS;
+	const uint64_t before = wd->w->stats.decap_packets;
+	void *m;
+
+	for (uint32_t id = 10; id < 10 + streams; id++) {
+		site_peer(&b->s, id, b->remote, "10.8.0.2", NULL, &b->m);
+		for (uint32_t i = 1; i <= EARLY_PKTS; i++)
+			site_data(&b->s, b->remote, &next, id, i, b->from, sizeof(b->from));
+		world_settle(wd);
+	}
+	assert_int_equal(wd->w->early.n, streams);
+	for (uint32_t id = 10; id < 10 + streams; id++)
+		assert_int_equal(dp_key_new(wd->dp, b->s.iid, id, KEYSLOT_SECONDARY, &next), 0);
+	for (unsigned int i = 0; i < BURST_MAX; i++)
+		receive(b, &b->m);
+	while (worker_iteration(wd->w) > 0 || aead_inflight(wd->w->aead) > 0)
+		;
+	world_no_drops(wd);
+	assert_int_equal(wd->w->stats.decap_packets - before, streams * EARLY_PKTS + BURST_MAX);
+	while (rte_ring_dequeue(wd->w->rings.host_out, &m) == 0)
+		rte_pktmbuf_free(m);
+	world_reclaim(wd);
+}
+
 /* Keys that only wait for late packets are few, whoever makes new ones. */
 static void of_many_keys_without_a_label_the_oldest_are_forgotten(void **state)
 {
@@ -863,6 +895,7 @@ int main(int argc, char **argv)
 		TEST(key_ids_come_round_in_openvpns_order),
 		TEST(packets_that_overtake_their_key_wait_for_it_in_order),
 		TEST(packets_of_no_key_to_come_do_not_wait),
+		TEST(packets_of_all_that_wait_pass_in_one_turn),
 		TEST(of_many_keys_without_a_label_the_oldest_are_forgotten),
 		TEST(a_forged_packet_of_a_new_key_confirms_nothing),
 		TEST(keys_change_under_traffic_and_nothing_is_lost),
