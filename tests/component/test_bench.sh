@@ -345,6 +345,16 @@ printf 'set size 100\nset peers 3\nstart\nshow stats\nstop\nnonsense\nquit\n' |
 	bench -- -i --no-device || fail "the prompt"
 grep -q '^ *100 ' "$OUT/out" || fail "the prompt shows no result: $(cat "$OUT/out")"
 
+# what is wrong with our options, and what they are, is said without EAL
+"$BENCH" --no-such-eal-option -- --mode up 2>"$OUT/err" && fail "--mode up is accepted"
+grep -q 'one of encap, decap' "$OUT/err" && [ "$(wc -l <"$OUT/err")" = 1 ] ||
+	fail "a wrong option is not told first"
+for words in '-- --help' '--help' '--no-such-eal-option -- -h'; do
+	# shellcheck disable=SC2086
+	"$BENCH" $words >"$OUT/out" 2>"$OUT/err" || fail "$words"
+	grep -q '^Usage: ovpn-dpdk-bench' "$OUT/out" && [ ! -s "$OUT/err" ] || fail "$words: other words"
+done
+
 refused 'one of encap, decap' --mode up
 refused 'number from 1 to 9000' --size 0
 refused 'number from 1 to 9000' --size 9001
