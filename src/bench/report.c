@@ -71,7 +71,7 @@ static float window_median(const struct samples *s, uint32_t window, uint32_t *a
 static struct spread cost_of(
 	struct lane *const *lanes, unsigned int nb_lanes, const struct result *res)
 {
-	static float costs[PAIRS_MAX];
+	float costs[PAIRS_MAX];
 	uint32_t n = 0;
 
 	for (unsigned int i = 0; i < nb_lanes; i++) {
@@ -224,11 +224,12 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 
 /* --- showing ---------------------------------------------------------------------------- */
 
-void report_begin(const struct rig *r)
+void report_begin(struct rig *r)
 {
 	const struct bench_conf *c = &r->conf;
 	struct aead_device_info dev;
 
+	r->nb_results = 0;
 	if (c->json) {
 		printf("[");
 		return;
@@ -323,9 +324,8 @@ static json_t *json_wire(const struct result *res)
 		(json_int_t)res->taken);
 }
 
-static void print_json(const struct rig *r, const struct result *res)
+static void print_json(struct rig *r, const struct result *res)
 {
-	static bool next;
 	const struct bench_conf *c = &r->conf;
 	char name[16];
 	json_t *size = res->size.lo != 0 && res->size.lo == res->size.hi
@@ -349,9 +349,8 @@ static void print_json(const struct rig *r, const struct result *res)
 	json_object_set_new(o, "memory", json_memory(&r->memory));
 	if (r->nb_others > 0)
 		json_object_set_new(o, "churn", json_churn(r, res));
-	printf("%s\n", next ? "," : "");
+	printf("%s\n", r->nb_results++ > 0 ? "," : "");
 	json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
-	next = true;
 	json_decref(o);
 }
 
@@ -386,7 +385,7 @@ static void print_churn(const struct rig *r, const struct result *res)
 		printf("        held back by packets under way: more --peers, or --rekey others\n");
 }
 
-void report_result(const struct rig *r, const struct result *res)
+void report_result(struct rig *r, const struct result *res)
 {
 	char size[16];
 

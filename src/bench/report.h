@@ -35,8 +35,8 @@ struct result {
 const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *out);
 
 /* One line a size under one heading; json: one object a size, in an array at the end. */
-void report_begin(const struct rig *r);
-void report_result(const struct rig *r, const struct result *res);
+void report_begin(struct rig *r);
+void report_result(struct rig *r, const struct result *res);
 /* To stderr: what was lost, for what reason, and for how long forwarding was so disturbed. */
 void report_losses(const struct result *res);
 /* A line while the lanes run: approximate, because they go on. */

@@ -40,6 +40,7 @@ struct rig {
 	struct rig_memory memory;     /* when all peers were there, and no bare device yet */
 	uint32_t nb_peers, nb_others; /* those whose packets flow; ids behind them */
 	struct dp_peer_conf *peers;   /* [nb_peers + nb_others] */
+	unsigned int nb_results;      /* of the report under way */
 	bool async;   /* packets may be inside the crypto device between two iterations */
 	bool stalled; /* it still holds some, and does not answer */
 	uint8_t (*macs)[DP_MAC_LEN];
