@@ -124,6 +124,7 @@ int main(int argc, char **argv)
 {
 	int nb_eal = split_args(argc, argv), ret;
 	struct bench_conf conf;
+	const struct sigaction action = {.sa_handler = on_signal}; /* read() is not restarted */
 
 	log_set_level(LOG_LEVEL_WARN);
 	/* first, so that what is wrong with them is told at once */
@@ -138,9 +139,9 @@ int main(int argc, char **argv)
 		rte_eal_cleanup();
 		return 2;
 	}
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	ret = conf.interactive ? prompt_run(&conf) : run(&conf);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	ret = conf.interactive ? prompt_run(&conf, &interrupted) : run(&conf);
 	rte_eal_cleanup();
 	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

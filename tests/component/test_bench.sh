@@ -340,10 +340,42 @@ for part in lengths bursts peers short drivers stall stages ports churn; do
 done
 whole 64,1420 20000 --cipher null
 
-# the prompt
-printf 'set size 100\nset peers 3\nstart\nshow stats\nstop\nnonsense\nquit\n' |
-	bench -- -i --no-device || fail "the prompt"
+# says LINE...: what the prompt makes of these commands
+says()
+{
+	printf '%s\n' "$@" | bench -- -i --no-device "${PROMPT[@]}"
+}
+
+# the prompt: as often as wanted, each report whole; what is no value changes nothing
+PROMPT=()
+says 'set size 100' 'set peers 3' start 'show stats' 'stop' nonsense quit || fail "the prompt"
 grep -q '^ *100 ' "$OUT/out" || fail "the prompt shows no result: $(cat "$OUT/out")"
+says 'set peers 5x' 'set peers 0' 'set size 5x' 'show stats' || fail "the prompt, wrong values"
+[ "$(tail -n 1 "$OUT/out")" = 'nothing runs: size 64, 1 peers' ] ||
+	fail "the prompt takes wrong values: $(cat "$OUT/out")"
+PROMPT=(--json)
+says start stop 'set peers 2' start stop start stop || fail "the prompt, three runs"
+grep -v started "$OUT/out" | jq -s -e 'map(.[0].peers) == [1, 2, 2]' >/dev/null ||
+	fail "the prompt, three runs: $(cat "$OUT/out")"
+PROMPT=(--device crypto_none)
+says start quit && fail "a prompt that could not start says all is well"
+
+# a signal ends it
+mkfifo "$OUT/c.in"
+"$BENCH" --no-huge -m 256 --no-pci --file-prefix "$PREFIX" --log-level='*:error' \
+	--lcores "(0-1)@($CPUS)" -- -i --no-device <"$OUT/c.in" >"$OUT/out" 2>"$OUT/err" &
+pid=$!
+exec 3>"$OUT/c.in"
+echo start >&3
+until_said 'encap started' "$OUT/out"
+kill -INT $pid
+for _ in $(seq 50); do
+	kill -0 $pid 2>/dev/null || break
+	sleep 0.1
+done
+kill -KILL $pid 2>/dev/null && fail "the prompt does not end by a signal"
+wait $pid || fail "the prompt, ended by a signal: status $?"
+exec 3>&-
 
 # what is wrong with our options, and what they are, is said without EAL
 "$BENCH" --no-such-eal-option -- --mode up 2>"$OUT/err" && fail "--mode up is accepted"
