@@ -212,6 +212,22 @@ pair()
 		"a 198.18.0.1:1194 02:00:00:00:00:0a" "b 198.18.0.2:1194 02:00:00:00:00:0b" >"$OUT/pair"
 }
 
+# again PACKETS ARGUMENT... -- OPTION...: the prompt opens a port a second time, as it was given
+again()
+{
+	local sent=$1
+
+	shift
+	for _ in 1 2; do
+		printf '%s\n' start
+		sleep 0.3
+		printf '%s\n' stop 'set size 100'
+	done | bench "$@" -i --mode decap --json --static-peers "$OUT/pair" --side b ||
+		fail "a port of the prompt, twice: $*"
+	grep -v started "$OUT/out" | jq -s -e --argjson n "$sent" 'map(.[0].packets) == [$n, $n]' \
+		>/dev/null || fail "a port of the prompt, twice: $*: $(cat "$OUT/out")"
+}
+
 # a file of what side a encapsulates; side b decapsulates all of it, and a replayed file not at all
 capture()
 {
@@ -226,6 +242,8 @@ capture()
 		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap of a capture file"
 	expect "decap of $sent packets of a capture file" --argjson n "$sent" \
 		'.[0] | .packets == $n and .wire.received == $n and .wire.taken == $n and .drops == {}'
+	again "$sent" -- --port "net_pcap0,rx_pcap=$file,tx_pcap=/dev/null"
+	again "$sent" --vdev "net_pcap0,rx_pcap=$file,tx_pcap=/dev/null" -- --port net_pcap0
 	bench -- --mode decap --json --seconds 0.5 --size 1420 --static-peers "$OUT/pair" --side b \
 		--port net_pcap0,rx_pcap="$file",infinite_rx=1 || fail "a capture file over and over"
 	expect "a capture file over and over" --argjson n "$sent" \
