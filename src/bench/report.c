@@ -130,6 +130,7 @@ static void add_lane(struct result *res, const struct lane *l)
 	res->offered += l->offered;
 	res->received += l->received;
 	res->taken += l->taken;
+	res->timed += l->timed;
 	if (l->wall_s > 0) {
 		res->on_cpu = RTE_MIN(res->on_cpu, l->cpu_s / l->wall_s);
 		res->wall_s = RTE_MAX(res->wall_s, l->wall_s);
@@ -164,8 +165,13 @@ static void sum_stages(struct lane *l, struct result *res)
 /* Over ports the clock on the wall counts, and what went in must have come out. */
 static const char *sum_wire(struct rig *r, struct result *res)
 {
+	struct rig_moved moved = rig_moved(r);
+
+	moved.packets -= r->moved_before.packets;
+	moved.bytes -= r->moved_before.bytes;
+	res->mean_size = moved.packets > 0 ? (double)moved.bytes / (double)moved.packets : 0;
 	res->sent = rig_sent(r) - r->sent_before;
-	res->mpps = (double)res->packets / res->wall_s / 1e6;
+	res->mpps = (double)res->timed / res->wall_s / 1e6;
 	return res->offered + res->received == res->sent + res->taken + res->dropped
 		? NULL
 		: fault_words(LANE_LOST);
@@ -212,8 +218,7 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 	if (out->device.median > 0)
 		out->ratio = out->ours.median / out->device.median;
 	sum_stages(lanes[0], out);
-	if (out->packets > 0)
-		out->source /= (double)out->packets;
+	out->source = out->packets > 0 ? out->source / (double)out->packets : 0;
 	if (out->ours.median > 0)
 		out->mpps = (double)rte_get_tsc_hz() / out->ours.median / 1e6 * r->nb_lanes;
 	if (r->conf.nb_ports > 0)
@@ -319,9 +324,9 @@ static json_t *json_memory(const struct rig_memory *m)
 /* Packets over ports: what was offered and received is what was sent, taken and dropped. */
 static json_t *json_wire(const struct result *res)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "offered", (json_int_t)res->offered, "received",
-		(json_int_t)res->received, "sent", (json_int_t)res->sent, "taken",
-		(json_int_t)res->taken);
+	return json_pack("{s:I, s:I, s:I, s:I, s:f}", "offered", (json_int_t)res->offered,
+		"received", (json_int_t)res->received, "sent", (json_int_t)res->sent, "taken",
+		(json_int_t)res->taken, "mean_size", res->mean_size);
 }
 
 static void print_json(struct rig *r, const struct result *res)
@@ -332,15 +337,15 @@ static void print_json(struct rig *r, const struct result *res)
 		? json_integer(res->size.lo)
 		: json_string(bench_size_name(res->size, name));
 	json_t *o = json_pack("{s:s, s:o, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, "
-			      "s:I, s:o, s:o, s:o, s:o, s:f}",
+			      "s:f, s:I, s:o, s:o, s:o, s:o, s:f}",
 		"mode", bench_mode_name(c->mode), "size", size, "peers", (int)c->peers, "pattern",
 		bench_pattern_name(c->pattern), "cipher", aead_alg_name(c->alg), "burst", c->burst,
 		"lcores", (int)r->nb_lanes, "cycles_per_packet", res->ours.median,
 		"device_cycles_per_op", res->device.median, "ratio", res->ratio, "mpps", res->mpps,
-		"gbps", res->gbps, "on_cpu", res->on_cpu, "packets", (json_int_t)res->packets,
-		"drops", json_drops(res), "cycles", json_spread(&res->ours), "device_cycles",
-		json_spread(&res->device), "stages", json_stages(res), "staged_cycles",
-		res->staged);
+		"gbps", res->gbps, "on_cpu", res->on_cpu, "seconds", res->wall_s, "packets",
+		(json_int_t)res->packets, "drops", json_drops(res), "cycles",
+		json_spread(&res->ours), "device_cycles", json_spread(&res->device), "stages",
+		json_stages(res), "staged_cycles", res->staged);
 
 	if (r->conf.nb_ports > 0)
 		json_object_set_new(o, "wire", json_wire(res));
@@ -401,6 +406,10 @@ void report_result(struct rig *r, const struct result *res)
 		printf("%8s %8s ", "-", "-");
 	printf("%7.1f %5.0f%%\n", res->source, res->on_cpu * 100);
 	print_stages(res);
+	if (r->conf.nb_ports > 0)
+		printf("        offered %llu, received %llu, sent %llu, taken %llu\n",
+			(unsigned long long)res->offered, (unsigned long long)res->received,
+			(unsigned long long)res->sent, (unsigned long long)res->taken);
 	if (r->nb_others > 0)
 		print_churn(r, res);
 	for (unsigned int i = 0; i < NB_DROPS; i++) {

@@ -347,6 +347,21 @@ uint64_t rig_sent(struct rig *r)
 	return n;
 }
 
+struct rig_moved rig_moved(struct rig *r)
+{
+	struct rig_moved all = {0};
+
+	for (uint32_t id = 0; id < r->nb_peers; id++) {
+		struct dp_peer_info p;
+
+		if (dp_peer_get(r->dp, r->iid, id, &p) < 0)
+			continue;
+		all.packets += p.vpn_rx_packets + p.vpn_tx_packets;
+		all.bytes += p.vpn_rx_bytes + p.vpn_tx_bytes;
+	}
+	return all;
+}
+
 void rig_free(struct rig *r)
 {
 	while (r->nb_started > 0)

@@ -29,8 +29,8 @@ fail()
 # bench EAL-ARGUMENT... -- OPTION...: lcores float, so that one CPU is enough.
 bench()
 {
-	"$BENCH" --no-huge -m 768 --no-pci --file-prefix "$PREFIX" --log-level='*:error' \
-		--lcores "(0-3)@($CPUS)" "$@" >"$OUT/out" 2>"$OUT/err"
+	timeout -k 5 120 "$BENCH" --no-huge -m 768 --no-pci --file-prefix "$PREFIX" \
+		--log-level='*:error' --lcores "(0-3)@($CPUS)" "$@" >"$OUT/out" 2>"$OUT/err"
 }
 
 # whole SIZES PACKETS OPTION...: nothing lost, nothing different, at least so many packets.
@@ -195,6 +195,7 @@ ports()
 		bench -- --mode $mode --json --seconds 0.2 --size 64 --port net_null0 ||
 			fail "$mode, net_null"
 		expect "$mode, net_null" 'all(.wire | .offered + .received > 1000)'
+		[ $mode = decap ] || expect "$mode, net_null" 'all(.wire.mean_size == 64)'
 	done
 	for mode in encap loop; do
 		bench --vdev net_ring0 -- --mode $mode --json --seconds 0.2 --size 64,1420 \
@@ -212,22 +213,6 @@ pair()
 		"a 198.18.0.1:1194 02:00:00:00:00:0a" "b 198.18.0.2:1194 02:00:00:00:00:0b" >"$OUT/pair"
 }
 
-# again PACKETS ARGUMENT... -- OPTION...: the prompt opens a port a second time, as it was given
-again()
-{
-	local sent=$1
-
-	shift
-	for _ in 1 2; do
-		printf '%s\n' start
-		sleep 0.3
-		printf '%s\n' stop 'set size 100'
-	done | bench "$@" -i --mode decap --json --static-peers "$OUT/pair" --side b ||
-		fail "a port of the prompt, twice: $*"
-	grep -v started "$OUT/out" | jq -s -e --argjson n "$sent" 'map(.[0].packets) == [$n, $n]' \
-		>/dev/null || fail "a port of the prompt, twice: $*: $(cat "$OUT/out")"
-}
-
 # a file of what side a encapsulates; side b decapsulates all of it, and a replayed file not at all
 capture()
 {
@@ -242,6 +227,12 @@ capture()
 		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap of a capture file"
 	expect "decap of $sent packets of a capture file" --argjson n "$sent" \
 		'.[0] | .packets == $n and .wire.received == $n and .wire.taken == $n and .drops == {}'
+	# sizes are those that came, whatever --size says: 20 to 1420 in turn
+	expect "Gbit/s of a capture file" '.[0] | .wire.mean_size > 650 and .wire.mean_size < 720 and
+		.gbps / .mpps * 125 > 650 and .gbps / .mpps * 125 < 720'
+	bench -- --mode decap --json --packets 2000 --size 64 --static-peers "$OUT/pair" --side b \
+		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap of so many packets"
+	expect "decap of so many packets" '.[0].packets >= 2000'
 	again "$sent" -- --port "net_pcap0,rx_pcap=$file,tx_pcap=/dev/null"
 	again "$sent" --vdev "net_pcap0,rx_pcap=$file,tx_pcap=/dev/null" -- --port net_pcap0
 	bench -- --mode decap --json --seconds 0.5 --size 1420 --static-peers "$OUT/pair" --side b \
@@ -267,13 +258,13 @@ side()
 		--static-peers "$OUT/pair" --side "$1" <"$OUT/$1.in" >"$OUT/$1.out" 2>"$OUT/$1.err" &
 }
 
-# until WORDS FILE: they stand in it; ten seconds at most.
+# until_said WORDS FILE [TIMES]: they stand in so many of its lines; ten seconds at most.
 until_said()
 {
 	local i
 
 	for ((i = 0; i < 100; i++)); do
-		grep -q -e "$1" "$2" && return
+		[ "$(grep -c -e "$1" "$2")" -ge "${3:-1}" ] && return
 		sleep 0.1
 	done
 	cat "$OUT"/[ab].err
@@ -288,7 +279,38 @@ count_of_b()
 	sed -n 's/.*so far: \([0-9]*\) packets.*/\1/p' "$OUT/b.err" | tail -n 1
 }
 
+# again PACKETS ARGUMENT... -- OPTION...: the prompt opens a port twice, as it was given
+again()
+{
+	local sent=$1 pid round told i
+
+	shift
+	rm -f "$OUT/c.in"
+	mkfifo "$OUT/c.in"
+	: >"$OUT/out"
+	: >"$OUT/err"
+	bench "$@" -i --mode decap --json --static-peers "$OUT/pair" --side b <"$OUT/c.in" &
+	pid=$!
+	exec 5>"$OUT/c.in"
+	for round in 1 2; do
+		told=$(grep -c "so far: $sent packets" "$OUT/err")
+		echo start >&5
+		until_said 'decap started' "$OUT/out" $round
+		for ((i = 0; i < 100 && $(grep -c "so far: $sent packets" "$OUT/err") == told; i++)); do
+			echo 'show stats' >&5
+			sleep 0.1
+		done
+		printf '%s\n' stop 'set size 100' >&5
+		until_said '^\]' "$OUT/out" $round
+	done
+	exec 5>&-
+	wait $pid || fail "a port of the prompt, twice: $*"
+	grep -v started "$OUT/out" | jq -s -e --argjson n "$sent" 'map(.[0].packets) == [$n, $n]' \
+		>/dev/null || fail "a port of the prompt, twice: $*: $(cat "$OUT/out")"
+}
+
 # Two processes over shared memory: what a has sent is what b has received. a stays until b has all.
+# Then b stops first: what it still gets is none of its speed.
 wire()
 {
 	local a b before=-1 n=0 i
@@ -315,15 +337,24 @@ wire()
 	done
 	echo stop >&4
 	until_said '^\]' "$OUT/b.out"
+	grep -q 'so far: [1-9][0-9]* packets, [1-9]' "$OUT/b.err" || fail "net_memif: no cycles told"
+	echo start | tee /dev/fd/3 >&4
+	until_said 'decap started' "$OUT/b.out" 2
+	sleep 0.2
+	echo stop >&4
+	until_said '^\]' "$OUT/b.out" 2
 	echo quit >&4
 	echo quit >&3
 	exec 3>&- 4>&-
 	wait $a && wait $b || fail "net_memif: $(cat "$OUT"/[ab].err)"
 	for i in a b; do
-		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq '.[0]' >"$OUT/$i.json"
+		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq -s '.' >"$OUT/$i.json"
 		rm -rf "/var/run/dpdk/$PREFIX-$i" "/tmp/dpdk/$PREFIX-$i"
 	done
-	jq -s '.' "$OUT/a.json" "$OUT/b.json" >"$OUT/out"
+	cp "$OUT/b.json" "$OUT/out"
+	expect "net_memif, still receiving" '.[1][0] | .packets > 1.1 * .mpps * 1e6 * .seconds and
+		.mpps > 0'
+	jq -s 'map(.[0][0])' "$OUT/a.json" "$OUT/b.json" >"$OUT/out"
 	expect "net_memif" '.[0] as $a | .[1] as $b | $a.wire.sent > 1000 and
 		$a.wire.offered == $a.wire.sent + ([$a.drops[]] | add // 0) and
 		$b.wire.received == $a.wire.sent and
@@ -379,6 +410,7 @@ PROMPT=(--device crypto_none)
 says start quit && fail "a prompt that could not start says all is well"
 
 # a signal ends it
+rm -f "$OUT/c.in"
 mkfifo "$OUT/c.in"
 "$BENCH" --no-huge -m 256 --no-pci --file-prefix "$PREFIX" --log-level='*:error' \
 	--lcores "(0-1)@($CPUS)" -- -i --no-device <"$OUT/c.in" >"$OUT/out" 2>"$OUT/err" &
