@@ -279,6 +279,10 @@ static void run_bare(struct lane *l)
 		: aead_bare_run(l->bare, AEAD_DECRYPT, &b);
 	if (encrypt == 0 || decrypt == 0)
 		l->fault = LANE_BARE;
+	if (mode == BENCH_CRYPTO) {
+		l->packets += BENCH_BATCH;
+		l->worker_cycles += encrypt;
+	}
 	samples_add(&l->device,
 		mode == BENCH_DECAP	     ? decrypt
 			: mode == BENCH_LOOP ? encrypt + decrypt
