@@ -233,6 +233,7 @@ void report_begin(struct rig *r)
 {
 	const struct bench_conf *c = &r->conf;
 	struct aead_device_info dev;
+	char each[48] = "";
 
 	r->nb_results = 0;
 	if (c->json) {
@@ -240,12 +241,16 @@ void report_begin(struct rig *r)
 		return;
 	}
 	aead_device_info(r->aead, 0, &dev);
+	if (c->packets > 0)
+		snprintf(each, sizeof(each), ", %llu packets each", (unsigned long long)c->packets);
+	else if (!c->interactive)
+		snprintf(each, sizeof(each), ", %.1f s each", c->seconds);
 	printf("%s, %s on %s (%s, %s), %u peer%s %s, outer IPv%u, inner IPv%u, burst %u, "
-	       "%u lcore%s, %.1f s each\n",
+	       "%u lcore%s%s\n",
 		bench_mode_name(c->mode), aead_alg_name(c->alg), dev.name, dev.driver,
 		dev.cpu ? "CPU crypto" : "enqueue/dequeue", c->peers, c->peers == 1 ? "" : "s",
 		bench_pattern_name(c->pattern), c->outer, c->inner, c->burst, r->nb_lanes,
-		r->nb_lanes == 1 ? "" : "s", c->seconds);
+		r->nb_lanes == 1 ? "" : "s", each);
 	printf("memory: %.1f KiB a peer with two keys, %.0f MiB fixed\n\n", r->memory.a_peer / 1024,
 		(double)r->memory.fixed / (1 << 20));
 	printf("%7s %8s %8s %10s %10s %10s %8s %8s %7s %6s\n", "size", "Mpps", "Gbit/s", "cyc/pkt",

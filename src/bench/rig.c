@@ -324,8 +324,9 @@ int rig_new(const struct bench_conf *conf, struct rig **out)
 	if (ret == 0)
 		ret = make_peers(r);
 	if (ret < 0) {
-		log_err("the data plane for %u peers cannot be made: %s (eal: -m, or hugepages)",
-			conf->peers, strerror(-ret));
+		log_err("the data plane for %u peer%s cannot be made: %s%s", conf->peers,
+			conf->peers == 1 ? "" : "s", strerror(-ret),
+			ret == -ENOMEM ? " (EAL options: -m, or hugepages)" : "");
 		rig_free(r);
 		return ret;
 	}

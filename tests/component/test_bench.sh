@@ -118,7 +118,7 @@ drivers()
 				fail "$mode, $device"
 			expect "$mode, $device" --arg m $mode 'length == 1 and all(.mode == $m and
 				.cycles_per_packet > 0 and .mpps > 0 and .device_cycles_per_op > 0 and
-				($m == "crypto" or .packets >= 4096) and .drops == {})'
+				.packets >= 4096 and .drops == {})'
 		done
 		expect "crypto" 'all(.ratio == 1)'
 	done
@@ -454,8 +454,34 @@ refused 'no option' extra
 refused 'unrecognized' --nonsense
 refused 'needs a --port' --static-peers /nonexistent
 refused 'No such file' --static-peers /nonexistent --port net_null0
-echo 'peers none' >"$OUT/pair"
-refused 'pair:1: peers: a whole number' --static-peers "$OUT/pair" --port net_null0
+refused 'one of --static-peers' --side a
+# wrong_pair WORDS LINE: refused so, if it stands in the file
+wrong_pair()
+{
+	echo "$2" >"$OUT/pair"
+	refused "pair:1: $1" --static-peers "$OUT/pair" --side a --port net_null0
+}
+wrong_pair 'peers: a whole number' 'peers none'
+wrong_pair 'peers: a whole number' 'peers 1000001'
+wrong_pair 'seed: a number' 'seed -1'
+wrong_pair 'no such cipher' 'cipher null'
+wrong_pair 'no such word' 'keys 5'
+wrong_pair 'a value is missing' 'seed'
+wrong_pair 'too many words' 'seed 1 2'
+wrong_pair 'too many words' 'a 198.18.0.1:1194 02:00:00:00:00:0a b'
+wrong_pair 'an address with its port' 'a 198.18.0.1 02:00:00:00:00:0a'
+wrong_pair 'a MAC address' 'a 198.18.0.1:1194 02:00'
+wrong_pair 'both sides' 'b 198.18.0.1:1194 02:00:00:00:00:0a'
+pair AES-256-GCM
+refused 'needs --side' --static-peers "$OUT/pair" --port net_null0
+sed 's/198.18.0.2/[2001:db8::2]/' -i "$OUT/pair"
+refused 'one IP version' --static-peers "$OUT/pair" --side a --port net_null0
+sed 's/198.18.0.1/[2001:db8::1]/' -i "$OUT/pair"
+bench -- --static-peers "$OUT/pair" --side a --port net_null0 --packets 100 --size 64 ||
+	fail "a pair of IPv6"
+grep -q '20 peers rr, outer IPv6, .* 100 packets each' "$OUT/out" ||
+	fail "a pair of IPv6: $(head -n 1 "$OUT/out")"
+refused 'cannot be made: No such device$' --device crypto_none
 refused 'whole number from 0 to 10000000, or max' --key-installs many
 refused 'whole number from 0 to 10000000, or max' --key-installs -1
 refused 'whole number from 0 to 10000000, or max' --peer-adds 10000001
