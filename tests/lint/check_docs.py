@@ -14,7 +14,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 CODE = "src"
 DROPS = "docs/packet-path.md"
-KEYS = SHOWS = "docs/operations.md"
+KEYS = SHOWS = REMEDIES = "docs/operations.md"
 RECORDS = "docs/control-protocol.md"
 FUNCTIONS = [DROPS, "docs/threading.md", RECORDS]
 LIBRARIES = re.compile(r"rte_|if_|main$|bind$|daemon$")  # functions that are not ours
@@ -66,6 +66,15 @@ def check_drops(root):
     for name in told:
         if name not in workers and name not in agent:
             yield f"{DROPS}: {name} is no drop reason"
+    section = read(root, REMEDIES).split("### Drop reasons, and what to do", 1)[-1].split("\n#", 1)[0]
+    cells = re.findall(r"^\| (`.*?`) \|", section, re.M)
+    remedied = re.findall(r"`([^`]+)`", " ".join(cells))
+    for name in {**workers, **agent}:
+        if remedied.count(name) != 1:
+            yield f"{REMEDIES}: what to do about {name} is said {remedied.count(name)} times"
+    for name in remedied:
+        if name not in workers and name not in agent:
+            yield f"{REMEDIES}: {name} is no drop reason"
 
 
 # --- configuration, show, records, functions ---------------------------------------------
@@ -166,6 +175,9 @@ PLANTED = [
     (DROPS, "| `replayed` |", "| `repeated` |", "repeated is no drop reason"),
     (DROPS, "| packet id was received before |", "| seen |", 'the code says "packet id was'),
     (DROPS, "| `agent-send-failed` |", "| agent-send-failed |", "reason agent-send-failed"),
+    (REMEDIES, "| `occ` |", "| `ooc` |", "about occ is said 0 times"),
+    (REMEDIES, "| `occ` |", "| `ooc` |", "ooc is no drop reason"),
+    (REMEDIES, "| `occ` |", "| `occ`, `no-key` |", "about no-key is said 2 times"),
     (DROPS, "`classify()`", "`clasify()`", "clasify() is nowhere"),
     (KEYS, "| `max-peers` |", "| `peers-max` |", "no row for the configuration key max-peers"),
     (KEYS, "| `max-peers` |", "| `peers-max` |", "peers-max is no configuration key"),
