@@ -172,9 +172,11 @@ static const char *sum_wire(struct rig *r, struct result *res)
 	res->mean_size = moved.packets > 0 ? (double)moved.bytes / (double)moved.packets : 0;
 	res->sent = rig_sent(r) - r->sent_before;
 	res->mpps = (double)res->timed / res->wall_s / 1e6;
-	return res->offered + res->received == res->sent + res->taken + res->dropped
-		? NULL
-		: fault_words(LANE_LOST);
+	if (res->offered + res->received == res->sent + res->taken + res->dropped)
+		return NULL;
+	/* drivers forget what they counted on a link that went */
+	return rig_linked(r) ? fault_words(LANE_LOST)
+			     : "a port has no link any more: did the far end go? No result";
 }
 
 static void sum_gaps(const struct rig *r, struct lane *const *lanes, struct result *res)

@@ -348,6 +348,19 @@ uint64_t rig_sent(struct rig *r)
 	return n;
 }
 
+bool rig_linked(struct rig *r)
+{
+	bool all = true;
+
+	for (unsigned int i = 0; i < r->dp->nb_ports; i++) {
+		struct dp_port_info info;
+
+		dp_port_info(r->dp, i, &info);
+		all &= info.link_up;
+	}
+	return all;
+}
+
 struct rig_moved rig_moved(struct rig *r)
 {
 	struct rig_moved all = {0};

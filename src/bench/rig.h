@@ -62,6 +62,8 @@ int rig_peer_new(struct rig *r, uint32_t id);
 int rig_key_new(struct rig *r, uint32_t id, enum keyslot slot, uint64_t n);
 /* Packets that all ports have sent. */
 uint64_t rig_sent(struct rig *r);
+/* Do all ports have a link? */
+bool rig_linked(struct rig *r);
 /* What the peers have counted. Main thread, while the lanes have stopped. */
 struct rig_moved rig_moved(struct rig *r);
 

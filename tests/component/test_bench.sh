@@ -310,7 +310,7 @@ again()
 }
 
 # Two processes over shared memory: what a has sent is what b has received. a stays until b has all.
-# Then b stops first: what it still gets is none of its speed.
+# Then b stops first: what it still gets is none of its speed; and goes, which a is told.
 wire()
 {
 	local a b before=-1 n=0 i
@@ -344,9 +344,12 @@ wire()
 	echo stop >&4
 	until_said '^\]' "$OUT/b.out" 2
 	echo quit >&4
+	wait $b || fail "net_memif: $(cat "$OUT/b.err")"
+	echo stop >&3
+	until_said 'no link any more' "$OUT/a.err"
 	echo quit >&3
 	exec 3>&- 4>&-
-	wait $a && wait $b || fail "net_memif: $(cat "$OUT"/[ab].err)"
+	wait $a && fail "net_memif: no result, but a status of 0"
 	for i in a b; do
 		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq -s '.' >"$OUT/$i.json"
 		rm -rf "/var/run/dpdk/$PREFIX-$i" "/tmp/dpdk/$PREFIX-$i"
