@@ -105,11 +105,14 @@ def check_shows(root):
     text = read(root, SHOWS)
     words = re.findall(r'\{"(\w+)", (?:(?:TAKES_\w+|COUNTS)[ |]*)+, ctl_show_\w+\}',
                        read(root, "src/control/ctl.c"))
+    asked = "".join(re.findall(r"^\| `what` .*$", read(root, RECORDS), re.M))
     if len(words) < 5:
         yield f"{SHOWS}: the show words are not where this check looks"
     for word in words:
         if f"\n### show {word}\n" not in text:
             yield f"{SHOWS}: no section 'show {word}'"
+        if f"`{word}`" not in asked:
+            yield f"{RECORDS}: {word} is not among what can be asked for"
     for word in re.findall(r"^### show (\w+)$", text, re.M):
         if word not in words:
             yield f"{SHOWS}: there is no 'show {word}'"
@@ -184,6 +187,7 @@ PLANTED = [
     ("config/ovpn-dpdk.yaml", "\nmax-peers:", "\nmost-peers:", "most-peers is no configuration"),
     (SHOWS, "\n### show pools\n", "\n### show pool\n", "no section 'show pools'"),
     (SHOWS, "\n### show pools\n", "\n### show pool\n", "there is no 'show pool'"),
+    (RECORDS, "`pools` or `memory`", "`pools`", "memory is not among what can be asked for"),
     (RECORDS, "| `SHIM_BIND` |", "| `BIND` |", "no row for the record SHIM_BIND"),
     ("README.md", "](LICENSE)", "](LICENCE)", "there is no LICENCE"),
     ("README.md", "#what-a-serverconf-needs", "#what-it-needs", "no heading of that name"),
