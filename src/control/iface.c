@@ -232,6 +232,19 @@ static int new_peer(struct iface *in, const struct dco_request *q, const struct 
 	return 0;
 }
 
+static int set_peer(struct iface *in, const struct dco_request *q)
+{
+	const struct dco_peer_set *s = &q->set;
+	int ret = 0;
+
+	if (s->has_keepalive)
+		ret = dp_peer_set(
+			in->dp, in->iid, q->peer_id, s->keepalive.interval, s->keepalive.timeout);
+	if (ret == 0 && s->has_tx_id)
+		ret = dp_peer_tx_id(in->dp, in->iid, q->peer_id, s->tx_id);
+	return ret;
+}
+
 static int del_peer(struct iface *in, const struct dco_request *q)
 {
 	struct dp_peer_info info;
@@ -299,8 +312,7 @@ int iface_do(struct iface *in, const struct dco_request *q, const struct udp_add
 	case DCO_NEW_PEER:
 		return new_peer(in, q, local, why);
 	case DCO_SET_PEER:
-		return dp_peer_set(
-			in->dp, in->iid, q->peer_id, q->keepalive.interval, q->keepalive.timeout);
+		return set_peer(in, q);
 	case DCO_DEL_PEER:
 		return del_peer(in, q);
 	case DCO_NEW_KEY:

@@ -60,7 +60,7 @@ static int get_key(struct requests *rq, const struct dco_family *f, const struct
 	return f->put_key(o, r, q, &info.key[q->slot]) ? 0 : -EINVAL;
 }
 
-/* A peer may come with its keepalive. */
+/* A peer may come with its keepalive and the id by which it knows us. */
 static int new_peer(struct requests *rq, const struct dco_request *q, const char **why)
 {
 	struct iface *in = sockets_iface(rq->sockets);
@@ -77,9 +77,10 @@ static int new_peer(struct requests *rq, const struct dco_request *q, const char
 		return -EINVAL;
 	}
 	ret = iface_do(in, q, &local, why);
-	if (ret < 0 || !q->new_peer.has_keepalive)
+	if (ret < 0)
 		return ret;
-	set.keepalive = q->new_peer.keepalive;
+	/* it has no key yet, so nothing was sent before */
+	set.set = q->new_peer.set;
 	return iface_do(in, &set, &local, why);
 }
 

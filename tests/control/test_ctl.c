@@ -97,11 +97,12 @@ static void expect_error(const char *request, const char *sentence)
 	"\"decryption failed: forged, damaged, or another key\", \"ago_s\": 4.321"
 #define TUN1_PEER                                                                                  \
 	"{\"instance\": \"tun1\", \"instance_id\": 3, \"id\": 5, \"gone\": false,"                 \
+	"\"tx_id\": 11719749,"                                                                     \
 	"\"remote\": \"[2001:db8::9]:5000\", \"local\": \"[2001:db8::1]:1194\", \"vpn4\": null,"   \
 	"\"has_path\": false, \"floats\": 3, \"keys\": [" PRIMARY                                  \
 	"], \"vpn_rx_packets\": 15," ALIVE "," COUNTERS "," NO_DROPS "}"
 #define TUN0_PEER1                                                                                 \
-	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 1, \"gone\": false,"                 \
+	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 1, \"gone\": false, \"tx_id\": 1,"   \
 	"\"remote\": \"198.51.100.7:40001\", \"local\": \"192.0.2.1:1194\","                       \
 	"\"vpn4\": \"10.8.0.2\", \"has_path\": true, \"floats\": 3, \"keys\": [" PRIMARY           \
 	"," SECONDARY "],"                                                                         \
