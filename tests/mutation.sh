@@ -44,6 +44,11 @@ table()
 		DATA never to openvpn: short | dataplane/classify.c | s/drop(c, DROP_DATA_SHORT)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
 		DATA never to openvpn: no such peer | dataplane/decap.c | s/drop_pkt(w, p, DROP_UNKNOWN_PEER)/worker_send_exception(w, pkt_mbuf(p))/ | component/test_events cpu
 		DATA never to openvpn: the agent looks again | control/datagrams.c | s/opcode == P_DATA_V1 .. opcode == P_DATA_V2/false/ | control/test_agent
+		sockets: names of one family only | control/datagrams.c | s/return shim_addr_fits(name, arrived->k.family) ? arrived : NULL/return arrived/ | control/test_agent_crossing
+		sockets: addresses of one family only | control/datagrams.c | s/!shim_addr_fits(&remote, by->k.family)/false/ | control/test_agent_crossing
+		sockets: openvpn reads where it expects a peer | control/datagrams.c | s/known != NULL && shim_addr_fits(name, known->k.family)/false/ | control/test_agent_crossing
+		sockets: answers leave where the peer is | control/datagrams.c | s/find_transport(t, p->tid)/s/ | control/test_agent_crossing
+		sockets: another port is another socket | control/places.c | s/ .. p->tid != p->name_tid// | control/test_agent_crossing
 		errors: openvpn is told a few | control/datagrams.c | s/t->nb_errors == ERRORS_HZ/false/ | control/test_agent_errors
 		errors: then the kernel keeps them | control/datagrams.c | s/ksock_listen(&s->k, false)/(void)s/ | control/test_agent_errors
 		netlink: nests end where they say | control/nl.c | s/a.nla_len > len)/false)/ | unit/test_dco_ovpn

@@ -189,14 +189,18 @@ static int bind_peer(struct iface *in, const struct dp_peer_conf *conf, const st
 	return 0;
 }
 
-static int new_peer(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+static int new_peer(struct iface *in, const struct dco_request *q, const struct iface_socket *by,
 	const char **why)
 {
-	const struct place place = {.name = q->new_peer.remote, .name_here = local->ip};
+	const struct place place = {
+		.name = q->new_peer.remote,
+		.name_here = by->local.ip,
+		.name_tid = by->tid,
+	};
 	struct dp_peer_conf conf = {
 		.id = q->peer_id,
 		.remote = place.name,
-		.local = *local,
+		.local = by->local,
 		.vpn4 = q->new_peer.vpn4,
 		.vpn6 = q->new_peer.vpn6,
 	};
@@ -305,12 +309,12 @@ static void new_key(struct iface *in, const struct dco_request *q)
 	}
 }
 
-int iface_do(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+int iface_do(struct iface *in, const struct dco_request *q, const struct iface_socket *by,
 	const char **why)
 {
 	switch (q->verb) {
 	case DCO_NEW_PEER:
-		return new_peer(in, q, local, why);
+		return new_peer(in, q, by, why);
 	case DCO_SET_PEER:
 		return set_peer(in, q);
 	case DCO_DEL_PEER:

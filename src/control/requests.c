@@ -65,23 +65,23 @@ static int new_peer(struct requests *rq, const struct dco_request *q, const char
 {
 	struct iface *in = sockets_iface(rq->sockets);
 	struct dco_request set = {.verb = DCO_SET_PEER, .peer_id = q->peer_id};
-	struct udp_addr local = {0};
+	struct iface_socket by;
 	int ret;
 
 	if (!q->new_peer.has_remote) {
 		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
 		return -EINVAL;
 	}
-	if (sockets_peer_local(rq->sockets, &q->new_peer, &local) < 0) {
+	if (sockets_of_peer(rq->sockets, &q->new_peer, &by) < 0) {
 		*why = "the peer's socket is not a bound UDP socket of this process";
 		return -EINVAL;
 	}
-	ret = iface_do(in, q, &local, why);
+	ret = iface_do(in, q, &by, why);
 	if (ret < 0)
 		return ret;
 	/* it has no key yet, so nothing was sent before */
 	set.set = q->new_peer.set;
-	return iface_do(in, &set, &local, why);
+	return iface_do(in, &set, &by, why);
 }
 
 static int do_request(struct requests *rq, const struct dco_family *f, const struct nl_request *r,

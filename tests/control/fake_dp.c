@@ -765,11 +765,17 @@ void fake_dp_float(struct dp *dp, uint32_t iid, uint32_t id, const struct udp_ad
 	LOCKED(dp);
 	struct fake_event *e = &dp->events[(dp->first_event + dp->nb_events) % MAX_EVENTS];
 	uint64_t one = 1;
+	uint32_t tid = 0;
 
+	while (tid < DP_MAX_TRANSPORTS &&
+		!(dp->transports[tid].used && dp->transports[tid].iid == iid &&
+			dp->transports[tid].local.port == local->port))
+		tid++;
 	if (dp->nb_events == MAX_EVENTS)
 		abort();
 	e->ev = (struct dp_event){.type = DP_EVENT_FLOAT,
 		.iid = iid,
+		.tid = tid,
 		.peer_id = id,
 		.remote = *remote,
 		.local = *local};

@@ -157,7 +157,7 @@ static void drops_are_the_nonzero_ones_or_all(void **state)
 	(void)state;
 	snprintf(result, sizeof(result), "[%s, %s, %s]", replayed, no_peer, busy);
 	expect(a, SHOW("drops"), result);
-	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s, %s]", replayed,
+	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s, %s, %s]", replayed,
 		DROP("auth-failed", 0, "decryption failed: forged, damaged, or another key"),
 		no_peer, DROP("inner-multicast", 0, "multicast or broadcast from a device"),
 		DROP("agent-data-refused", 0,
@@ -166,6 +166,8 @@ static void drops_are_the_nonzero_ones_or_all(void **state)
 		DROP("agent-no-transport", 0,
 			"a control packet came for a socket that openvpn had closed"),
 		DROP("agent-send-failed", 0, "the kernel refused a datagram of openvpn"),
+		DROP("agent-no-family", 0,
+			"a control packet could not cross between openvpn's IPv4 and IPv6 socket"),
 		DROP("agent-datagram-broken", 0,
 			"openvpn gave a datagram that is too short or for no IP address"));
 	expect(a, "{\"command\": \"show\", \"what\": \"drops\", \"all\": true}", result);
