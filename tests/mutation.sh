@@ -44,13 +44,22 @@ table()
 		DATA never to openvpn: short | dataplane/classify.c | s/drop(c, DROP_DATA_SHORT)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
 		DATA never to openvpn: no such peer | dataplane/decap.c | s/drop_pkt(w, p, DROP_UNKNOWN_PEER)/worker_send_exception(w, pkt_mbuf(p))/ | component/test_events cpu
 		DATA never to openvpn: the agent looks again | control/datagrams.c | s/opcode == P_DATA_V1 .. opcode == P_DATA_V2/false/ | control/test_agent
+		sockets: names of one family only | control/datagrams.c | s/return shim_addr_fits(name, arrived->k.family) ? arrived : NULL/return arrived/ | control/test_agent_crossing
+		sockets: addresses of one family only | control/datagrams.c | s/!shim_addr_fits(&remote, by->k.family)/false/ | control/test_agent_crossing
+		sockets: openvpn reads where it expects a peer | control/datagrams.c | s/known != NULL && shim_addr_fits(name, known->k.family)/false/ | control/test_agent_crossing
+		sockets: answers leave where the peer is | control/datagrams.c | s/find_transport(t, p->tid)/s/ | control/test_agent_crossing
+		sockets: another port is another socket | control/places.c | s/ .. p->tid != p->name_tid// | control/test_agent_crossing
 		errors: openvpn is told a few | control/datagrams.c | s/t->nb_errors == ERRORS_HZ/false/ | control/test_agent_errors
 		errors: then the kernel keeps them | control/datagrams.c | s/ksock_listen(&s->k, false)/(void)s/ | control/test_agent_errors
 		netlink: nests end where they say | control/nl.c | s/a.nla_len > len)/false)/ | unit/test_dco_ovpn
 		netlink: TCP is refused | control/requests.c | s/!q->new_peer.has_remote/false/ | control/test_agent_families
 		netlink: key ids have three bits | control/dco_ovpn.c | s/key_id > 7/false/ | unit/test_dco_ovpn
 		netlink: nonce tails have eight bytes | control/dco_attrs.c | s/nl_attr_len(a\[KEY_DIR_NONCE_TAIL\]) != KEY_NONCE_TAIL_LEN/false/ | unit/test_dco_ovpn
-		netlink: an id for sending is not ignored | control/dco_ovpn.c | s/tx_id != q->peer_id/false/ | unit/test_dco_ovpn
+		netlink: ids for sending have 24 bits | control/dco_ovpn.c | s/ && s->tx_id <= DP_TX_ID_MAX// | unit/test_dco_ovpn
+		netlink: an id for sending comes with the peer | control/requests.c | s/set.set = q->new_peer.set/(void)set/ | control/test_agent_families
+		peer: ids for sending have 24 bits | dataplane/peer.c | s/tx_id > DP_TX_ID_MAX/false/ | component/test_encap cpu
+		peer: packets bear its id for sending | dataplane/encap.c | s/atomic_load_explicit(&p->peer->tx_id, memory_order_relaxed)/p->peer->id/ | component/test_encap cpu
+		peer: keepalives, too | dataplane/encap.c | s/atomic_load_explicit(&p->peer->tx_id, memory_order_relaxed)/p->peer->id/ | component/test_life cpu
 		netlink: PEER_SET moves nobody | control/dco_ovpn.c | s/a\[PEER_REMOTE_IPV4\] != NULL .. a\[PEER_REMOTE_IPV6\] != NULL/false/ | unit/test_dco_ovpn
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify

@@ -42,11 +42,18 @@ uint32_t iface_ifindex(const struct iface *in);
 const char *iface_name(const struct iface *in);
 
 /*
- * Does what a request other than a GET asks. local: our address, for a new peer only; family
- * IP_NONE leaves the choice to the kernel's routes, the port counts in any case. 0, or -errno with
- * a sentence in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
+ * The socket by which openvpn reaches a new peer, and our address: family IP_NONE leaves the choice
+ * to the kernel's routes, the port counts in any case.
  */
-int iface_do(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+struct iface_socket {
+	struct udp_addr local;
+	uint32_t tid;
+};
+/*
+ * Does what a request other than a GET asks; by: for a new peer only. 0, or -errno with a sentence
+ * in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
+ */
+int iface_do(struct iface *in, const struct dco_request *q, const struct iface_socket *by,
 	const char **why);
 
 /* A peer that ended and that openvpn must be told of. */

@@ -23,6 +23,7 @@
 #define DP_MAX_TRANSPORTS 256
 #define DP_NO_PEER	  0xffffffffu
 #define DP_PEER_ID_MAX	  0xfffffeu /* 0xffffff is "undefined" on the wire */
+#define DP_TX_ID_MAX	  0xffffffu
 #define DP_MAC_LEN	  6
 
 struct dp;
@@ -86,6 +87,8 @@ enum dp_gone {
 int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf);
 /* Seconds; 0 turns one off. A ping after interval without sending; gone after timeout. -ENOENT. */
 int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t peer_id, uint32_t interval, uint32_t timeout);
+/* The id in what is sent to it, by which the peer knows us; at first its own. -EINVAL, -ENOENT. */
+int dp_peer_tx_id(struct dp *dp, uint32_t iid, uint32_t peer_id, uint32_t tx_id);
 /* Stops the peer. Its final counters stay readable until the id is used again. -ENOENT. */
 int dp_peer_del(struct dp *dp, uint32_t iid, uint32_t peer_id, enum dp_gone why);
 

@@ -23,7 +23,8 @@ struct dp_key_info {
 
 struct dp_peer_info {
 	uint32_t id;
-	bool gone; /* a tombstone: only id, why and counters hold */
+	uint32_t tx_id; /* in packets to it: what it calls us */
+	bool gone;	/* a tombstone: only id, why and counters hold */
 	enum dp_gone why;
 	bool owed; /* gone, and openvpn may not have had its last counters yet */
 	struct udp_addr remote, local;

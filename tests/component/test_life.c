@@ -146,6 +146,23 @@ static void a_silent_sender_sends_pings(void **state)
 	world_no_drops(world_of(b));
 }
 
+/* Found by its id, named as it asked for. */
+static void a_ping_bears_the_id_by_which_the_peer_knows_us(void **state)
+{
+	struct bench *b = *state;
+	struct key_material far = reference_mirror(&b->m);
+	uint8_t frame[FRAME_MAX], text[FRAME_MAX];
+
+	dp_peer_set(world_of(b)->dp, b->s.iid, PEER, 10, 0);
+	assert_int_equal(dp_peer_tx_id(world_of(b)->dp, b->s.iid, PEER, 0xabcdef), 0);
+	age(peer(b, PEER), 10);
+	tick(b);
+	assert_int_equal(world_sent(world_of(b), 0, frame), 42 + 24 + 16);
+	assert_int_equal(be32_load(frame + 42) & 0xffffff, 0xabcdef);
+	assert_true(reference_open(&far, frame + 42, 24 + 16, text));
+	world_no_drops(world_of(b));
+}
+
 static void without_a_key_there_is_no_ping_and_no_drop(void **state)
 {
 	struct bench *b = *state;
@@ -880,6 +897,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_silent_sender_sends_pings),
+		TEST(a_ping_bears_the_id_by_which_the_peer_knows_us),
 		TEST(without_a_key_there_is_no_ping_and_no_drop),
 		TEST(a_ping_for_a_peer_that_goes_meanwhile_is_stale),
 		TEST(a_peer_not_heard_of_expires_and_is_told_until_acknowledged),

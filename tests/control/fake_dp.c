@@ -286,6 +286,7 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	}
 	in->peers[i] = (struct fake_peer){
 		.info = {.id = conf->id,
+			.tx_id = conf->id,
 			.remote = conf->remote,
 			.local = conf->local,
 			.vpn4 = conf->vpn4,
@@ -306,6 +307,17 @@ int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t id, uint32_t interval, uin
 		return dp->fail != 0 ? dp->fail : -ENOENT;
 	p->info.interval = interval;
 	p->info.timeout = timeout;
+	return 0;
+}
+
+int dp_peer_tx_id(struct dp *dp, uint32_t iid, uint32_t id, uint32_t tx_id)
+{
+	LOCKED(dp);
+	struct fake_peer *p = find_live(dp, iid, id);
+
+	if (dp->fail != 0 || p == NULL)
+		return dp->fail != 0 ? dp->fail : -ENOENT;
+	p->info.tx_id = tx_id;
 	return 0;
 }
 
@@ -753,11 +765,17 @@ void fake_dp_float(struct dp *dp, uint32_t iid, uint32_t id, const struct udp_ad
 	LOCKED(dp);
 	struct fake_event *e = &dp->events[(dp->first_event + dp->nb_events) % MAX_EVENTS];
 	uint64_t one = 1;
+	uint32_t tid = 0;
 
+	while (tid < DP_MAX_TRANSPORTS &&
+		!(dp->transports[tid].used && dp->transports[tid].iid == iid &&
+			dp->transports[tid].local.port == local->port))
+		tid++;
 	if (dp->nb_events == MAX_EVENTS)
 		abort();
 	e->ev = (struct dp_event){.type = DP_EVENT_FLOAT,
 		.iid = iid,
+		.tid = tid,
 		.peer_id = id,
 		.remote = *remote,
 		.local = *local};

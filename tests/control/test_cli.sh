@@ -185,11 +185,11 @@ expect 1 "" "ovpn-dpdkctl: no instance has the device 'tun9': none is attached" 
 # --- a daemon with five peers, 0 and 4 of them gone
 start_server 5
 expect 0 "$(cat <<'END'
-INSTANCE  PEER  STATE    REMOTE              VPN ADDRESSES     RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  LAST RX  LAST TX  DROPPED  KEEPALIVE  KEY
-tun1         5  no path  [2001:db8::9]:5000  fd00::2                   15   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
-tun0         1  up       198.51.100.7:40001  10.8.0.2 fd00::2          11   4.7 GiB          20   2.0 KiB     1.2s    1m15s        5      10/60  1 AES-256-GCM
-tun0         2  up       198.51.100.7:40001  10.8.0.2 fd00::2          12   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
-tun0         3  up       198.51.100.7:40001  10.8.0.2 fd00::2          13   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
+INSTANCE               PEER  STATE    REMOTE              VPN ADDRESSES     RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  LAST RX  LAST TX  DROPPED  KEEPALIVE  KEY
+tun1      5, to it 11719749  no path  [2001:db8::9]:5000  fd00::2                   15   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
+tun0                      1  up       198.51.100.7:40001  10.8.0.2 fd00::2          11   4.7 GiB          20   2.0 KiB     1.2s    1m15s        5      10/60  1 AES-256-GCM
+tun0                      2  up       198.51.100.7:40001  10.8.0.2 fd00::2          12   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
+tun0                      3  up       198.51.100.7:40001  10.8.0.2 fd00::2          13   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
 END
 )" "" sh pe
 expect 0 "$(cat <<'END'
