@@ -64,7 +64,5 @@ const struct places *iface_places(const struct iface *in);
 
 /* Bytes that one peer takes here. */
 size_t iface_peer_bytes(void);
-/* Live peers. */
-uint32_t iface_nb_peers(const struct iface *in);
 
 #endif
