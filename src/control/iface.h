@@ -4,7 +4,7 @@
  * ways to them. Turns openvpn's verbs into dp_*() and hostif_*() calls.
  *
  * The data plane must know whether an instance has one peer or many, but a client's control
- * packets flow before its device is asked for: client.c then makes a P2P instance early, and
+ * packets flow before its device is asked for: sockets.c then makes a P2P instance early, and
  * replaces it, if the device is asked for in the other mode.
  */
 #ifndef IFACE_H
