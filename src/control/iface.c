@@ -425,19 +425,6 @@ void iface_gone_told(struct iface *in, uint32_t peer_id, enum dp_gone why)
 	forget(in, peer_id);
 }
 
-uint32_t iface_nb_peers(const struct iface *in)
-{
-	struct dp_peer_info info;
-	uint32_t n = 0;
-
-	for (uint32_t id = dp_peer_next(in->dp, in->iid, 0); id != DP_NO_PEER;
-		id = dp_peer_next(in->dp, in->iid, id + 1)) {
-		if (dp_peer_get(in->dp, in->iid, id, &info) == 0 && !info.gone)
-			n++;
-	}
-	return n;
-}
-
 size_t iface_peer_bytes(void)
 {
 	/* two names, with their slots in the hash tables, which are up to half empty */

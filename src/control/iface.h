@@ -4,7 +4,7 @@
  * ways to them. Turns openvpn's verbs into dp_*() and hostif_*() calls.
  *
  * The data plane must know whether an instance has one peer or many, but a client's control
- * packets flow before its device is asked for: client.c then makes a P2P instance early, and
+ * packets flow before its device is asked for: sockets.c then makes a P2P instance early, and
  * replaces it, if the device is asked for in the other mode.
  */
 #ifndef IFACE_H
@@ -71,7 +71,5 @@ const struct places *iface_places(const struct iface *in);
 
 /* Bytes that one peer takes here. */
 size_t iface_peer_bytes(void);
-/* Live peers. */
-uint32_t iface_nb_peers(const struct iface *in);
 
 #endif

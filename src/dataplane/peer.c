@@ -129,6 +129,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
+	inst->nb_peers--;
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	grace_cancel(dp, p);
 	fragwatch_end(dp, p);
@@ -202,6 +203,7 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	p->since = rte_rdtsc();
 	tombstone_drop(dp, inst, e);
 	TAILQ_INSERT_TAIL(&inst->peer_list, p, link);
+	inst->nb_peers++;
 	known_add(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */

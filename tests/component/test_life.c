@@ -291,6 +291,7 @@ static void a_thousand_unreported_ends_survive(void **state)
 		dp_peer_set(dp, b->s.iid, id, 0, 30);
 		age(peer(b, id), 31);
 	}
+	assert_int_equal(dp_instance_peers(dp, b->s.iid), 1001);
 	for (int i = 0; i < 12; i++)
 		tick(b);
 	world_reclaim(world_of(b));
@@ -306,6 +307,7 @@ static void a_thousand_unreported_ends_survive(void **state)
 	}
 	assert_int_equal(n, 1000);
 	assert_non_null(peer(b, PEER));
+	assert_int_equal(dp_instance_peers(dp, b->s.iid), 1);
 }
 
 /* More peers than one scan looks at: all are found within some seconds' ticks. */
@@ -422,7 +424,9 @@ static void a_new_p2p_peer_takes_the_place_of_the_old(void **state)
 		assert_int_equal(world_sent(wd, 1, frame), 42 + 24 + sizeof(inner));
 	}
 	world_no_drops(wd);
+	assert_int_equal(dp_instance_peers(wd->dp, s.iid), 1);
 	assert_int_equal(dp_peer_del(wd->dp, s.iid, 2, DP_GONE_USERSPACE), 0);
+	assert_int_equal(dp_instance_peers(wd->dp, s.iid), 0);
 	world_write(s.device, frame, site_frame(frame, s.mac, inner, sizeof(inner)));
 	world_settle(wd);
 	world_drops(wd, DROP_STALE_PEER, 1);

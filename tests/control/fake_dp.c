@@ -46,6 +46,7 @@ struct dp {
 	pthread_mutex_t lock;
 	int mirror_fd, event_fd;
 	int fail;
+	uint64_t looks; /* at a peer */
 	uint32_t nb_instances;
 	struct fake_instance instances[DP_MAX_INSTANCES];
 	struct fake_transport transports[DP_MAX_TRANSPORTS];
@@ -366,10 +367,18 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *i
 	LOCKED(dp);
 	const struct fake_peer *p = find(dp, iid, id);
 
+	dp->looks++;
 	if (p == NULL)
 		return -ENOENT;
 	*info = p->info;
 	return 0;
+}
+
+uint64_t fake_dp_looks(struct dp *dp)
+{
+	LOCKED(dp);
+
+	return dp->looks;
 }
 
 uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
@@ -583,6 +592,17 @@ int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
 	struct dp_peer_info info;
 
 	return dp_peer_get(dp, iid, id, &info) < 0 || info.gone ? -ENOENT : 0;
+}
+
+uint32_t dp_instance_peers(struct dp *dp, uint32_t iid)
+{
+	LOCKED(dp);
+	const struct fake_instance *in = instance(dp, iid);
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; in != NULL && i < in->nb; i++)
+		n += !in->peers[i].info.gone;
+	return n;
 }
 
 void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
