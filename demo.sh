@@ -28,7 +28,7 @@ case $#${1:-} in
 	exit 0
 	;;
 *)
-	usage >&2
+	echo "demo.sh: the only options are --skip-install and --help, not '$*'" >&2
 	exit 2
 	;;
 esac

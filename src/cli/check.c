@@ -12,8 +12,9 @@
 #include "cli/check_rules.h"
 #include "cli/exit_status.h"
 
-static const char usage[] =
-	"usage: ovpn-dpdkctl check [--openvpn 2.6|2.7] [--json] FILE.conf\n"
+#define USAGE "usage: ovpn-dpdkctl check [--openvpn 2.6|2.7] [--json] FILE.conf\n"
+
+static const char usage[] = USAGE
 	"Lists what in FILE.conf would cost openvpn its offload, or its clients their connection, and\n"
 	"what has no effect with it; with its includes, client-config-dir's files, and what it pushes.\n"
 	"  -o, --openvpn 2.6|2.7  by this version's rules (default: both)\n"
@@ -181,6 +182,13 @@ static int check(const char *file, unsigned int wanted, bool json)
 	return status;
 }
 
+static int wrong(const char *why, const char *word)
+{
+	fprintf(stderr, "ovpn-dpdkctl: check: %s%s%s (see ovpn-dpdkctl check --help)\n" USAGE, why,
+		word != NULL ? " " : "", word != NULL ? word : "");
+	return EXIT_USAGE;
+}
+
 int check_main(int argc, char **argv, bool json)
 {
 	unsigned int wanted = OPENVPN_ALL;
@@ -198,14 +206,17 @@ int check_main(int argc, char **argv, bool json)
 			wanted = OPENVPN_26;
 		} else if (letter == 'o' && strcmp(optarg, "2.7") == 0) {
 			wanted = OPENVPN_27;
+		} else if (letter == 'o') {
+			return wrong("--openvpn is 2.6 or 2.7, not", optarg);
+		} else if (letter == ':') {
+			return wrong("a value is missing after", argv[optind - 1]);
 		} else {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
+			return wrong("unknown option", argv[optind - 1]);
 		}
 	}
-	if (optind + 1 != argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (optind == argc)
+		return wrong("say which file", NULL);
+	if (optind + 1 < argc)
+		return wrong("one file at a time, not also", argv[optind + 1]);
 	return check(argv[optind], wanted, json);
 }

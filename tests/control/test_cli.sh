@@ -184,6 +184,7 @@ for words in '' "$dir/good $dir/bad" "--openvpn 2.5 $dir/good" "--all $dir/good"
 	check "check $words: wrong usage" [ $? -eq 2 ]
 	check "check $words: says how" grep -q '^usage: ovpn-dpdkctl check' "$dir/err"
 done
+check "and what is wrong" grep -q "unknown option --all" "$dir/err"
 printf 'dev x0\ndev-type tun\nclient\nuser nobody\n' >"$dir/x0"
 check "root may become another user" "$ctl" check "$dir/x0"
 setpriv --bounding-set -setpcap "$ctl" check "$dir/x0" >"$dir/out"
