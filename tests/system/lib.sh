@@ -157,6 +157,22 @@ wait_for()
 	done
 }
 
+# wait_status SECONDS COMMAND...: the same of a command that looks into the server's status file. An
+# openvpn with little to do writes it every ten seconds; whoever knocks at its management socket wakes
+# it.
+wait_status()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -le "$end" ] || return 1
+		[ ! -S "$T/management" ] ||
+			/usr/bin/python3 "$HERE/management.py" "$T/management" >/dev/null 2>&1
+		sleep 0.3
+	done
+}
+
 # CPU seconds of processes, all their threads, as the kernel charges them.
 cpu_seconds()
 {
@@ -325,14 +341,17 @@ server_config()
 # server_start [LINE...]
 server_start()
 {
-	local n command=(openvpn)
+	local n line command=(openvpn) socket=("management $T/management unix")
 
 	mkdir -p "$T/ccd"
 	for n in 1 2 3 4; do
 		printf 'ifconfig-push 10.8.0.1%d 255.255.255.0\nifconfig-ipv6-push fd08::1%d/64 fd08::1\n' \
 			$n $n >"$T/ccd/c$n"
 	done
-	server_config "$@" >"$T/server.conf"
+	for line; do
+		[ "${line%% *}" != management ] || socket=()
+	done
+	server_config "${socket[@]}" "$@" >"$T/server.conf"
 	if on_dpdk; then
 		command=(env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- openvpn)
 	fi
@@ -381,7 +400,7 @@ client_start()
 	client_launch "$@"
 	wait_for 20 grep -q 'Initialization Sequence Completed' "$T/c$1.log" ||
 		fail "client $1 did not connect: $(tail -n 1 "$T/c$1.log")"
-	wait_for 15 in_status "c$1" || fail "client $1 is not in the server's status file"
+	wait_status 15 in_status "c$1" || fail "client $1 is not in the server's status file"
 }
 
 # in_status NAME: openvpn's status file lists this client with an address.
@@ -389,7 +408,7 @@ in_status() { grep -q "^CLIENT_LIST,$1,[^,]*,10\." "$T/status"; }
 not_in_status() { ! in_status "$1"; }
 
 # fresh_status: waits for a status file that openvpn wrote after now.
-fresh_status() { wait_for 15 status_newer "$(date +%s)" || fail "the status file is not renewed"; }
+fresh_status() { wait_status 15 status_newer "$(date +%s)" || fail "the status file is not renewed"; }
 status_newer() { awk -F , -v t="$1" '$1 == "TIME" && $3 > t { new = 1 } END { exit !new }' "$T/status"; }
 
 # status_bytes NAME: "received sent" of the status file.
@@ -466,7 +485,7 @@ pinged()
 offloaded()
 {
 	on_dpdk || return 0
-	wait_for 15 grep -qx 'GLOBAL_STATS,dco_enabled,1' "$T/status" ||
+	wait_status 15 grep -qx 'GLOBAL_STATS,dco_enabled,1' "$T/status" ||
 		fail "the server does not say dco_enabled 1"
 }
 
