@@ -88,7 +88,7 @@ static int run(struct place *p, char *const argv[])
 	return WEXITSTATUS(status);
 }
 
-#define RUN(p, ...) run(p, (char *[]){__VA_ARGS__, NULL})
+#define RUN(p, ...) run(p, (char *[]){S("run"), __VA_ARGS__, NULL})
 #define S(text)	    (char *)(uintptr_t)(text)
 
 static void program_gets_the_shim_before_other_preloads(void **state)
