@@ -48,6 +48,13 @@ failed=0
 skipped=0
 summary=()
 
+# wrong WHY: what is wrong with the arguments
+wrong()
+{
+	echo "test.sh: $* (see ./test.sh --help)" >&2
+	exit 2
+}
+
 # note WHAT PASSED FAILED
 note()
 {
@@ -165,10 +172,8 @@ while [ $# -gt 0 ]; do
 	--tier)
 		case ${2:-} in
 		lint | unit | contract | component | control | system | soak | chroot) tiers+=("$2") ;;
-		*)
-			usage >&2
-			exit 2
-			;;
+		'') wrong "--tier needs a value" ;;
+		*) wrong "no tier '$2'" ;;
 		esac
 		shift 2
 		;;
@@ -178,18 +183,12 @@ while [ $# -gt 0 ]; do
 		;;
 	--seed)
 		case ${2:-} in
-		'' | *[!0-9]*)
-			usage >&2
-			exit 2
-			;;
+		'' | *[!0-9]*) wrong "--seed needs a number${2:+, not '$2'}" ;;
 		esac
 		seed=$2
 		shift 2
 		;;
-	*)
-		usage >&2
-		exit 2
-		;;
+	*) wrong "unknown argument '$1'" ;;
 	esac
 done
 if [ -n "$long" ]; then
