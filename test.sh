@@ -17,14 +17,15 @@ usage()
 		                component  the data plane over software ports
 		                control    agent, shim and command line
 		                system     stock openvpn in network namespaces (tests/system)
-		                soak       three minutes of all that happens in months (tests/soak)
+		                soak       four minutes of all that happens in months (tests/soak)
 		                chroot     later versions of DPDK and openvpn (tests/chroot)
 		  --long        the soak tier for an hour, and no other that is not asked for
 		  --seed N      of the soak, which prints it
 		  --help        this text
 
 		All but system and soak run on a build with the address and undefined-behaviour sanitizers
-		(build-asan) and on a release build (build-release), system and soak on the latter.
+		(build-asan) and on a release build (build-release), system and soak on the latter; of soak
+		a part runs on both.
 		chroot makes later Debians in build-chroot, some 2 GB, by debootstrap; without a network
 		its tests are skipped, and say so.
 	END
@@ -35,11 +36,12 @@ ROOT=$(cd "$(dirname "$0")" && pwd)
 LOG=$(mktemp -d) || exit 1
 trap 'rm -rf "$LOG"' EXIT
 trap 'exit 130' INT TERM
-SOAK_SECONDS=85      # beside start and end: about two minutes
+SOAK_SECONDS=85       # beside start and end: about two minutes
 SOAK_LONG_SECONDS=3600
-STORM_PEERS=16384    # of the family that is not tried with 65,536, to save time
-STORM_LONG_TIMES=5   # both families with 65,536
-SKIP=77              # of a test in a chroot that cannot be had
+STORM_PEERS=16384     # of the family that is not tried with 65,536, to save time
+STORM_ASAN_PEERS=4096 # with sanitizers
+STORM_LONG_TIMES=5    # both families with 65,536
+SKIP=77               # of a test in a chroot that cannot be had
 tiers=()
 long=
 seed=1
@@ -128,17 +130,19 @@ soak()
 		note soak 0 1
 	fi
 	if [ -n "$long" ]; then
-		storm --times "$STORM_LONG_TIMES"
+		storm build-release --times "$STORM_LONG_TIMES"
 	else
-		storm --family ovpn-dco-v2
-		storm --family ovpn --peers "$STORM_PEERS"
+		storm build-release --family ovpn-dco-v2
+		storm build-release --family ovpn --peers "$STORM_PEERS"
 	fi
+	storm build-asan --peers "$STORM_ASAN_PEERS" --active 1000
 }
 
-# storm OPTION...
+# storm FOLDER OPTION...
 storm()
 {
-	if BUILD=$ROOT/build-release timeout --foreground -k 20 900 "$ROOT/tests/soak/storm.sh" "$@" </dev/null; then
+	if BUILD=$ROOT/$1 TOOLS=$ROOT/build-release timeout --foreground -k 20 1200 \
+		"$ROOT/tests/soak/storm.sh" "${@:2}" </dev/null; then
 		note storm 1 0
 	else
 		note storm 0 1
@@ -215,7 +219,7 @@ install_packages "${extra[@]}" || {
 
 build build-release --buildtype=release
 case " ${tiers[*]} " in
-*\ unit\ * | *\ contract\ * | *\ component\ * | *\ control\ *)
+*\ unit\ * | *\ contract\ * | *\ component\ * | *\ control\ * | *\ soak\ *)
 	build build-asan --buildtype=debug -Db_sanitize=address,undefined
 	;;
 esac

@@ -289,7 +289,7 @@ daemon_start()
 {
 	on_dpdk || return 0
 	daemon_config >"$T/ovpn-dpdk.yaml"
-	spawn srv ovpn-dpdkd "$BUILD/src/ovpn-dpdkd" --config "$T/ovpn-dpdk.yaml"
+	spawn srv ovpn-dpdkd "${DAEMON:-$BUILD/src/ovpn-dpdkd}" --config "$T/ovpn-dpdk.yaml"
 	DAEMON_PID=$SPAWNED
 	wait_for 20 daemon_answers || fail "ovpn-dpdkd did not start in 20 s"
 	alive "$DAEMON_PID" || fail "ovpn-dpdkd ended: $(tail -n 1 "$T/ovpn-dpdkd.log")"
