@@ -69,7 +69,7 @@ static int new_peer(struct requests *rq, const struct dco_request *q, const char
 	int ret;
 
 	if (!q->new_peer.has_remote) {
-		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
+		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or start openvpn without it";
 		return -EINVAL;
 	}
 	if (sockets_of_peer(rq->sockets, &q->new_peer, &by) < 0) {

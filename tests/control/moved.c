@@ -85,7 +85,7 @@ void write_to(int udp, uint8_t n)
 	} __attribute__((packed)) out = {.d = {.remote = {.family = AF_INET,
 						       .port = htons((uint16_t)(5000 + n)),
 						       .ip = {192, 0, 2, n}}},
-		.payload = "hello"};
+		.payload = {'h', 'e', 'l', 'l', 'o'}};
 
 	assert_int_equal(send(udp, &out, sizeof(out), 0), sizeof(out));
 }

@@ -50,7 +50,8 @@ SOAK=$(cd "$(dirname "$0")" && pwd)
 TOOLS=${TOOLS:-$BUILD}
 CTL=$TOOLS/src/cli/ovpn-dpdkctl
 STORM=$TOOLS/tests/soak/storm
-DAEMON=${DAEMON:-$BUILD/tests/soak/ovpn-dpdkd-worn}
+DAEMON_PROGRAM=$BUILD/tests/worn/ovpn-dpdkd-worn
+export OVPN_DPDK_WORN=next
 PLACES=()
 seed=0
 

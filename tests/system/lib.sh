@@ -24,6 +24,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
 BUILD=${BUILD:-$ROOT/build-release}
 MODE=${MODE:-dpdk}
+DAEMON_PROGRAM=${DAEMON_PROGRAM:-$BUILD/src/ovpn-dpdkd}
 CTL=$BUILD/src/cli/ovpn-dpdkctl
 SHIM=$BUILD/src/shim/libovpn-dpdk-shim.so
 ID=${ID_PREFIX:-ovpn-dpdk}-$$
@@ -289,7 +290,7 @@ daemon_start()
 {
 	on_dpdk || return 0
 	daemon_config >"$T/ovpn-dpdk.yaml"
-	spawn srv ovpn-dpdkd "${DAEMON:-$BUILD/src/ovpn-dpdkd}" --config "$T/ovpn-dpdk.yaml"
+	spawn srv ovpn-dpdkd "$DAEMON_PROGRAM" --config "$T/ovpn-dpdk.yaml"
 	DAEMON_PID=$SPAWNED
 	wait_for 20 daemon_answers || fail "ovpn-dpdkd did not start in 20 s"
 	alive "$DAEMON_PID" || fail "ovpn-dpdkd ended: $(tail -n 1 "$T/ovpn-dpdkd.log")"
