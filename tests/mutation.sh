@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Are the checks checked? Breaks each of them in a copy of the sources, one at a time, and runs the
-# test that must notice. A check that can be broken without a failure is not tested. By hand, or in
-# test.sh --long; needs root for the agent's tests only.
+# test that must notice. A check that can be broken without a failure is not tested. By hand, or by
+# test.sh --tier mutation; needs root for the tier control only.
 
 usage()
 {
 	cat <<-END
-		usage: tests/mutation.sh [--list] [WORD]...
+		usage: tests/mutation.sh [--list | --check] [WORD]...
 
 		Each line of the table in this script names a check, a file, a sed program that breaks the
 		check, and the test that must fail then. With WORDs only the lines that have one of them.
+
+		  --list   the checks' names
+		  --check  builds nothing: does each line still change what it means to, is its test there?
 	END
 }
 
@@ -19,6 +22,7 @@ set -u -o pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 
 # check | file | sed | test, its arguments
+# Behind a file's name: how many lines the sed changes, if more than it has commands.
 table()
 {
 	cat <<-'END'
@@ -27,7 +31,7 @@ table()
 		replay: look before decryption | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/ | component/test_decap cpu
 		replay: commit after it | dataplane/decap.c | s/replay_commit(rx, run->pkts/replay_check(rx, run->pkts/ | component/test_decap cpu
 		replay: ids are remembered | crypto/replay.h | s/ .= 1ull << id % 64;/ \&= ~(1ull << id % 64);/ | unit/test_replay
-		peer: of this id only | dataplane/peertab.h | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
+		peer: of this id only | dataplane/peertab.h:2 | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
 		peer: of a burst all are compared | dataplane/decap.c | s/b->who\[i\] == b->who\[0\]/true/ | component/test_decap cpu
 		key: a run's key is compared | dataplane/decap.c | s/pkts\[run.n\]->key == run.key/true/ | component/test_decap cpu
 		source: IPv4 address | dataplane/decap.c | s/peer->has_vpn4 && memcmp(src, peer->vpn4, 4) == 0/peer->has_vpn4/ | component/test_decap cpu
@@ -101,7 +105,7 @@ table()
 		float: and no longer | control/datagrams.c | s/^\tsockets_settle(t);/;/ | control/test_agent_told
 		float: either name, meanwhile | control/places.c | s/ .. p->told)/)/ | unit/test_places
 		float: answered from where it writes to | control/places.c | s/(p->told .. p->read)/false/ | unit/test_places
-		path: a source that is gone is none | control/hostif_paths.c | s/ \&\& hostif_ports_have(.*));$/;/; s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
+		path: a source that is gone is none | control/hostif_paths.c | s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
 		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
@@ -138,7 +142,7 @@ table()
 		mss: off is off | dataplane/segment.c | s/w->dp->mssfix_off/false/ | component/test_path cpu
 		ecn: a mark that nobody would see drops | dataplane/decap.c | s/!tos_decap(inner, family, p->tos_outer)/(tos_decap(inner, family, p->tos_outer), false)/ | component/test_path cpu
 		ecn: marks are carried inward | dataplane/decap.c | s/tos_matters(p->tos_outer)/false/ | component/test_path cpu
-		ecn: the table | dataplane/tos.c | s/= DROP/= ECN_NONE/ | unit/test_tos
+		ecn: the table | dataplane/tos.c:2 | s/= DROP/= ECN_NONE/ | unit/test_tos
 		ecn: the checksum follows | dataplane/tos.c | s/checksum_replace(p + 10, old, new)// | unit/test_tos
 		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
 		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
@@ -156,7 +160,7 @@ table()
 		key: not if it is good meanwhile | dataplane/wear.c | s/key_wear(k) != KEY_GOOD) {/true) {/ | component/test_limits cpu
 		key: exhausted, its peer ends | dataplane/liveness.c | s/wear_check(dp, inst, p, dp_now_ms())/false/ | component/test_limits cpu
 		key: exhausted, its successor is used | dataplane/wear.c | s/newest->generation <= k->generation/true/ | component/test_limits cpu
-		key: asked for when somebody listens | control/notices.c | s/if (ret == -EAGAIN)/if (0)/ | control/test_agent_families
+		key: asked for when somebody listens | control/notices.c:2 | s/if (ret == -EAGAIN)/if (0)/ | control/test_agent_families
 		nonce: ids end | crypto/pktid.c | s/if (id > p->limit)/if (0)/; s/memory_order_relaxed) > p->limit)/memory_order_relaxed) > p->limit + 99)/ | unit/test_pktid
 		nonce: a closed key gives none | crypto/pktid.c | s/next, p->limit + 1, mem/next, 1, mem/ | unit/test_pktid
 		nonce: a key installed twice is one | dataplane/wear.c | s/first = pktid_close(&same->tx);/first = 1;/ | component/test_limits cpu
@@ -178,41 +182,125 @@ table()
 	END
 }
 
+# trim VARIABLE...: no blanks at either end.
 trim()
 {
-	local text=$1
+	local -n text
 
-	text=${text#"${text%%[![:space:]]*}"}
-	printf '%s' "${text%"${text##*[![:space:]]}"}"
-}
-
-# wanted LINE: is it one of those asked for?
-wanted()
-{
-	local word
-
-	[ ${#words[@]} -gt 0 ] || return 0
-	for word in "${words[@]}"; do
-		[[ $1 == *"$word"* ]] && return 0
+	for text in "$@"; do
+		text=${text#"${text%%[![:space:]]*}"}
+		text=${text%"${text##*[![:space:]]}"}
 	done
-	return 1
 }
 
-# passes TEST...: with nothing broken it must.
-declare -A passing
+# rows: name, file, number of lines, sed and test of each line that was asked for, in tabs.
+rows()
+{
+	local line name file program test lines word
+
+	while IFS= read -r line; do
+		for word in "${words[@]}"; do
+			[[ $line != *"$word"* ]] || break
+		done
+		[ ${#words[@]} = 0 ] || [[ $line == *"$word"* ]] || continue
+		IFS='|' read -r name file program test <<<"$line"
+		trim name file program test
+		lines=1
+		if [[ $file == *:* ]]; then
+			lines=${file#*:}
+		else # one for each command
+			word=${program//; s?/}
+			lines=$((1 + (${#program} - ${#word}) / 4))
+		fi
+		printf '%s\t%s\t%s\t%s\t%s\n' "$name" "src/${file%:*}" "$lines" "$program" "$test"
+	done < <(table)
+}
+
+# changes NAME FILE LINES SED TEST: is the row what it was when it was written?
+changes()
+{
+	local name=$1 file=$2 lines=$3 program=$4 test=${5%% *} n
+
+	if [ ! -f "$ROOT/$file" ]; then
+		echo "NO FILE     $name: $file"
+		return 1
+	fi
+	if [ ! -f "$ROOT/tests/$test.c" ] && [ ! -f "$ROOT/tests/$test" ]; then
+		echo "NO TEST     $name: tests/$test"
+		return 1
+	fi
+	n=$(sed "$program" "$ROOT/$file" | diff - "$ROOT/$file" | grep -c '^<')
+	if [ "$n" != "$lines" ]; then
+		echo "CHANGES     $name: $n lines of $file, not $lines: $program"
+		return 1
+	fi
+}
+
+check()
+{
+	local faults=0 n=0 row
+
+	while IFS=$'\t' read -r -a row; do
+		n=$((n + 1))
+		changes "${row[@]}" || faults=$((faults + 1))
+	done < <(rows)
+	echo "$n rows, $faults stale"
+	[ "$n" -gt 0 ] && [ "$faults" = 0 ]
+}
+
+# How meson would run the tests, by the names of the table: what is built for it, its environment,
+# its command.
+declare -A targets environment command
+read_tests()
+{
+	local key needs env cmd
+
+	while IFS=$'\t' read -r key needs env cmd; do
+		targets[$key]=$needs environment[$key]=$env command[$key]=$cmd
+	done < <(jq -r --slurpfile targets "$T/build/meson-info/intro-targets.json" --arg build "$T/build/" \
+		--arg tests "$T/tree/tests/" '
+		($targets[0] | map({key: .id, value: (.filename[0] | ltrimstr($build))}) | from_entries) as $file
+		| .[] | (.cmd[0] | endswith(".sh")) as $script
+		| [ (if $script then .cmd[0:1] else .cmd end | join(" ") | ltrimstr($build + "tests/") | ltrimstr($tests)),
+			(.depends | map($file[.]) | join(" ")),
+			(.env | to_entries | map(.key + "=" + .value) | join(" ") | if . == "" then "A=" else . end),
+			(.cmd | join(" ")) ] | join("\t")' "$T/build/meson-info/intro-tests.json")
+}
+
+build()
+{
+	# shellcheck disable=SC2086
+	ninja -C "$T/build" ${targets[$1]} >"$T/log" 2>&1
+}
+
+# run TEST: a broken build may hang, so it has its time, and some more.
+run()
+{
+	# shellcheck disable=SC2086
+	(cd "$T/build" && env ${environment[$1]} timeout -k 5 "${allowed[$1]:-120}" ${command[$1]}) \
+		>"$T/log" 2>&1 </dev/null
+}
+
+# passes TEST: with nothing broken it must.
+declare -A allowed
 passes()
 {
-	[ -z "${passing[$*]:-}" ] || return 0
-	ninja -C "$T/build" "tests/$1" >"$T/log" 2>&1 &&
-		(cd "$T" && timeout -k 5 120 "$T/build/tests/$1" "${@:2}") >"$T/log" 2>&1 && passing[$*]=1
+	local start=$SECONDS
+
+	[ -z "${allowed[$1]:-}" ] || return 0
+	build "$1" && run "$1" && allowed[$1]=$(((SECONDS - start) * 3 + 20))
 }
 
-# try NAME FILE SED TEST...: true if the test fails with the check broken.
+# try NAME FILE LINES SED TEST: true if the test fails with the check broken.
 try()
 {
-	local name=$1 file=src/$2 program=$3 test=$4
+	local name=$1 file=$2 program=$4 test=$5 status start=$SECONDS
 
-	if ! passes "${@:4}"; then
+	if [ -z "${targets[$test]:-}" ]; then
+		echo "NO TEST     $name: $test"
+		return 1
+	fi
+	if ! passes "$test"; then
 		echo "FAILS       $name: $test, with nothing broken"
 		tail -n 5 "$T/log"
 		return 1
@@ -222,26 +310,34 @@ try()
 		echo "NO CHANGE   $name: the code is not what the table expects"
 		return 1
 	fi
-	if ! ninja -C "$T/build" "tests/$test" >"$T/log" 2>&1; then
+	if ! build "$test"; then
 		echo "NO BUILD    $name"
 		grep -m 3 error "$T/log"
 		return 1
 	fi
-	# a broken build may hang, and a crash is as good as a failure
-	if (cd "$T" && timeout -k 5 120 "$T/build/tests/$test" "${@:5}") >"$T/log" 2>&1; then
+	run "$test"
+	status=$?
+	case $status in
+	0)
 		echo "NOT NOTICED $name: $test passes"
 		return 1
-	fi
-	echo "noticed     $name ($(grep -cE "^(\[  FAILED  \] [a-z]|not ok)" "$T/log") failures)"
+		;;
+	124 | 137) status="it hangs" ;;
+	1[3-9][0-9]) status="signal $((status - 128))" ;; # a crash is as good as a failure
+	*) status="$(grep -cE "^(\[  FAILED  \] [a-z]|not ok|FAIL)" "$T/log") failures" ;;
+	esac
+	echo "noticed     $name ($status, $((SECONDS - start)) s)"
 }
 
 words=()
+only_check=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--list)
 		table | cut -d '|' -f 1
 		exit 0
 		;;
+	--check) only_check=yes ;;
 	--help | -h)
 		usage
 		exit 0
@@ -254,30 +350,36 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+if [ -n "$only_check" ]; then
+	check
+	exit
+fi
 
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 export RUNTIME_DIRECTORY=$T # of DPDK: what fails does not tidy up
 trap 'exit 130' INT TERM
+# meson takes ccache if it is there; its entries shall do for another folder, too
+export CCACHE_BASEDIR=$T CCACHE_NOHASHDIR=1
 mkdir "$T/tree"
 (cd "$ROOT" && tar -c --exclude="./build*" --exclude=./.git .) | tar -x -C "$T/tree" || exit 1
 cp -a "$T/tree/src" "$T/src" # as it is, whatever happens to the checkout meanwhile
 # without optimisation it builds faster, and -Werror would refuse what a broken check leaves unused
-meson setup "$T/build" "$T/tree" --buildtype=debug -Dtests=enabled >"$T/log" 2>&1 || {
+meson setup "$T/build" "$T/tree" -Doptimization=0 -Ddebug=false -Db_ndebug=false -Dtests=enabled \
+	>"$T/log" 2>&1 || {
 	tail -n 20 "$T/log"
 	exit 1
 }
+read_tests
 noticed=0
 missed=0
-while IFS='|' read -r name file program test; do
-	wanted "$name" || continue
-	# shellcheck disable=SC2046
-	if try "$(trim "$name")" "$(trim "$file")" "$(trim "$program")" $(trim "$test"); then
+while IFS=$'\t' read -r -a row; do
+	if try "${row[@]}"; then
 		noticed=$((noticed + 1))
 	else
 		missed=$((missed + 1))
 	fi
-	cp "$T/src/$(trim "$file")" "$T/tree/src/$(trim "$file")"
-done < <(table)
-echo "$noticed broken checks noticed, $missed not"
+	cp "$T/${row[1]}" "$T/tree/${row[1]}"
+done < <(rows)
+echo "$noticed broken checks noticed, $missed not, $((SECONDS / 60)) min $((SECONDS % 60)) s"
 [ "$missed" = 0 ]
