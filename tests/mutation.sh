@@ -277,8 +277,10 @@ build()
 run()
 {
 	# shellcheck disable=SC2086
-	(cd "$T/build" && env ${environment[$1]} timeout -k 5 "${allowed[$1]:-120}" ${command[$1]}) \
-		>"$T/log" 2>&1 </dev/null
+	{
+		(cd "$T/build" && env ${environment[$1]} timeout -k 5 "${allowed[$1]:-120}" ${command[$1]}) \
+			>"$T/log" 2>&1 </dev/null
+	} 2>/dev/null # bash tells of crashes
 }
 
 # passes TEST: with nothing broken it must.
@@ -324,7 +326,7 @@ try()
 		;;
 	124 | 137) status="it hangs" ;;
 	1[3-9][0-9]) status="signal $((status - 128))" ;; # a crash is as good as a failure
-	*) status="$(grep -cE "^(\[  FAILED  \] [a-z]|not ok|FAIL)" "$T/log") failures" ;;
+	*) status="$(grep -E "^(\[  FAILED  \] [a-z]|not ok|FAIL)" "$T/log" | sort -u | wc -l) failures" ;;
 	esac
 	echo "noticed     $name ($status, $((SECONDS - start)) s)"
 }
