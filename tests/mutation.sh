@@ -21,7 +21,7 @@ usage()
 set -u -o pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 
-# check | file | sed | test, its arguments
+# check | file | sed | test, its arguments: as meson has them, or those that the program takes besides
 # Behind a file's name: how many lines the sed changes, if more than it has commands.
 table()
 {
@@ -267,6 +267,16 @@ read_tests()
 			(.cmd | join(" ")) ] | join("\t")' "$T/build/meson-info/intro-tests.json")
 }
 
+# known TEST: with arguments that meson does not give it, it is the test without them.
+known()
+{
+	local whole=${1%% *}
+
+	[ -z "${targets[$1]:-}" ] && [ -n "${targets[$whole]:-}" ] || return 0
+	targets[$1]=${targets[$whole]} environment[$1]=${environment[$whole]}
+	command[$1]="${command[$whole]} ${1#* }"
+}
+
 build()
 {
 	# shellcheck disable=SC2086
@@ -278,7 +288,7 @@ run()
 {
 	# shellcheck disable=SC2086
 	{
-		(cd "$T/build" && env ${environment[$1]} timeout -k 5 "${allowed[$1]:-120}" ${command[$1]}) \
+		(set -f && cd "$T/build" && env ${environment[$1]} timeout -k 5 "${allowed[$1]:-120}" ${command[$1]}) \
 			>"$T/log" 2>&1 </dev/null
 	} 2>/dev/null # bash tells of crashes
 }
@@ -298,6 +308,7 @@ try()
 {
 	local name=$1 file=$2 program=$4 test=$5 status start=$SECONDS
 
+	known "$test"
 	if [ -z "${targets[$test]:-}" ]; then
 		echo "NO TEST     $name: $test"
 		return 1
@@ -326,7 +337,7 @@ try()
 		;;
 	124 | 137) status="it hangs" ;;
 	1[3-9][0-9]) status="signal $((status - 128))" ;; # a crash is as good as a failure
-	*) status="$(grep -E "^(\[  FAILED  \] [a-z]|not ok|FAIL)" "$T/log" | sort -u | wc -l) failures" ;;
+	*) status="$(grep -E "^(\[  (FAILED|ERROR ) +\] [a-z]|not ok|FAIL)" "$T/log" | sort -u | wc -l) failures" ;;
 	esac
 	echo "noticed     $name ($status, $((SECONDS - start)) s)"
 }

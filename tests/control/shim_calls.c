@@ -729,6 +729,16 @@ static void call_agent_hangs(void)
 	CHECK(nb_sigterm == 0);
 }
 
+static void call_agent_lies(void)
+{
+	int genl;
+
+	signal(SIGTERM, count);
+	genl = attached_genl();
+	CHECK(ask_genl(genl, 2) == -ENOTCONN);
+	CHECK(nb_sigterm == 0);
+}
+
 static void check_tun_refused(void)
 {
 	errno = 0;
@@ -851,6 +861,7 @@ static const struct {
 	{"agent_dies_in_request", call_agent_dies_in_request},
 	{"agent_dies_while_idle", call_agent_dies_while_idle},
 	{"agent_hangs", call_agent_hangs},
+	{"agent_lies", call_agent_lies},
 	{"comes_back", call_comes_back},
 	{"asked_while_away", call_asked_while_away},
 	{"ends", call_ends},

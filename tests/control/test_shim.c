@@ -304,6 +304,39 @@ static void agent_that_hangs_is_given_up(void **state)
 	agent_free(&a);
 }
 
+/* Whoever listens there: what it says is not believed. */
+static void answers_that_are_none_end_the_connection(void **state)
+{
+	enum { MAGIC, TYPE, SEQ, POSITIVE, SHORT, LONG, CUT, NB };
+
+	(void)state;
+	for (int fault = 0; fault < NB; fault++) {
+		struct shim_agent a;
+		struct shim_hdr h;
+		uint8_t record[sizeof(h) + 4] = {0};
+		size_t len = sizeof(h);
+
+		agent_start_calls(&a, "agent_lies");
+		serve_hello(&a);
+		serve_genl(&a, 1);
+		agent_expect(
+			&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
+		h = a.h;
+		h.flags = SHIM_LAST;
+		h.len = fault == LONG ? 4 : 0;
+		h.magic ^= fault == MAGIC;
+		h.type = fault == TYPE ? SHIM_CLOSE : SHIM_NETLINK;
+		h.seq -= fault == SEQ;
+		h.error = fault == POSITIVE ? EINVAL : 0;
+		memcpy(record, &h, sizeof(h));
+		len = fault == SHORT ? sizeof(record) : fault == CUT ? 10 : len;
+		assert_int_equal(send(a.conn, record, len, MSG_NOSIGNAL), (ssize_t)len);
+		agent_wait(&a, 0);
+		assert_int_equal(agent_said(&a, "its answer is not in the protocol"), 1);
+		agent_free(&a);
+	}
+}
+
 static void agent_of_another_version_is_refused(void **state)
 {
 	uint32_t version = SHIM_VERSION + 1;
@@ -421,7 +454,8 @@ static void other_programs_do_not_notice_the_shim(void **state)
 	check_passive(shell);
 }
 
-int main(void)
+/* With an argument: the tests of that name, which may have a * in it. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_start_reaches_the_agent_call_by_call),
@@ -435,6 +469,7 @@ int main(void)
 		cmocka_unit_test(agent_death_in_a_request_ends_that_with_enotconn),
 		cmocka_unit_test(agent_death_while_idle_wakes_openvpn_once),
 		cmocka_unit_test(agent_that_hangs_is_given_up),
+		cmocka_unit_test(answers_that_are_none_end_the_connection),
 		cmocka_unit_test(agent_of_another_version_is_refused),
 		cmocka_unit_test(tun_is_refused_to_an_attached_openvpn),
 		cmocka_unit_test(tcp_ends_openvpn_26_with_a_sentence),
@@ -445,5 +480,7 @@ int main(void)
 	};
 
 	alarm(90);
+	if (argc == 2)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
