@@ -540,6 +540,7 @@ static void netlink_comes_by_a_genl_socket(void **state)
 #define ENCRYPT_AT 72
 #define DECRYPT_AT 124
 #define MASK	   0x5a
+#define FAKE	   2 /* fake_dp keeps both */
 
 static uint8_t masked[2][16]; /* the beginnings of both keys; the keys themselves are nowhere */
 
@@ -573,41 +574,49 @@ __attribute__((no_sanitize("address"))) static unsigned int copies(void)
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %c%c", &start, &end, &r, &w) != 4 ||
-			r != 'r' || w != 'w' || end - start > (256u << 20))
+			r != 'r' || w != 'w' || end - start > (8ull << 30))
 			continue; /* a sanitizer has terabytes of its own */
-		for (uintptr_t p = start; p + 16 <= end; p++)
-			n += is_key((const uint8_t *)p, masked[0]) ||
-				is_key((const uint8_t *)p, masked[1]);
+		for (uintptr_t p = start; p + 16 <= end; p++) {
+			/* most of it was never written to, and no key begins with zero */
+			if (p % 8 == 0 && *(const volatile uint64_t *)p == 0)
+				p += 7;
+			else
+				n += is_key((const uint8_t *)p, masked[0]) ||
+					is_key((const uint8_t *)p, masked[1]);
+		}
 	}
 	fclose(f);
 	return n;
 }
 
-/* What it has read and passed on is nowhere any more, whether it was taken or not. */
+/* What it has read and passed on is nowhere any more. */
 static void keys_stay_nowhere_in_the_agent(void **state)
 {
 	struct rig *rig = *state;
 	static uint8_t m[sizeof(capture_new_key_aes_256)];
 	struct shim s;
 	int udp = shim_server(&s, rig, "ovpn0", 0);
+	struct key_material key;
 	uint32_t id = 1;
 
 	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
 	memcpy(m, capture_new_key_aes_256, sizeof(m));
+	memcpy(m + 4, &s.family->genl.id, sizeof(s.family->genl.id));
 	memcpy(m + 24, &s.ifindex, sizeof(s.ifindex));
 	memcpy(m + 36, &id, sizeof(id));
 	fill(m + ENCRYPT_AT, masked[0], 1);
 	fill(m + DECRYPT_AT, masked[1], 100);
-	assert_int_equal(copies(), 2);	/* so the search can see them */
-	fake_dp_fail(rig->dp, -EINVAL); /* or the fake would keep it */
+	assert_int_equal(copies(), 2); /* so the search can see them */
 	shim_send(&s, SHIM_NETLINK, s.genl_id, m, sizeof(m), -1);
 	assert_int_equal(shim_answer(&s), 0);
-	fake_dp_fail(rig->dp, 0);
 	explicit_bzero(m, sizeof(m));
 	/* once the agent is back in its loop; nothing else writes over it meanwhile */
-	for (int i = 0; i < 50 && copies() > 0; i++)
+	for (int i = 0; i < 50 && copies() > FAKE; i++)
 		usleep(100000);
-	assert_int_equal(copies(), 0);
+	assert_int_equal(copies(), FAKE);
+	key = fake_dp_key(rig->dp, s.iid, 1, KEYSLOT_PRIMARY);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(key.decrypt[i] ^ MASK, masked[1][i]);
 	shim_detach(&s);
 	close(udp);
 }
