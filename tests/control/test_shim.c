@@ -312,25 +312,28 @@ static void answers_that_are_none_end_the_connection(void **state)
 	(void)state;
 	for (int fault = 0; fault < NB; fault++) {
 		struct shim_agent a;
-		struct shim_hdr h;
-		uint8_t record[sizeof(h) + 4] = {0};
-		size_t len = sizeof(h);
+		struct {
+			struct shim_hdr h;
+			struct nlmsghdr nl;
+			struct nlmsgerr error;
+		} r = {.nl = {.nlmsg_len = sizeof(r) - sizeof(r.h), .nlmsg_type = NLMSG_ERROR}};
+		size_t len = fault == CUT ? 10 : sizeof(r);
 
 		agent_start_calls(&a, "agent_lies");
 		serve_hello(&a);
 		serve_genl(&a, 1);
 		agent_expect(
 			&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
-		h = a.h;
-		h.flags = SHIM_LAST;
-		h.len = fault == LONG ? 4 : 0;
-		h.magic ^= fault == MAGIC;
-		h.type = fault == TYPE ? SHIM_CLOSE : SHIM_NETLINK;
-		h.seq -= fault == SEQ;
-		h.error = fault == POSITIVE ? EINVAL : 0;
-		memcpy(record, &h, sizeof(h));
-		len = fault == SHORT ? sizeof(record) : fault == CUT ? 10 : len;
-		assert_int_equal(send(a.conn, record, len, MSG_NOSIGNAL), (ssize_t)len);
+		/* but for the fault: an acknowledgement */
+		r.nl.nlmsg_seq = CALLS_NL_SEQ;
+		r.h = a.h;
+		r.h.flags = SHIM_LAST;
+		r.h.len = r.nl.nlmsg_len + (fault == LONG ? 4 : 0) - (fault == SHORT ? 4 : 0);
+		r.h.magic ^= fault == MAGIC;
+		r.h.type = fault == TYPE ? SHIM_CLOSE : SHIM_NETLINK;
+		r.h.seq -= fault == SEQ;
+		r.h.error = fault == POSITIVE ? EINVAL : 0;
+		assert_int_equal(send(a.conn, &r, len, MSG_NOSIGNAL), (ssize_t)len);
 		agent_wait(&a, 0);
 		assert_int_equal(agent_said(&a, "its answer is not in the protocol"), 1);
 		agent_free(&a);
