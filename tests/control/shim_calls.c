@@ -100,6 +100,20 @@ static void call_links(void)
 	CHECK(rtnl_ask(&del, sizeof(del)) == 0);
 	/* no longer ours: the kernel answers, and has no such device */
 	CHECK(rtnl_ask(&del, sizeof(del)) == -ENODEV);
+	/* nor are links of other kinds */
+	calls_newlink(&add, "ovpn0", "nonsense");
+	CHECK(rtnl_ask(&add, sizeof(add)) == -EOPNOTSUPP);
+}
+
+/* Datagrams that are not UDP's, as far as anybody says. */
+static void call_other_protocol(void)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_INET);
+	CHECK(close(fd) == 0);
 }
 
 static void set_int(int fd, int level, int name, int value)
@@ -127,6 +141,7 @@ static void call_udp_socket(void)
 	int first = udp4_bound(1194);
 	int again;
 
+	CHECK(fcntl(first, F_GETFD) == FD_CLOEXEC); /* what openvpn starts has no shim */
 	set_int(first, SOL_SOCKET, SO_RCVBUF, 4096);
 	set_int(first, SOL_SOCKET, SO_SNDBUF, 4096);
 	CHECK(getsockopt(first, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 4 * 4096);
@@ -168,6 +183,7 @@ static void call_server_start(void)
 	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
 	call_other_socket_joins();
 	call_udp_socket();
+	call_other_protocol();
 	CHECK(close(genl) == 0);
 }
 
