@@ -411,7 +411,7 @@ table()
 		shim: without a daemon dumps are empty | shim/genl.c | s/if (ours && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)/if (false)/ | control/test_shim agent_death*
 		shim: datagrams no longer than the protocol's | shim/udp.c | s/if (len > SHIM_DGRAM_MAX)/if (false)/ | control/test_shim datagrams_keep_their_bounds_and_addresses
 		shim: the end of a socket is no datagram | shim/fds.c | s/(n == 0 && (msg_flags & MSG_TRUNC) == 0)/false/ | control/test_shim agent_death*
-		shim: no errno that ends openvpn | shim/genl.c | s/ret = replies_error(&s->replies, &h, -EINVAL);/ret = replies_error(\&s->replies, \&h, ret);/ | control/test_shim
+		shim: no errno that ends openvpn | shim/genl.c | s/ret = replies_error(&s->replies, &h, -EINVAL);/ret = replies_error(\&s->replies, \&h, ret);/ | control/test_shim no_error_of_the_agent_ends_openvpn
 		shim: programs of openvpn get no socket | shim/fds.c | s/socketpair(AF_UNIX, SOCK_SEQPACKET . SOCK_CLOEXEC, 0, pair)/socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)/ | control/test_shim server_start*
 		shim: UDP only | shim/shim.c | s/protocol == IPPROTO_UDP &&/true \&\&/ | control/test_shim server_start*
 		shim: links of our kinds | shim/rtnl.c | s/strcmp(link->kind, "ovpn-dco") != 0 && strcmp(link->kind, "ovpn") != 0/false/ | control/test_shim server_start*

@@ -755,6 +755,14 @@ static void call_agent_lies(void)
 	CHECK(nb_sigterm == 0);
 }
 
+static void call_agent_refuses(void)
+{
+	int genl = attached_genl();
+
+	CHECK(ask_genl(genl, 2) == -EINVAL);
+	CHECK(close(genl) == 0);
+}
+
 static void check_tun_refused(void)
 {
 	errno = 0;
@@ -878,6 +886,7 @@ static const struct {
 	{"agent_dies_while_idle", call_agent_dies_while_idle},
 	{"agent_hangs", call_agent_hangs},
 	{"agent_lies", call_agent_lies},
+	{"agent_refuses", call_agent_refuses},
 	{"comes_back", call_comes_back},
 	{"asked_while_away", call_asked_while_away},
 	{"ends", call_ends},

@@ -340,6 +340,27 @@ static void answers_that_are_none_end_the_connection(void **state)
 	}
 }
 
+/* ENODEV and ENOMEM end openvpn at once, whatever it had asked. */
+static void no_error_of_the_agent_ends_openvpn(void **state)
+{
+	static const int errors[] = {-ENODEV, -ENOMEM, -EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		struct shim_agent a;
+
+		agent_start_calls(&a, "agent_refuses");
+		serve_hello(&a);
+		serve_genl(&a, 1);
+		agent_expect(
+			&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
+		agent_answer(&a, errors[i], NULL, 0);
+		agent_serve_close(&a, 1);
+		agent_wait(&a, 0);
+		agent_free(&a);
+	}
+}
+
 static void agent_of_another_version_is_refused(void **state)
 {
 	uint32_t version = SHIM_VERSION + 1;
@@ -473,6 +494,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(agent_death_while_idle_wakes_openvpn_once),
 		cmocka_unit_test(agent_that_hangs_is_given_up),
 		cmocka_unit_test(answers_that_are_none_end_the_connection),
+		cmocka_unit_test(no_error_of_the_agent_ends_openvpn),
 		cmocka_unit_test(agent_of_another_version_is_refused),
 		cmocka_unit_test(tun_is_refused_to_an_attached_openvpn),
 		cmocka_unit_test(tcp_ends_openvpn_26_with_a_sentence),
