@@ -26,6 +26,7 @@
 #define BENCH_BURST_MAX 512
 #define BENCH_WINDOW	192 /* one worker of crypto_scheduler holds 255 */
 #define BENCH_PORTS_MAX 8
+#define BENCH_SIDE_NONE UINT32_MAX
 
 enum bench_mode { BENCH_ENCAP, BENCH_DECAP, BENCH_LOOP, BENCH_CRYPTO };
 enum bench_pattern { BENCH_RR, BENCH_RANDOM, BENCH_ZIPF };
@@ -74,7 +75,7 @@ struct bench_conf {
 	unsigned int nb_ports;	      /* 0: its own source and sink */
 	const char *ports[BENCH_PORTS_MAX];
 	const char *static_peers; /* file of pair; NULL: peers are their own far end */
-	unsigned int side;	  /* of the pair: 0 or 1 */
+	unsigned int side;	  /* of the pair: 0 or 1; without one BENCH_SIDE_NONE */
 	struct bench_pair pair;
 };
 

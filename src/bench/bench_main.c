@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -25,26 +24,28 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-/* EAL's arguments end at a "--"; without one all are ours. */
-static int start_eal(int *argc, char ***argv)
+/* n: how many arguments are EAL's, with the program's name; 0: there are none. */
+static int start_eal(int n, char **argv)
 {
 	static char no_pci[] = "--no-pci";
-	char *none[] = {(*argv)[0], no_pci, NULL};
-	bool has_eal = false;
-	int n;
+	char *none[] = {argv[0], no_pci, NULL};
 
-	for (int i = 1; i < *argc; i++)
-		has_eal |= strcmp((*argv)[i], "--") == 0;
 	rte_log_set_global_level(RTE_LOG_WARNING);
-	n = has_eal ? rte_eal_init(*argc, *argv) : rte_eal_init(2, none);
-	if (n < 0) {
-		log_err("EAL does not start: %s", rte_strerror(rte_errno));
-		return -1;
-	}
-	if (has_eal) {
-		(*argv)[n] = (*argv)[0];
-		*argc -= n;
-		*argv += n;
+	if ((n > 0 ? rte_eal_init(n, argv) : rte_eal_init(2, none)) >= 0)
+		return 0;
+	log_err("EAL does not start: %s", rte_strerror(rte_errno));
+	return -1;
+}
+
+/* Where our arguments begin: at a "--", which becomes the program's name; without one all are ours.
+ */
+static int split_args(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			argv[i] = argv[0];
+			return i;
+		}
 	}
 	return 0;
 }
@@ -119,36 +120,28 @@ static int run(const struct bench_conf *conf)
 	return ret;
 }
 
-static bool asks_for_help(int argc, char **argv)
-{
-	return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-}
-
 int main(int argc, char **argv)
 {
+	int nb_eal = split_args(argc, argv), ret;
 	struct bench_conf conf;
-	int ret;
+	const struct sigaction action = {.sa_handler = on_signal}; /* read() is not restarted */
 
-	if (asks_for_help(argc, argv))
-		return bench_options(argc, argv, &conf) == 1 ? EXIT_SUCCESS : 2;
 	log_set_level(LOG_LEVEL_WARN);
-	if (start_eal(&argc, &argv) < 0)
-		return EXIT_FAILURE;
-	optind = 1;
-	ret = bench_options(argc, argv, &conf);
-	if (ret != 0) {
-		rte_eal_cleanup();
+	/* first, so that what is wrong with them is told at once */
+	ret = bench_options(argc - nb_eal, argv + nb_eal, &conf);
+	if (ret != 0)
 		return ret > 0 ? EXIT_SUCCESS : 2;
-	}
+	if (start_eal(nb_eal, argv) < 0)
+		return EXIT_FAILURE;
 	if (conf.lcores >= rte_lcore_count()) {
 		log_err("--lcores %u needs %u EAL lcores (-l): one is for the control, %u given",
 			conf.lcores, conf.lcores + 1, rte_lcore_count());
 		rte_eal_cleanup();
 		return 2;
 	}
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	ret = conf.interactive ? prompt_run(&conf) : run(&conf);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	ret = conf.interactive ? prompt_run(&conf, &interrupted) : run(&conf);
 	rte_eal_cleanup();
 	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

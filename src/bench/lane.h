@@ -62,6 +62,7 @@ struct lane {
 	enum lane_fault fault;
 	uint64_t packets, worker_cycles, source_cycles; /* phase B */
 	uint64_t offered, received, taken;		/* over ports: see traffic.c */
+	uint64_t timed; /* over ports: of packets, until the clock stopped */
 	uint64_t dropped;
 	uint64_t drops[NB_DROPS]; /* by reason */
 	double cpu_s, wall_s;	  /* of the whole run */

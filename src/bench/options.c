@@ -59,7 +59,8 @@ static void usage(FILE *to)
 		"  --inner 4|6         inner IP version (default 4)\n"
 		"  --port DEVARGS      over this port (may be given again) instead of an own source and\n"
 		"                      sink, e.g. net_memif0,role=server; existing ethdevs by name\n"
-		"  --static-peers FILE peers shared with another process; --side a|b: which one this is\n"
+		"  --static-peers FILE peers shared with another process, which say --peers, --cipher\n"
+		"                      and --outer; --side a|b: which one this is\n"
 		"  --stats-period S    a line while it runs\n"
 		"  -i                  interactive prompt: start, stop, show stats, set ..., quit\n"
 		"  --no-device         do not measure the bare device beside\n"
@@ -317,13 +318,17 @@ static int read_option(int opt, const char *name, const char *value, struct benc
 static int take_pair(struct bench_conf *c)
 {
 	if (c->static_peers == NULL)
-		return 0;
+		return c->side == BENCH_SIDE_NONE ? 0 : bad("--side is one of --static-peers FILE");
 	if (c->nb_ports == 0)
 		return bad("--static-peers needs a --port between the two processes");
 	if (bench_pair_read(c->static_peers, &c->pair) < 0)
 		return -1;
+	if (c->side == BENCH_SIDE_NONE)
+		return bad(
+			"--static-peers needs --side a or --side b: which of them this process is");
 	c->peers = c->pair.peers;
 	c->alg = c->pair.alg;
+	c->outer = c->pair.addr[0].ip.family;
 	return 0;
 }
 
@@ -369,6 +374,7 @@ int bench_options(int argc, char **argv, struct bench_conf *c)
 		.window = BENCH_WINDOW,
 		.lcores = 1,
 		.seconds = 3,
+		.side = BENCH_SIDE_NONE,
 		.outer = IP_V4,
 		.inner = IP_V4,
 		.bare = true,

@@ -19,7 +19,7 @@
 struct reader {
 	const char *path;
 	unsigned int line;
-	bool side[2], peers;
+	bool side[2];
 };
 
 static int bad(const struct reader *r, const char *what)
@@ -62,7 +62,7 @@ static bool read_number(const char *text, uint64_t max, uint64_t *out)
 
 	errno = 0;
 	*out = strtoull(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0' && *out <= max;
+	return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= max;
 }
 
 static int read_side(struct reader *r, unsigned int side, const char *value, const char *mac,
@@ -100,8 +100,12 @@ static int read_line(struct reader *r, char *line, struct bench_pair *p)
 	more = strtok_r(NULL, " \t", &save);
 	if (value == NULL)
 		return bad(r, "a value is missing");
+	if (strtok_r(NULL, " \t", &save) != NULL)
+		return bad(r, "too many words");
 	if (strcmp(word, "a") == 0 || strcmp(word, "b") == 0)
 		return read_side(r, word[0] == 'b', value, more, p);
+	if (more != NULL)
+		return bad(r, "too many words");
 	if (strcmp(word, "cipher") == 0)
 		return read_cipher(r, value, p);
 	if (strcmp(word, "seed") == 0)

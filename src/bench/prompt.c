@@ -11,6 +11,7 @@ struct prompt {
 	struct bench_conf conf;
 	struct session session;
 	bool made, quit;
+	bool failed; /* a start or a stop: told, and in the exit status */
 	struct bench_size size;
 };
 
@@ -36,6 +37,8 @@ static void start(struct prompt *p)
 		printf("it runs already\n");
 	else if (make(p) == 0 && session_start(&p->session, p->size) == 0)
 		printf("%s started\n", bench_mode_name(p->conf.mode));
+	else
+		p->failed = true;
 }
 
 static void stop(struct prompt *p)
@@ -46,8 +49,10 @@ static void stop(struct prompt *p)
 		printf("nothing runs\n");
 		return;
 	}
-	if (session_stop(&p->session, &res) < 0)
+	if (session_stop(&p->session, &res) < 0) {
+		p->failed = true;
 		return;
+	}
 	report_begin(p->session.rig);
 	report_result(p->session.rig, &res);
 	report_end(p->session.rig);
@@ -66,30 +71,43 @@ static void show(struct prompt *p, const char *what)
 		report_progress(p->session.rig, p->session.lanes);
 }
 
-static void set(struct prompt *p, const char *what, const char *value)
+static void set_size(struct prompt *p, const char *value)
 {
-	unsigned long n = value != NULL ? strtoul(value, NULL, 10) : 0;
 	struct bench_size size;
 
-	if (p->made && p->session.running) {
-		printf("stop first\n");
-	} else if (what != NULL && strcmp(what, "size") == 0) {
-		if (value != NULL && bench_size_read(value, &size))
-			p->size = size;
-		else
-			printf("set size 1..%u, a range as 20-9000, or imix\n", BENCH_SIZE_MAX);
-		p->conf.nb_sizes = 1;
-		p->conf.sizes[0] = p->size;
-		unmake(p);
-	} else if (what != NULL && strcmp(what, "peers") == 0) {
-		if (n >= 1 && n <= BENCH_PEERS_MAX && p->conf.static_peers == NULL)
-			p->conf.peers = (uint32_t)n;
-		else
-			printf("set peers 1..%u (not with --static-peers)\n", BENCH_PEERS_MAX);
-		unmake(p);
-	} else {
-		printf("set size N, set peers N\n");
+	if (value == NULL || !bench_size_read(value, &size)) {
+		printf("set size 1..%u, a range as 20-9000, or imix\n", BENCH_SIZE_MAX);
+		return;
 	}
+	p->size = size;
+	p->conf.nb_sizes = 1;
+	p->conf.sizes[0] = size;
+	unmake(p);
+}
+
+static void set_peers(struct prompt *p, const char *value)
+{
+	char *end = NULL;
+	unsigned long n = value != NULL ? strtoul(value, &end, 10) : 0;
+
+	if (n < 1 || n > BENCH_PEERS_MAX || *end != '\0' || p->conf.static_peers != NULL) {
+		printf("set peers 1..%u (not with --static-peers)\n", BENCH_PEERS_MAX);
+		return;
+	}
+	p->conf.peers = (uint32_t)n;
+	unmake(p);
+}
+
+static void set(struct prompt *p, const char *what, const char *value)
+{
+	if (p->made && p->session.running)
+		printf("stop first\n");
+	else if (what != NULL && strcmp(what, "size") == 0)
+		set_size(p, value);
+	else if (what != NULL && strcmp(what, "peers") == 0)
+		set_peers(p, value);
+	else
+		printf("set size N, set peers N\n");
 }
 
 static void obey(struct prompt *p, char *line)
@@ -113,13 +131,13 @@ static void obey(struct prompt *p, char *line)
 		printf("start, stop, show stats, set size N|imix, set peers N, quit\n");
 }
 
-int prompt_run(const struct bench_conf *conf)
+int prompt_run(const struct bench_conf *conf, const volatile sig_atomic_t *interrupted)
 {
 	struct prompt p = {.conf = *conf, .size = conf->sizes[0]};
 	bool terminal = isatty(STDIN_FILENO);
 	char line[256];
 
-	while (!p.quit) {
+	while (!p.quit && !*interrupted) {
 		if (terminal)
 			printf("ovpn-dpdk-bench> ");
 		fflush(stdout);
@@ -128,5 +146,5 @@ int prompt_run(const struct bench_conf *conf)
 		obey(&p, line);
 	}
 	unmake(&p);
-	return 0;
+	return p.failed ? -1 : 0;
 }

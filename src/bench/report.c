@@ -71,7 +71,7 @@ static float window_median(const struct samples *s, uint32_t window, uint32_t *a
 static struct spread cost_of(
 	struct lane *const *lanes, unsigned int nb_lanes, const struct result *res)
 {
-	static float costs[PAIRS_MAX];
+	float costs[PAIRS_MAX];
 	uint32_t n = 0;
 
 	for (unsigned int i = 0; i < nb_lanes; i++) {
@@ -130,6 +130,7 @@ static void add_lane(struct result *res, const struct lane *l)
 	res->offered += l->offered;
 	res->received += l->received;
 	res->taken += l->taken;
+	res->timed += l->timed;
 	if (l->wall_s > 0) {
 		res->on_cpu = RTE_MIN(res->on_cpu, l->cpu_s / l->wall_s);
 		res->wall_s = RTE_MAX(res->wall_s, l->wall_s);
@@ -164,11 +165,18 @@ static void sum_stages(struct lane *l, struct result *res)
 /* Over ports the clock on the wall counts, and what went in must have come out. */
 static const char *sum_wire(struct rig *r, struct result *res)
 {
+	struct rig_moved moved = rig_moved(r);
+
+	moved.packets -= r->moved_before.packets;
+	moved.bytes -= r->moved_before.bytes;
+	res->mean_size = moved.packets > 0 ? (double)moved.bytes / (double)moved.packets : 0;
 	res->sent = rig_sent(r) - r->sent_before;
-	res->mpps = (double)res->packets / res->wall_s / 1e6;
-	return res->offered + res->received == res->sent + res->taken + res->dropped
-		? NULL
-		: fault_words(LANE_LOST);
+	res->mpps = (double)res->timed / res->wall_s / 1e6;
+	if (res->offered + res->received == res->sent + res->taken + res->dropped)
+		return NULL;
+	/* drivers forget what they counted on a link that went */
+	return rig_linked(r) ? fault_words(LANE_LOST)
+			     : "a port has no link any more: did the far end go? No result";
 }
 
 static void sum_gaps(const struct rig *r, struct lane *const *lanes, struct result *res)
@@ -212,8 +220,7 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 	if (out->device.median > 0)
 		out->ratio = out->ours.median / out->device.median;
 	sum_stages(lanes[0], out);
-	if (out->packets > 0)
-		out->source /= (double)out->packets;
+	out->source = out->packets > 0 ? out->source / (double)out->packets : 0;
 	if (out->ours.median > 0)
 		out->mpps = (double)rte_get_tsc_hz() / out->ours.median / 1e6 * r->nb_lanes;
 	if (r->conf.nb_ports > 0)
@@ -224,22 +231,28 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 
 /* --- showing ---------------------------------------------------------------------------- */
 
-void report_begin(const struct rig *r)
+void report_begin(struct rig *r)
 {
 	const struct bench_conf *c = &r->conf;
 	struct aead_device_info dev;
+	char each[48] = "";
 
+	r->nb_results = 0;
 	if (c->json) {
 		printf("[");
 		return;
 	}
 	aead_device_info(r->aead, 0, &dev);
+	if (c->packets > 0)
+		snprintf(each, sizeof(each), ", %llu packets each", (unsigned long long)c->packets);
+	else if (!c->interactive)
+		snprintf(each, sizeof(each), ", %.1f s each", c->seconds);
 	printf("%s, %s on %s (%s, %s), %u peer%s %s, outer IPv%u, inner IPv%u, burst %u, "
-	       "%u lcore%s, %.1f s each\n",
+	       "%u lcore%s%s\n",
 		bench_mode_name(c->mode), aead_alg_name(c->alg), dev.name, dev.driver,
 		dev.cpu ? "CPU crypto" : "enqueue/dequeue", c->peers, c->peers == 1 ? "" : "s",
 		bench_pattern_name(c->pattern), c->outer, c->inner, c->burst, r->nb_lanes,
-		r->nb_lanes == 1 ? "" : "s", c->seconds);
+		r->nb_lanes == 1 ? "" : "s", each);
 	printf("memory: %.1f KiB a peer with two keys, %.0f MiB fixed\n\n", r->memory.a_peer / 1024,
 		(double)r->memory.fixed / (1 << 20));
 	printf("%7s %8s %8s %10s %10s %10s %8s %8s %7s %6s\n", "size", "Mpps", "Gbit/s", "cyc/pkt",
@@ -318,29 +331,28 @@ static json_t *json_memory(const struct rig_memory *m)
 /* Packets over ports: what was offered and received is what was sent, taken and dropped. */
 static json_t *json_wire(const struct result *res)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "offered", (json_int_t)res->offered, "received",
-		(json_int_t)res->received, "sent", (json_int_t)res->sent, "taken",
-		(json_int_t)res->taken);
+	return json_pack("{s:I, s:I, s:I, s:I, s:f}", "offered", (json_int_t)res->offered,
+		"received", (json_int_t)res->received, "sent", (json_int_t)res->sent, "taken",
+		(json_int_t)res->taken, "mean_size", res->mean_size);
 }
 
-static void print_json(const struct rig *r, const struct result *res)
+static void print_json(struct rig *r, const struct result *res)
 {
-	static bool next;
 	const struct bench_conf *c = &r->conf;
 	char name[16];
 	json_t *size = res->size.lo != 0 && res->size.lo == res->size.hi
 		? json_integer(res->size.lo)
 		: json_string(bench_size_name(res->size, name));
 	json_t *o = json_pack("{s:s, s:o, s:i, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, "
-			      "s:I, s:o, s:o, s:o, s:o, s:f}",
+			      "s:f, s:I, s:o, s:o, s:o, s:o, s:f}",
 		"mode", bench_mode_name(c->mode), "size", size, "peers", (int)c->peers, "pattern",
 		bench_pattern_name(c->pattern), "cipher", aead_alg_name(c->alg), "burst", c->burst,
 		"lcores", (int)r->nb_lanes, "cycles_per_packet", res->ours.median,
 		"device_cycles_per_op", res->device.median, "ratio", res->ratio, "mpps", res->mpps,
-		"gbps", res->gbps, "on_cpu", res->on_cpu, "packets", (json_int_t)res->packets,
-		"drops", json_drops(res), "cycles", json_spread(&res->ours), "device_cycles",
-		json_spread(&res->device), "stages", json_stages(res), "staged_cycles",
-		res->staged);
+		"gbps", res->gbps, "on_cpu", res->on_cpu, "seconds", res->wall_s, "packets",
+		(json_int_t)res->packets, "drops", json_drops(res), "cycles",
+		json_spread(&res->ours), "device_cycles", json_spread(&res->device), "stages",
+		json_stages(res), "staged_cycles", res->staged);
 
 	if (r->conf.nb_ports > 0)
 		json_object_set_new(o, "wire", json_wire(res));
@@ -349,9 +361,8 @@ static void print_json(const struct rig *r, const struct result *res)
 	json_object_set_new(o, "memory", json_memory(&r->memory));
 	if (r->nb_others > 0)
 		json_object_set_new(o, "churn", json_churn(r, res));
-	printf("%s\n", next ? "," : "");
+	printf("%s\n", r->nb_results++ > 0 ? "," : "");
 	json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
-	next = true;
 	json_decref(o);
 }
 
@@ -386,7 +397,7 @@ static void print_churn(const struct rig *r, const struct result *res)
 		printf("        held back by packets under way: more --peers, or --rekey others\n");
 }
 
-void report_result(const struct rig *r, const struct result *res)
+void report_result(struct rig *r, const struct result *res)
 {
 	char size[16];
 
@@ -402,6 +413,10 @@ void report_result(const struct rig *r, const struct result *res)
 		printf("%8s %8s ", "-", "-");
 	printf("%7.1f %5.0f%%\n", res->source, res->on_cpu * 100);
 	print_stages(res);
+	if (r->conf.nb_ports > 0)
+		printf("        offered %llu, received %llu, sent %llu, taken %llu\n",
+			(unsigned long long)res->offered, (unsigned long long)res->received,
+			(unsigned long long)res->sent, (unsigned long long)res->taken);
 	if (r->nb_others > 0)
 		print_churn(r, res);
 	for (unsigned int i = 0; i < NB_DROPS; i++) {

@@ -12,7 +12,7 @@ struct spread {
 
 struct result {
 	struct bench_size size;
-	double mean_size;
+	double mean_size;	    /* of inner packets; over ports: of those that were there */
 	struct spread ours, device; /* cycles per packet */
 	double ratio;		    /* of the medians */
 	double mpps, gbps;	    /* all lanes; at the median */
@@ -23,6 +23,7 @@ struct result {
 	double wall_s;
 	uint64_t packets, dropped;
 	uint64_t offered, received, sent, taken; /* over ports */
+	uint64_t timed;				 /* likewise: of packets, until the clock stopped */
 	uint64_t drops[NB_DROPS];
 	struct spread churned;	   /* cycles per packet while keys and peers came and went */
 	struct spread cost;	   /* of that, 0.05 being 5 %; over pairs of windows side by side */
@@ -35,8 +36,8 @@ struct result {
 const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *out);
 
 /* One line a size under one heading; json: one object a size, in an array at the end. */
-void report_begin(const struct rig *r);
-void report_result(const struct rig *r, const struct result *res);
+void report_begin(struct rig *r);
+void report_result(struct rig *r, const struct result *res);
 /* To stderr: what was lost, for what reason, and for how long forwarding was so disturbed. */
 void report_losses(const struct result *res);
 /* A line while the lanes run: approximate, because they go on. */

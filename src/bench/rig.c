@@ -324,8 +324,9 @@ int rig_new(const struct bench_conf *conf, struct rig **out)
 	if (ret == 0)
 		ret = make_peers(r);
 	if (ret < 0) {
-		log_err("the data plane for %u peers cannot be made: %s (eal: -m, or hugepages)",
-			conf->peers, strerror(-ret));
+		log_err("the data plane for %u peer%s cannot be made: %s%s", conf->peers,
+			conf->peers == 1 ? "" : "s", strerror(-ret),
+			ret == -ENOMEM ? " (EAL options: -m, or hugepages)" : "");
 		rig_free(r);
 		return ret;
 	}
@@ -345,6 +346,34 @@ uint64_t rig_sent(struct rig *r)
 		n += info.tx_packets;
 	}
 	return n;
+}
+
+bool rig_linked(struct rig *r)
+{
+	bool all = true;
+
+	for (unsigned int i = 0; i < r->dp->nb_ports; i++) {
+		struct dp_port_info info;
+
+		dp_port_info(r->dp, i, &info);
+		all &= info.link_up;
+	}
+	return all;
+}
+
+struct rig_moved rig_moved(struct rig *r)
+{
+	struct rig_moved all = {0};
+
+	for (uint32_t id = 0; id < r->nb_peers; id++) {
+		struct dp_peer_info p;
+
+		if (dp_peer_get(r->dp, r->iid, id, &p) < 0)
+			continue;
+		all.packets += p.vpn_rx_packets + p.vpn_tx_packets;
+		all.bytes += p.vpn_rx_bytes + p.vpn_tx_bytes;
+	}
+	return all;
 }
 
 void rig_free(struct rig *r)

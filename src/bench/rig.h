@@ -26,6 +26,11 @@ struct rig_memory {
 	double all_a_peer; /* everything, over the number of peers */
 };
 
+/* Inner packets of all peers, both directions. */
+struct rig_moved {
+	uint64_t packets, bytes;
+};
+
 struct rig {
 	struct bench_conf conf;
 	struct aead *aead;
@@ -33,13 +38,15 @@ struct rig {
 	uint32_t iid;
 	unsigned int nb_lanes, nb_started;			/* ports started */
 	struct rte_ring *rx[RTE_MAX_LCORE], *tx[RTE_MAX_LCORE]; /* of lane i: the port's queues */
-	uint64_t sent_before; /* by the ports, when the run began */
+	uint64_t sent_before;	       /* by the ports, when the run began */
+	struct rig_moved moved_before; /* likewise */
 	struct udp_addr local, remote;
 	/* counts the turns of rest and churn: odd while keys or peers come and go. Main writes */
 	_Atomic(uint32_t) window;
 	struct rig_memory memory;     /* when all peers were there, and no bare device yet */
 	uint32_t nb_peers, nb_others; /* those whose packets flow; ids behind them */
 	struct dp_peer_conf *peers;   /* [nb_peers + nb_others] */
+	unsigned int nb_results;      /* of the report under way */
 	bool async;   /* packets may be inside the crypto device between two iterations */
 	bool stalled; /* it still holds some, and does not answer */
 	uint8_t (*macs)[DP_MAC_LEN];
@@ -55,6 +62,10 @@ int rig_peer_new(struct rig *r, uint32_t id);
 int rig_key_new(struct rig *r, uint32_t id, enum keyslot slot, uint64_t n);
 /* Packets that all ports have sent. */
 uint64_t rig_sent(struct rig *r);
+/* Do all ports have a link? */
+bool rig_linked(struct rig *r);
+/* What the peers have counted. Main thread, while the lanes have stopped. */
+struct rig_moved rig_moved(struct rig *r);
 
 /* Bytes of room in front of an inner packet's Ethernet header. */
 #define RIG_HEADROOM RTE_PKTMBUF_HEADROOM

@@ -63,6 +63,7 @@ int session_start(struct session *s, struct bench_size size)
 	lcore_function_t *body = wire ? traffic_main : lane_main;
 
 	s->rig->sent_before = rig_sent(s->rig);
+	s->rig->moved_before = rig_moved(s->rig);
 	for (unsigned int i = 0; i < s->rig->nb_lanes; i++) {
 		int ret;
 

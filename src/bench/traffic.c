@@ -57,6 +57,11 @@ static void take(struct lane *l)
 		rte_pktmbuf_free_bulk(m, n);
 		l->taken += n;
 	}
+	while ((n = rte_ring_sc_dequeue_burst(
+			l->w->rings.mirror_out, (void **)m, BURST_MAX, NULL)) > 0) {
+		rte_pktmbuf_free_bulk(m, n);
+		l->taken += n;
+	}
 	while ((n = rte_ring_sc_dequeue_burst(l->w->rings.exception, (void **)m, BURST_MAX, NULL)) >
 		0) {
 		rte_pktmbuf_free_bulk(m, n);
@@ -74,8 +79,12 @@ static void turn(struct lane *l, struct tally *t)
 		offer(l);
 	end = rte_rdtsc();
 	l->source_cycles += end - start;
-	if (worker_iteration(l->w) > 0)
-		t->cycles += rte_rdtsc() - end;
+	if (worker_iteration(l->w) > 0) {
+		uint64_t took = rte_rdtsc() - end;
+
+		t->cycles += took;
+		l->worker_cycles += took;
+	}
 	lane_look(l);
 	take(l);
 	before = l->w->stats.encap_packets + l->w->stats.decap_packets - before;
@@ -97,6 +106,7 @@ int traffic_main(void *arg)
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed) && l->fault == LANE_OK)
 		turn(l, &t);
 	lane_stop_clock(l);
+	l->timed = l->packets; /* the far end may go on sending */
 	until = rte_rdtsc() + rte_get_tsc_hz() / MSEC_PER_SEC * DRAIN_MS;
 	while (rte_rdtsc() < until)
 		turn(l, &t);

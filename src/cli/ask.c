@@ -102,6 +102,8 @@ static char *read_answer(int fd, size_t *len)
 			return text;
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n >= 0 && *len + (size_t)n > ANSWER_MAX)
+			errno = EMSGSIZE;
 		if (n < 0 || *len + (size_t)n > ANSWER_MAX)
 			break;
 		*len += (size_t)n;

@@ -26,6 +26,8 @@ static const char usage[] =
 	"\n"
 	"show peers [instance DEVICE] [--all]    tunnels\n"
 	"show peer ID [instance DEVICE]          one in full: keys, counters, why packets were dropped\n"
+	"show routes [peer ID] [instance DEVICE]  from which inner addresses a peer may send\n"
+	"show neighbours         next hops that peers are reached through\n"
 	"show drops [--all]      dropped packets by reason; --all: also what never happened\n"
 	"show stats              totals\n"
 	"show ports              network ports\n"
@@ -35,7 +37,7 @@ static const char usage[] =
 	"show pools              packet memory\n"
 	"show memory             what takes how much, now and with max-peers peers\n"
 	"clear stats             counters begin at zero for operators; openvpn's count on\n"
-	"run -- openvpn ...      starts openvpn with its data channel in ovpn-dpdkd\n"
+	"run -- openvpn ...      starts openvpn with its data channel in ovpn-dpdkd: see run --help\n"
 	"check FILE.conf         what in a configuration of openvpn forbids that; asks no daemon\n"
 	"\n"
 	"  -s, --socket PATH     the daemon's socket (default " CTL_SOCKET ",\n"
@@ -264,8 +266,11 @@ int main(int argc, char **argv)
 	command = expand(argv[optind], command_word, "command");
 	argc -= optind;
 	argv += optind;
-	if (strcmp(command, "run") == 0)
-		return run_main(argc - 1, argv + 1);
+	if (strcmp(command, "run") == 0) {
+		if (c.show.socket_path != (socket_path != NULL ? socket_path : CTL_SOCKET))
+			wrong("run has a socket of its own: run --socket PATH -- ...");
+		return run_main(argc, argv);
+	}
 	if (strcmp(command, "check") == 0)
 		finish(check_main(argc, argv, c.show.json));
 	if (strcmp(command, "show") == 0)

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,14 +23,11 @@
 #define SHIM_ENV  "OVPN_DPDK_SHIM"
 #define SHIM_FILE "libovpn-dpdk-shim.so"
 
-static int usage(void)
-{
-	fputs("usage: ovpn-dpdkctl run [--socket PATH] -- PROGRAM [ARGUMENT...]\n"
-	      "Starts PROGRAM (openvpn) with its data channel on ovpn-dpdkd.\n"
-	      "  --socket PATH  the daemon's socket for openvpn (default " SHIM_SOCKET ")\n",
-		stderr);
-	return 2;
-}
+static const char usage[] =
+	"usage: ovpn-dpdkctl run [--socket PATH] -- PROGRAM [ARGUMENT...]\n"
+	"Starts PROGRAM (openvpn) with its data channel on ovpn-dpdkd.\n"
+	"  -s, --socket PATH  the daemon's socket for openvpn (default " SHIM_SOCKET ",\n"
+	"                     or $" SHIM_SOCKET_ENV ")\n";
 
 /* 0 if something listens there. */
 static int daemon_answers(const char *path)
@@ -173,17 +171,17 @@ static int start(const char *socket_path, char **argv)
 		fprintf(stderr,
 			"ovpn-dpdkctl: " SHIM_FILE " is neither here nor at " SHIM_PATH
 			": set " SHIM_ENV " to its path\n");
-		return 1;
+		return EXIT_REFUSED;
 	}
 	if (!find_program(argv[0], program)) {
 		fprintf(stderr, "ovpn-dpdkctl: there is no program %s\n", argv[0]);
-		return 1;
+		return EXIT_REFUSED;
 	}
 	why = unloadable(program);
 	if (why != NULL) {
 		fprintf(stderr, "ovpn-dpdkctl: the shim cannot be loaded into %s: %s\n", program,
 			why);
-		return 1;
+		return EXIT_REFUSED;
 	}
 	ret = set_environment(shim, socket_path);
 	if (ret == 0) {
@@ -191,27 +189,37 @@ static int start(const char *socket_path, char **argv)
 		ret = -errno;
 	}
 	fprintf(stderr, "ovpn-dpdkctl: cannot start %s: %s\n", program, strerror(-ret));
-	return 1;
+	return EXIT_REFUSED;
 }
 
 int run_main(int argc, char **argv)
 {
+	static const struct option longs[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
 	const char *path = getenv(SHIM_SOCKET_ENV);
-	int i = 0;
+	int letter;
 
 	if (path == NULL || *path == '\0')
 		path = SHIM_SOCKET;
-	for (; i < argc && argv[i][0] == '-'; i++) {
-		if (strcmp(argv[i], "--") == 0) {
-			i++;
-			break;
+	opterr = 0;
+	optind = 0; /* glibc: start over */
+	while ((letter = getopt_long(argc, argv, "+s:h", longs, NULL)) != -1) {
+		if (letter == 'h') {
+			fputs(usage, stdout);
+			return EXIT_OK;
 		}
-		if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc)
-			path = argv[++i];
-		else
-			return usage();
+		if (letter != 's') {
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+		path = optarg;
 	}
-	if (i >= argc)
-		return usage();
-	return start(path, argv + i);
+	if (optind >= argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return start(path, argv + optind);
 }

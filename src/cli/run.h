@@ -4,8 +4,8 @@
 #define RUN_H
 
 /*
- * argv[0..argc) is what follows the word "run". Replaces the process; it returns only when it
- * cannot, with an exit status of exit_status.h after a sentence on stderr, or the usage.
+ * argv[0] is the word "run". Replaces the process; it returns only when it cannot, with an exit
+ * status of exit_status.h after a sentence on stderr, or the usage.
  */
 int run_main(int argc, char **argv);
 

@@ -15,7 +15,7 @@
 
 static const struct show_column peers[] = {
 	{{"INSTANCE", false}, "instance", cell_text},
-	{{"PEER", true}, "id", cell_number},
+	{{"PEER", true}, NULL, cell_peer_id},
 	{{"STATE", false}, NULL, cell_peer_state},
 	{{"REMOTE", false}, "remote", cell_text},
 	{{"VPN ADDRESSES", false}, NULL, cell_vpn_addresses},

@@ -78,6 +78,18 @@ void cell_list(const json_t *row, const char *key, char *buf)
 	}
 }
 
+/* What it is sent may bear another id than what it sends. */
+void cell_peer_id(const json_t *row, const char *key, char *buf)
+{
+	json_int_t id = number(row, "id"), tx_id = number(row, "tx_id");
+	int used = snprintf(buf, SHOW_CELL_MAX, "%" JSON_INTEGER_FORMAT, id);
+
+	(void)key;
+	if (json_object_get(row, "tx_id") != NULL && tx_id != id)
+		snprintf(buf + used, SHOW_CELL_MAX - (size_t)used, ", to it %" JSON_INTEGER_FORMAT,
+			tx_id);
+}
+
 void cell_peer_state(const json_t *row, const char *key, char *buf)
 {
 	(void)key;

@@ -25,6 +25,7 @@ show_cell cell_decimal; /* one digit behind the point */
 show_cell cell_rounded;
 show_cell cell_list; /* strings, with blanks between */
 
+show_cell cell_peer_id;
 show_cell cell_peer_state;
 show_cell cell_vpn_addresses;
 show_cell cell_keepalive;

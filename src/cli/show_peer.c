@@ -14,7 +14,7 @@ struct line {
 
 static const struct line peer_lines[] = {
 	{"instance", "instance", cell_text},
-	{"peer", "id", cell_number},
+	{"peer", NULL, cell_peer_id},
 	{"state", NULL, cell_peer_state},
 	{"remote", "remote", cell_text},
 	{"local", "local", cell_text},

@@ -395,5 +395,5 @@ void client_info(const struct client *c, struct agent_instance_info *info)
 	strncpy(info->device, iface_name(in), sizeof(info->device) - 1);
 	info->ifindex = iface_ifindex(in);
 	info->multi_peer = iface_mode(in) == DP_MODE_MP;
-	info->peers = iface_nb_peers(in);
+	info->peers = dp_instance_peers(c->env->dp, iface_iid(in));
 }

@@ -12,6 +12,7 @@ struct control_counts {
 	uint64_t openvpn_busy;	   /* control packets openvpn did not read in time */
 	uint64_t no_transport;	   /* control packets of a socket that is gone */
 	uint64_t send_failed;	   /* openvpn's datagrams the kernel refused */
+	uint64_t no_family;	   /* control packets whose other end openvpn has no socket for */
 	uint64_t datagrams_broken; /* of openvpn: too short, or for no IP address */
 	uint64_t floats;	   /* peers' addresses that changed */
 	uint64_t floats_refused;   /* proposals of workers: another peer is there, nobody can be */

@@ -54,6 +54,7 @@ struct control_counts ctl_counts(struct agent *a)
 	c.openvpn_busy -= zero->openvpn_busy;
 	c.no_transport -= zero->no_transport;
 	c.send_failed -= zero->send_failed;
+	c.no_family -= zero->no_family;
 	c.datagrams_broken -= zero->datagrams_broken;
 	c.floats -= zero->floats;
 	c.keys_worn -= zero->keys_worn;

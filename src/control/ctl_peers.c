@@ -138,13 +138,15 @@ static json_t *peer_json(const struct agent_instance_info *in, const struct dp_p
 		rest = json_pack(
 			"{s:s}", "why", why < ARRAY_LEN(gone_words) ? gone_words[why] : "unknown");
 	else
-		rest = json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o}",
-			"remote", ctl_json_udp(&p->remote), "local", ctl_json_udp(&p->local),
-			"vpn4", ctl_json_ip(&p->vpn4), "vpn6", ctl_json_ip(&p->vpn6), "mac",
-			ctl_json_mac(p->mac), "has_path", p->has_path, "floats",
-			(json_int_t)p->floats, "keepalive_interval_s", (json_int_t)p->interval,
-			"keepalive_timeout_s", (json_int_t)p->timeout, "last_rx_s",
-			ago(p->rx_ago_ms), "last_tx_s", ago(p->tx_ago_ms), "keys", keys_json(p));
+		rest = json_pack(
+			"{s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o}",
+			"tx_id", (json_int_t)p->tx_id, "remote", ctl_json_udp(&p->remote), "local",
+			ctl_json_udp(&p->local), "vpn4", ctl_json_ip(&p->vpn4), "vpn6",
+			ctl_json_ip(&p->vpn6), "mac", ctl_json_mac(p->mac), "has_path", p->has_path,
+			"floats", (json_int_t)p->floats, "keepalive_interval_s",
+			(json_int_t)p->interval, "keepalive_timeout_s", (json_int_t)p->timeout,
+			"last_rx_s", ago(p->rx_ago_ms), "last_tx_s", ago(p->tx_ago_ms), "keys",
+			keys_json(p));
 	return merged(merged(head, counters_json(p)), rest);
 }
 

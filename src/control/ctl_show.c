@@ -73,6 +73,8 @@ static const struct {
 		"a control packet came for a socket that openvpn had closed"},
 	{offsetof(struct control_counts, send_failed), "agent-send-failed",
 		"the kernel refused a datagram of openvpn"},
+	{offsetof(struct control_counts, no_family), "agent-no-family",
+		"a control packet could not cross between openvpn's IPv4 and IPv6 socket"},
 	{offsetof(struct control_counts, datagrams_broken), "agent-datagram-broken",
 		"openvpn gave a datagram that is too short or for no IP address"},
 };

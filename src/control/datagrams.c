@@ -88,27 +88,49 @@ void sockets_second(struct sockets *t)
 
 /* --- datagrams -------------------------------------------------------------------------- */
 
-/*
- * openvpn names a peer by where it believes it to be. False: nobody knows where that is, or this
- * socket cannot send there: of an openvpn with sockets of both families a peer may have moved from
- * one to the other.
- */
-static bool to_its_place(const struct sock *s, struct shim_dgram *d)
+static struct sock *find_transport(const struct sockets *t, uint32_t tid)
 {
-	const struct iface *in = s->table->iface;
-	struct udp_addr remote, local = {0};
+	struct sock *s = t->newest;
 
-	if (in == NULL || !places_matter(iface_places(in)) || !shim_addr_read(&d->remote, &remote))
-		return true;
+	while (s != NULL && !(s->claimed && s->tid == tid))
+		s = s->next;
+	return s;
+}
+
+/*
+ * openvpn names a peer by where it believes it to be, and writes to the socket to which the peer
+ * connected: it leaves by the one that the peer reaches now. NULL: nobody knows where the peer is,
+ * or no socket of openvpn can send there; counted.
+ */
+static struct sock *to_its_place(struct sock *s, struct shim_dgram *d)
+{
+	struct sockets *t = s->table;
+	struct udp_addr remote, local = {0};
+	const struct places *places;
+	const struct place *p;
+	struct sock *by;
+
+	if (t->iface == NULL || !places_matter(iface_places(t->iface)) ||
+		!shim_addr_read(&d->remote, &remote))
+		return s;
+	places = iface_places(t->iface);
 	shim_addr_read(&d->local, &local);
-	if (!places_out(iface_places(in), &remote, &local.ip))
-		return false;
-	if (!shim_addr_fits(&remote, s->k.family))
-		return false;
-	d->remote = shim_addr_write(&remote, s->k.family);
+	if (!places_out(places, &remote, &local.ip)) {
+		t->counts->send_failed++;
+		return NULL;
+	}
+	p = places_find_other(places, &remote, NULL);
+	by = p != NULL ? find_transport(t, p->tid) : NULL;
+	if (by == NULL)
+		by = s;
+	if (!shim_addr_fits(&remote, by->k.family)) {
+		t->counts->no_family++;
+		return NULL;
+	}
+	d->remote = shim_addr_write(&remote, by->k.family);
 	if (local.ip.family != IP_NONE)
-		d->local = shim_addr_write(&local, s->k.family);
-	return true;
+		d->local = shim_addr_write(&local, by->k.family);
+	return by;
 }
 
 static void send_out(struct sock *s, const uint8_t *p, size_t len)
@@ -117,6 +139,7 @@ static void send_out(struct sock *s, const uint8_t *p, size_t len)
 	struct shim_error e = {.origin = SO_EE_ORIGIN_NONE};
 	struct shim_addr named;
 	struct shim_dgram d;
+	struct sock *by;
 	int ret;
 
 	if (len <= sizeof(d)) {
@@ -125,16 +148,15 @@ static void send_out(struct sock *s, const uint8_t *p, size_t len)
 	}
 	memcpy(&d, p, sizeof(d));
 	named = d.remote;
-	if (!to_its_place(s, &d)) {
-		t->counts->send_failed++;
+	by = to_its_place(s, &d);
+	if (by == NULL)
 		return;
-	}
 	/* `nobind`: the port is chosen when the first packet leaves */
-	if (!s->k.bound && sock_bind(s, NULL) < 0) {
+	if (!by->k.bound && sock_bind(by, NULL) < 0) {
 		t->counts->send_failed++;
 		return;
 	}
-	ret = ksock_send(&s->k, &d, p + sizeof(d), len - sizeof(d));
+	ret = ksock_send(&by->k, &d, p + sizeof(d), len - sizeof(d));
 	if (ret == -EAFNOSUPPORT) {
 		t->counts->datagrams_broken++;
 	} else if (ret < 0) {
@@ -183,9 +205,25 @@ static struct udp_addr with_scope(const struct udp_addr *a, uint32_t ifindex)
 	return b;
 }
 
+/*
+ * The socket on which openvpn expects this sender, p being the peer that it is: to which the peer
+ * connected, if the name can be said there, else where the packet arrived. NULL: neither can say it
+ * (or would say it as somebody else's address).
+ */
+static struct sock *socket_for(const struct sockets *t, struct sock *arrived, const struct place *p,
+	const struct udp_addr *name)
+{
+	struct sock *known = p != NULL ? find_transport(t, p->name_tid) : NULL;
+
+	if (known != NULL && shim_addr_fits(name, known->k.family))
+		return known;
+	return shim_addr_fits(name, arrived->k.family) ? arrived : NULL;
+}
+
 void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifindex)
 {
 	struct udp_addr remote = with_scope(&ev->remote, ifindex), local = ev->local;
+	const struct place *peer = NULL;
 	struct sock *s;
 	struct shim_dgram d;
 	struct iovec iov[2];
@@ -193,8 +231,7 @@ void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifin
 	uint8_t opcode = ev->len > 0 ? ev->data[0] >> 3 : 0;
 
 	sockets_settle(t);
-	for (s = t->newest; s != NULL && !(s->claimed && s->tid == ev->tid);)
-		s = s->next;
+	s = find_transport(t, ev->tid);
 	if (s == NULL || ev->len == 0) {
 		t->counts->no_transport++;
 		return;
@@ -204,15 +241,19 @@ void sockets_deliver(struct sockets *t, const struct dp_event *ev, uint32_t ifin
 		t->counts->data_refused++;
 		return;
 	}
+	if (t->iface != NULL && places_matter(iface_places(t->iface)))
+		peer = places_find_other(iface_places(t->iface), &remote, NULL);
 	if (t->iface != NULL && !places_in(iface_places(t->iface), &remote, &local.ip)) {
 		t->counts->no_transport++;
 		return;
 	}
-	/* a name of the other family would be read as somebody else's address */
-	if (!shim_addr_fits(&remote, s->k.family)) {
-		t->counts->no_transport++;
+	s = socket_for(t, s, peer, &remote);
+	if (s == NULL) {
+		t->counts->no_family++;
 		return;
 	}
+	if (!shim_addr_fits(&local, s->k.family))
+		local = (struct udp_addr){0}; /* of a socket that openvpn does not read it from */
 	recent_note(&t->recent, &remote, &local.ip);
 	d = (struct shim_dgram){
 		.remote = shim_addr_write(&remote, s->k.family),

@@ -37,6 +37,13 @@ struct dco_keepalive {
 	uint32_t interval, timeout; /* seconds; 0: off */
 };
 
+/* What can be set of a peer at any time, and may come with a new one. */
+struct dco_peer_set {
+	bool has_keepalive, has_tx_id;
+	struct dco_keepalive keepalive;
+	uint32_t tx_id; /* in packets to it, 24 bits; without it they have the peer's id */
+};
+
 struct dco_new_peer {
 	bool has_remote; /* no: the peer is reached by TCP */
 	bool has_socket;
@@ -44,8 +51,7 @@ struct dco_new_peer {
 	struct udp_addr remote;
 	struct ip_addr vpn4, vpn6; /* IP_NONE: none */
 	struct ip_addr local;	   /* source openvpn wants (--multihome); IP_NONE: none asked for */
-	bool has_keepalive;
-	struct dco_keepalive keepalive;
+	struct dco_peer_set set;
 };
 
 struct dco_key {
@@ -60,9 +66,9 @@ struct dco_request {
 	uint32_t peer_id; /* DP_NO_PEER for a dump */
 	union {
 		struct dco_new_peer new_peer;
-		struct dco_keepalive keepalive; /* DCO_SET_PEER */
-		struct dco_key key;		/* DCO_NEW_KEY */
-		enum keyslot slot;		/* DCO_DEL_KEY, DCO_GET_KEY */
+		struct dco_peer_set set; /* DCO_SET_PEER */
+		struct dco_key key;	 /* DCO_NEW_KEY */
+		enum keyslot slot;	 /* DCO_DEL_KEY, DCO_GET_KEY */
 	};
 };
 

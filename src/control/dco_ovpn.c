@@ -111,15 +111,20 @@ static bool read_local(const attrs_t a, struct dco_new_peer *p)
 		p->local.family == p->remote.ip.family;
 }
 
-/* False: one of the two is malformed. *given: both are there. */
-static bool read_keepalive(const attrs_t a, struct dco_keepalive *k, bool *given)
+/* False: one of them is malformed, or half a keepalive. */
+static bool read_set(const attrs_t a, struct dco_peer_set *s)
 {
 	const struct nlattr *interval = a[PEER_KEEPALIVE_INTERVAL];
 	const struct nlattr *timeout = a[PEER_KEEPALIVE_TIMEOUT];
+	const struct nlattr *tx_id = a[PEER_TX_ID];
 
-	*given = interval != NULL && timeout != NULL;
-	return (interval == NULL || nl_attr_u32(interval, &k->interval)) &&
-		(timeout == NULL || nl_attr_u32(timeout, &k->timeout));
+	s->has_keepalive = interval != NULL || timeout != NULL;
+	s->has_tx_id = tx_id != NULL;
+	if (s->has_keepalive &&
+		(!nl_attr_u32(interval, &s->keepalive.interval) ||
+			!nl_attr_u32(timeout, &s->keepalive.timeout)))
+		return false;
+	return !s->has_tx_id || (nl_attr_u32(tx_id, &s->tx_id) && s->tx_id <= DP_TX_ID_MAX);
 }
 
 static int bad(const char **why, const char *sentence)
@@ -128,10 +133,12 @@ static int bad(const char **why, const char *sentence)
 	return -EINVAL;
 }
 
+static const char bad_set[] =
+	"a keepalive is an interval and a timeout, an id for sending has 24 bits";
+
 static int read_peer_new(const attrs_t a, struct dco_request *q, const char **why)
 {
 	struct dco_new_peer *p = &q->new_peer;
-	uint32_t tx_id = q->peer_id;
 
 	p->has_socket = a[PEER_SOCKET] != NULL;
 	if (p->has_socket && !nl_attr_u32(a[PEER_SOCKET], &p->socket))
@@ -141,22 +148,17 @@ static int read_peer_new(const attrs_t a, struct dco_request *q, const char **wh
 	if (!dco_read_ip(a[PEER_VPN_IPV4], IP_V4, &p->vpn4) ||
 		!dco_read_ip(a[PEER_VPN_IPV6], IP_V6, &p->vpn6) || !read_local(a, p))
 		return bad(why, "PEER_NEW with an address of a wrong length or family");
-	if (!read_keepalive(a, &p->keepalive, &p->has_keepalive))
-		return bad(why, "PEER_NEW with a malformed keepalive");
-	if (a[PEER_TX_ID] != NULL && !nl_attr_u32(a[PEER_TX_ID], &tx_id))
-		return bad(why, "PEER_NEW with a malformed id for sending");
-	/* taken and not honoured, the peer would drop all that it gets */
-	if (tx_id != q->peer_id)
-		return bad(why, "ovpn-dpdk sends with the peer id with which it receives");
+	if (!read_set(a, &p->set))
+		return bad(why, bad_set);
 	return 0;
 }
 
 static int read_peer_set(const attrs_t a, struct dco_request *q, const char **why)
 {
-	bool given;
-
-	if (!read_keepalive(a, &q->keepalive, &given) || !given)
-		return bad(why, "PEER_SET needs a keepalive interval and a timeout");
+	if (!read_set(a, &q->set))
+		return bad(why, bad_set);
+	if (!q->set.has_keepalive && !q->set.has_tx_id)
+		return bad(why, "PEER_SET needs a keepalive or an id for sending");
 	if (a[PEER_REMOTE_IPV4] != NULL || a[PEER_REMOTE_IPV6] != NULL ||
 		a[PEER_LOCAL_IPV4] != NULL || a[PEER_LOCAL_IPV6] != NULL)
 		return bad(why, "PEER_SET cannot move a peer: its own packets do");
@@ -285,6 +287,8 @@ static bool put_peer(struct nl_out *o, const struct nl_request *r, uint32_t ifin
 	nest = mnl_attr_nest_start(h, ATTR_PEER);
 	mnl_attr_put_u32(h, PEER_ID, p->id);
 	if (!p->gone) {
+		if (p->tx_id != p->id)
+			mnl_attr_put_u32(h, PEER_TX_ID, p->tx_id);
 		dco_put_ip(h, PEER_VPN_IPV4, &p->vpn4);
 		dco_put_ip(h, PEER_VPN_IPV6, &p->vpn6);
 		mnl_attr_put_u32(h, PEER_KEEPALIVE_INTERVAL, p->interval);

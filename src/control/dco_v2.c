@@ -154,11 +154,12 @@ static int read_set_peer(const struct nlattr *nest, struct dco_request *q, const
 	const struct nlattr *a[SET_PEER_MAX + 1];
 
 	if (nl_nest_read(nest, a, SET_PEER_MAX) < 0 || !nl_attr_u32(a[SET_PEER_ID], &q->peer_id) ||
-		!nl_attr_u32(a[SET_PEER_INTERVAL], &q->keepalive.interval) ||
-		!nl_attr_u32(a[SET_PEER_TIMEOUT], &q->keepalive.timeout)) {
+		!nl_attr_u32(a[SET_PEER_INTERVAL], &q->set.keepalive.interval) ||
+		!nl_attr_u32(a[SET_PEER_TIMEOUT], &q->set.keepalive.timeout)) {
 		*why = "SET_PEER needs a peer id, a keepalive interval and a timeout";
 		return -EINVAL;
 	}
+	q->set.has_keepalive = true;
 	return 0;
 }
 

@@ -52,7 +52,6 @@ static void complain(
 		strerror(-error));
 }
 
-/* The data plane takes it now; one that it has no room for waits for another to go. */
 bool hostif_ports_have(const struct hostif_ports *p, const struct ip_addr *ip)
 {
 	for (unsigned int i = 0; i < DP_MAX_PORTS; i++)
@@ -61,6 +60,7 @@ bool hostif_ports_have(const struct hostif_ports *p, const struct ip_addr *ip)
 	return false;
 }
 
+/* The data plane takes it now; one that it has no room for waits for another to go. */
 static void tell_address(struct hostif_ports *p, unsigned int i, struct hostif_port_address *pa)
 {
 	struct hostif_port *port = &p->port[i];

@@ -189,14 +189,18 @@ static int bind_peer(struct iface *in, const struct dp_peer_conf *conf, const st
 	return 0;
 }
 
-static int new_peer(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+static int new_peer(struct iface *in, const struct dco_request *q, const struct iface_socket *by,
 	const char **why)
 {
-	const struct place place = {.name = q->new_peer.remote, .name_here = local->ip};
+	const struct place place = {
+		.name = q->new_peer.remote,
+		.name_here = by->local.ip,
+		.name_tid = by->tid,
+	};
 	struct dp_peer_conf conf = {
 		.id = q->peer_id,
 		.remote = place.name,
-		.local = *local,
+		.local = by->local,
 		.vpn4 = q->new_peer.vpn4,
 		.vpn6 = q->new_peer.vpn6,
 	};
@@ -230,6 +234,19 @@ static int new_peer(struct iface *in, const struct dco_request *q, const struct 
 	}
 	log_new_peer(in, &conf);
 	return 0;
+}
+
+static int set_peer(struct iface *in, const struct dco_request *q)
+{
+	const struct dco_peer_set *s = &q->set;
+	int ret = 0;
+
+	if (s->has_keepalive)
+		ret = dp_peer_set(
+			in->dp, in->iid, q->peer_id, s->keepalive.interval, s->keepalive.timeout);
+	if (ret == 0 && s->has_tx_id)
+		ret = dp_peer_tx_id(in->dp, in->iid, q->peer_id, s->tx_id);
+	return ret;
 }
 
 static int del_peer(struct iface *in, const struct dco_request *q)
@@ -292,15 +309,14 @@ static void new_key(struct iface *in, const struct dco_request *q)
 	}
 }
 
-int iface_do(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+int iface_do(struct iface *in, const struct dco_request *q, const struct iface_socket *by,
 	const char **why)
 {
 	switch (q->verb) {
 	case DCO_NEW_PEER:
-		return new_peer(in, q, local, why);
+		return new_peer(in, q, by, why);
 	case DCO_SET_PEER:
-		return dp_peer_set(
-			in->dp, in->iid, q->peer_id, q->keepalive.interval, q->keepalive.timeout);
+		return set_peer(in, q);
 	case DCO_DEL_PEER:
 		return del_peer(in, q);
 	case DCO_NEW_KEY:
@@ -407,19 +423,6 @@ void iface_gone_told(struct iface *in, uint32_t peer_id, enum dp_gone why)
 		dp_gone_ack(in->dp, in->iid, peer_id);
 	log_info("%s: peer %u is gone: %s", iface_name(in), peer_id, words[why]);
 	forget(in, peer_id);
-}
-
-uint32_t iface_nb_peers(const struct iface *in)
-{
-	struct dp_peer_info info;
-	uint32_t n = 0;
-
-	for (uint32_t id = dp_peer_next(in->dp, in->iid, 0); id != DP_NO_PEER;
-		id = dp_peer_next(in->dp, in->iid, id + 1)) {
-		if (dp_peer_get(in->dp, in->iid, id, &info) == 0 && !info.gone)
-			n++;
-	}
-	return n;
 }
 
 size_t iface_peer_bytes(void)

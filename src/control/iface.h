@@ -4,7 +4,7 @@
  * ways to them. Turns openvpn's verbs into dp_*() and hostif_*() calls.
  *
  * The data plane must know whether an instance has one peer or many, but a client's control
- * packets flow before its device is asked for: client.c then makes a P2P instance early, and
+ * packets flow before its device is asked for: sockets.c then makes a P2P instance early, and
  * replaces it, if the device is asked for in the other mode.
  */
 #ifndef IFACE_H
@@ -42,11 +42,18 @@ uint32_t iface_ifindex(const struct iface *in);
 const char *iface_name(const struct iface *in);
 
 /*
- * Does what a request other than a GET asks. local: our address, for a new peer only; family
- * IP_NONE leaves the choice to the kernel's routes, the port counts in any case. 0, or -errno with
- * a sentence in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
+ * The socket by which openvpn reaches a new peer, and our address: family IP_NONE leaves the choice
+ * to the kernel's routes, the port counts in any case.
  */
-int iface_do(struct iface *in, const struct dco_request *q, const struct udp_addr *local,
+struct iface_socket {
+	struct udp_addr local;
+	uint32_t tid;
+};
+/*
+ * Does what a request other than a GET asks; by: for a new peer only. 0, or -errno with a sentence
+ * in *why. NEW_KEY never fails: a peer whose key cannot be installed is ended instead.
+ */
+int iface_do(struct iface *in, const struct dco_request *q, const struct iface_socket *by,
 	const char **why);
 
 /* A peer that ended and that openvpn must be told of. */
@@ -64,7 +71,5 @@ const struct places *iface_places(const struct iface *in);
 
 /* Bytes that one peer takes here. */
 size_t iface_peer_bytes(void);
-/* Live peers. */
-uint32_t iface_nb_peers(const struct iface *in);
 
 #endif

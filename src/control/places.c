@@ -53,7 +53,7 @@ static const struct place *named(const struct places *t, const struct udp_addr *
 
 static bool differs(const struct place *p)
 {
-	return !udp_addr_equal(&p->at, &p->name) ||
+	return !udp_addr_equal(&p->at, &p->name) || p->tid != p->name_tid ||
 		(p->here.family != IP_NONE && p->name_here.family != IP_NONE &&
 			!ip_equal(&p->here, &p->name_here));
 }

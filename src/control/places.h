@@ -12,6 +12,9 @@
  *                 peer takes the place of S; and then S.
  *
  * The way back is the inverse. Where nobody has moved names are addresses.
+ *
+ * An openvpn with several sockets answers a peer by the one to which it connected, for ever, also
+ * when it has been told where the peer is; the peer may have moved to another, of the other family.
  */
 #ifndef PLACES_H
 #define PLACES_H
@@ -28,6 +31,7 @@ struct place {
 	struct ip_addr here;	  /* our address that it reaches; IP_NONE: not known */
 	struct udp_addr name;	  /* where openvpn believes it to be */
 	struct ip_addr name_here; /* the same of our address */
+	uint32_t tid, name_tid; /* the transport where it arrives; that by which openvpn knows it */
 	bool used, aliased;
 	bool told; /* openvpn has been told where it is, and may have read that or not */
 	bool read; /* it has; what it takes for our address is anybody's since then */

@@ -60,27 +60,28 @@ static int get_key(struct requests *rq, const struct dco_family *f, const struct
 	return f->put_key(o, r, q, &info.key[q->slot]) ? 0 : -EINVAL;
 }
 
-/* A peer may come with its keepalive. */
+/* A peer may come with its keepalive and the id by which it knows us. */
 static int new_peer(struct requests *rq, const struct dco_request *q, const char **why)
 {
 	struct iface *in = sockets_iface(rq->sockets);
 	struct dco_request set = {.verb = DCO_SET_PEER, .peer_id = q->peer_id};
-	struct udp_addr local = {0};
+	struct iface_socket by;
 	int ret;
 
 	if (!q->new_peer.has_remote) {
 		*why = "ovpn-dpdk carries UDP only: use `proto udp`, or `disable-dco` for TCP";
 		return -EINVAL;
 	}
-	if (sockets_peer_local(rq->sockets, &q->new_peer, &local) < 0) {
+	if (sockets_of_peer(rq->sockets, &q->new_peer, &by) < 0) {
 		*why = "the peer's socket is not a bound UDP socket of this process";
 		return -EINVAL;
 	}
-	ret = iface_do(in, q, &local, why);
-	if (ret < 0 || !q->new_peer.has_keepalive)
+	ret = iface_do(in, q, &by, why);
+	if (ret < 0)
 		return ret;
-	set.keepalive = q->new_peer.keepalive;
-	return iface_do(in, &set, &local, why);
+	/* it has no key yet, so nothing was sent before */
+	set.set = q->new_peer.set;
+	return iface_do(in, &set, &by, why);
 }
 
 static int do_request(struct requests *rq, const struct dco_family *f, const struct nl_request *r,

@@ -174,19 +174,21 @@ struct iface *sockets_iface(const struct sockets *t)
 
 /* --- their addresses ---------------------------------------------------------------------- */
 
-int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct udp_addr *local)
+int sockets_of_peer(struct sockets *t, const struct dco_new_peer *p, struct iface_socket *by)
 {
 	const struct sock *s = t->newest;
 	bool v4_too;
 
 	while (s != NULL && !(s->kind == SHIM_KIND_UDP && (uint32_t)s->fd_there == p->socket))
 		s = s->next;
-	if (!p->has_socket || s == NULL || !s->claimed || ksock_local(&s->k, local, &v4_too) < 0)
+	if (!p->has_socket || s == NULL || !s->claimed ||
+		ksock_local(&s->k, &by->local, &v4_too) < 0)
 		return -EINVAL;
 	if (p->local.family != IP_NONE)
-		local->ip = p->local;
-	else if (ip_is_any(&local->ip))
-		local->ip = recent_local(&t->recent, &p->remote);
+		by->local.ip = p->local;
+	else if (ip_is_any(&by->local.ip))
+		by->local.ip = recent_local(&t->recent, &p->remote);
+	by->tid = s->tid;
 	return 0;
 }
 

@@ -40,9 +40,8 @@ int sockets_unlink(struct sockets *t, uint32_t ifindex);
 
 /* NULL: none yet. */
 struct iface *sockets_iface(const struct sockets *t);
-/* Our address of a new peer that openvpn reaches by that socket. -EINVAL: not a bound UDP socket.
- */
-int sockets_peer_local(struct sockets *t, const struct dco_new_peer *p, struct udp_addr *local);
+/* The socket that a new peer's request names. -EINVAL: it is no bound UDP socket. */
+int sockets_of_peer(struct sockets *t, const struct dco_new_peer *p, struct iface_socket *by);
 /* Sends what openvpn has written so far: it says goodbye to a peer before it removes it. */
 void sockets_flush(struct sockets *t);
 /* A control packet for openvpn. */

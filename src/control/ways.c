@@ -184,7 +184,12 @@ int ways_lead(
 	int ret = hostif_remote_get(ws->h, &conf->remote, &conf->local.ip, &w->remote);
 
 	w->port = conf->local.port;
-	w->place = (struct place){.at = conf->remote, .name = named->name};
+	w->place = (struct place){
+		.at = conf->remote,
+		.name = named->name,
+		.tid = named->name_tid,
+		.name_tid = named->name_tid,
+	};
 	/* the wildcard says nothing */
 	if (!ip_is_any(&conf->local.ip))
 		w->place.here = conf->local.ip;
@@ -256,6 +261,7 @@ int ways_float(struct ways *ws, const struct dp_event *ev, uint32_t *other)
 	w->known = path_ret == 0;
 	w->path = path;
 	w->doubt_ms = 0;
+	w->place.tid = ev->tid;
 	ret = places_move(&ws->places, &w->place, &ev->remote, &ev->local.ip);
 	tell(ws, w);
 	return ret;

@@ -41,22 +41,29 @@ void replay_skip(struct replay *r, uint64_t top)
 	memset(r->seen, 0xff, r->window / 8);
 }
 
-/* Makes id the top: clears the bits of all ids after the old top, up to and including id. */
+/*
+ * Makes id the top: clears the bits of all ids after the old top, up to and including id; then, and
+ * not before, tells the top, because replay_check() asks without the lock.
+ */
 void replay_slide(struct replay *r, uint64_t id)
 {
 	uint64_t from = r->top + 1;
 	uint64_t keep = bit(from) - 1; /* of the first word: what lies before from */
+	uint64_t *last = replay_word(r, id);
 
 	if (id - r->top >= r->window) {
-		memset(r->seen, 0, r->window / 8);
-		r->top = id;
+		for (uint32_t i = 0; i < r->window / WORD_BITS; i++)
+			replay_word_set(&r->seen[i], 0);
+		replay_top_set(r, id);
 		return;
 	}
 	for (; from / WORD_BITS < id / WORD_BITS; from += WORD_BITS) {
-		*replay_word(r, from) &= keep;
+		uint64_t *word = replay_word(r, from);
+
+		replay_word_set(word, *word & keep);
 		keep = 0;
 	}
 	/* Of the last word: also what lies behind id, ids of one window earlier. */
-	*replay_word(r, id) &= keep | ~(bit(id) | (bit(id) - 1));
-	r->top = id;
+	replay_word_set(last, *last & (keep | ~(bit(id) | (bit(id) - 1))));
+	replay_top_set(r, id);
 }

@@ -216,26 +216,11 @@ static enum drop_reason replay_reason(enum replay_verdict v)
 				    : DROP_TOO_OLD;
 }
 
-/*
- * Keeps the packets whose ids are fresh. Asked twice: before any cycle is spent on decryption, when
- * nothing is remembered; and once authenticated, when one that came twice in flight ends here.
- */
-static inline void replay_filter(struct worker *w, struct run *run, bool is_authenticated)
+/* Keeps the packets whose ids are fresh; verdicts: of their ids. */
+static inline void keep(struct worker *w, struct run *run, const enum replay_verdict *verdicts)
 {
-	struct replay *rx = &run->key->rx;
-	enum replay_verdict verdicts[BURST_MAX];
-	uint64_t blocks = 0;
 	uint16_t kept = 0;
 
-	key_lock(run->key);
-	for (uint16_t i = 0; i < run->n; i++) {
-		verdicts[i] = is_authenticated ? replay_commit(rx, run->pkts[i]->pktid)
-					       : replay_check(rx, run->pkts[i]->pktid);
-		blocks += key_blocks(run->pkts[i]->len);
-	}
-	if (is_authenticated)
-		key_count_rx(run->key, blocks);
-	key_unlock(run->key);
 	for (uint16_t i = 0; i < run->n; i++) {
 		if (verdicts[i] == REPLAY_FRESH)
 			run->pkts[kept++] = run->pkts[i];
@@ -243,6 +228,34 @@ static inline void replay_filter(struct worker *w, struct run *run, bool is_auth
 			drop_received(w, run->pkts[i], run->peer, replay_reason(verdicts[i]));
 	}
 	run->n = kept;
+}
+
+/* Before any cycle is spent on decryption. Remembers nothing, and takes no lock: see replay.h. */
+static inline void replay_look(struct worker *w, struct run *run)
+{
+	const struct replay *rx = &run->key->rx;
+	enum replay_verdict verdicts[BURST_MAX];
+
+	for (uint16_t i = 0; i < run->n; i++)
+		verdicts[i] = replay_check(rx, run->pkts[i]->pktid);
+	keep(w, run, verdicts);
+}
+
+/* Of authenticated packets, for good: one that was twice in flight ends here. */
+static inline void replay_keep(struct worker *w, struct run *run)
+{
+	struct replay *rx = &run->key->rx;
+	enum replay_verdict verdicts[BURST_MAX];
+	uint64_t blocks = 0;
+
+	key_lock(run->key);
+	for (uint16_t i = 0; i < run->n; i++) {
+		verdicts[i] = replay_commit(rx, run->pkts[i]->pktid);
+		blocks += key_blocks(run->pkts[i]->len);
+	}
+	key_count_rx(run->key, blocks);
+	key_unlock(run->key);
+	keep(w, run, verdicts);
 }
 
 static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
@@ -254,10 +267,10 @@ static void prepare_job(struct pkt *p, uint64_t tail, struct aead_nonce *nonce)
 	pkt_describe_job(p, AEAD_DECRYPT, data, p->len - WIRE_DATA_HDR_LEN, head, tail, nonce);
 }
 
-static void run_refuse(struct worker *w, const struct run *run)
+static void run_drop(struct worker *w, const struct run *run, uint16_t from, enum drop_reason why)
 {
-	for (uint16_t i = 0; i < run->n; i++)
-		drop_received(w, run->pkts[i], run->peer, DROP_KEY_REFUSED);
+	for (uint16_t i = from; i < run->n; i++)
+		drop_received(w, run->pkts[i], run->peer, why);
 }
 
 static void run_submit(struct worker *w, struct run run)
@@ -268,10 +281,10 @@ static void run_submit(struct worker *w, struct run run)
 	uint64_t tail;
 
 	if (key_is_refused(run.key)) {
-		run_refuse(w, &run);
+		run_drop(w, &run, 0, DROP_KEY_REFUSED);
 		return;
 	}
-	replay_filter(w, &run, false);
+	replay_look(w, &run);
 	memcpy(&tail, run.key->decrypt_tail, sizeof(tail));
 	for (uint16_t i = 0; i < run.n; i++) {
 		prepare_job(run.pkts[i], tail, &nonces[i]);
@@ -280,8 +293,7 @@ static void run_submit(struct worker *w, struct run run)
 	stage_mark(w->stages, STAGE_PREPARE);
 	taken = aead_submit(w->aead, run.key->decrypt, jobs, nonces, run.n);
 	stage_mark(w->stages, STAGE_CRYPTO);
-	for (uint16_t i = taken; i < run.n; i++)
-		drop_received(w, run.pkts[i], run.peer, DROP_CRYPTO_FULL);
+	run_drop(w, &run, taken, DROP_CRYPTO_FULL);
 }
 
 /* The data packets of a burst, the others being sent on their way. */
@@ -447,7 +459,7 @@ static void run_finish(struct worker *w, struct run run)
 	struct peer_stats *ps = &run.peer->stats[w->index];
 	const struct hostdev *dev;
 
-	replay_filter(w, &run, true);
+	replay_keep(w, &run);
 	if (run.n == 0)
 		return;
 	keyslots_confirm(run.key);

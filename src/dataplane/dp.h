@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The data plane's face to control; dp_view.h has what operators see, dp_life.h what main does.
- * Verbs mean what the netlink commands mean. All
- * are called by the agent thread unless said otherwise, never block, and return 0 or -errno. A verb
- * returns after publication: what it acknowledges is true. Freeing is deferred behind it.
+ * Verbs mean what the netlink commands mean. All are called by the agent thread unless said
+ * otherwise, never block, and return 0 or -errno. A verb returns after publication: what it
+ * acknowledges is true. Freeing is deferred behind it.
  *
  * Instance ids are never 0 and never reused within a run of the daemon. Peer ids are openvpn's.
  */
@@ -23,6 +23,7 @@
 #define DP_MAX_TRANSPORTS 256
 #define DP_NO_PEER	  0xffffffffu
 #define DP_PEER_ID_MAX	  0xfffffeu /* 0xffffff is "undefined" on the wire */
+#define DP_TX_ID_MAX	  0xffffffu
 #define DP_MAC_LEN	  6
 
 struct dp;
@@ -45,7 +46,7 @@ int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP
 int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu);
 /* The largest MTU of a device all of whose packets have room in our buffers. */
 uint32_t dp_device_mtu_max(const struct dp *dp);
-/* The mirror TAP of a port, likewise. mac: dp_port_mac(). */
+/* The mirror TAP of a port, likewise; it has the port's MAC. */
 int dp_port_mirror(struct dp *dp, unsigned int port, int fd);
 /* Is there a cable in it? Cheap enough to ask several times a second. */
 bool dp_port_link_up(struct dp *dp, unsigned int port);
@@ -86,6 +87,8 @@ enum dp_gone {
 int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf);
 /* Seconds; 0 turns one off. A ping after interval without sending; gone after timeout. -ENOENT. */
 int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t peer_id, uint32_t interval, uint32_t timeout);
+/* The id in what is sent to it, by which the peer knows us; at first its own. -EINVAL, -ENOENT. */
+int dp_peer_tx_id(struct dp *dp, uint32_t iid, uint32_t peer_id, uint32_t tx_id);
 /* Stops the peer. Its final counters stay readable until the id is used again. -ENOENT. */
 int dp_peer_del(struct dp *dp, uint32_t iid, uint32_t peer_id, enum dp_gone why);
 

@@ -109,6 +109,13 @@ void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
 	*max = dp->max_peers;
 }
 
+uint32_t dp_instance_peers(struct dp *dp, uint32_t iid)
+{
+	const struct instance *inst = instance_find(dp, iid);
+
+	return inst != NULL ? inst->nb_peers : 0;
+}
+
 /* --- drops, ports, threads, buffers ------------------------------------------------------- */
 
 unsigned int dp_nb_drops(void)

@@ -23,7 +23,8 @@ struct dp_key_info {
 
 struct dp_peer_info {
 	uint32_t id;
-	bool gone; /* a tombstone: only id, why and counters hold */
+	uint32_t tx_id; /* in packets to it: what it calls us */
+	bool gone;	/* a tombstone: only id, why and counters hold */
 	enum dp_gone why;
 	bool owed; /* gone, and openvpn may not have had its last counters yet */
 	struct udp_addr remote, local;
@@ -76,6 +77,8 @@ int dp_peer_view(struct dp *dp, uint32_t iid, uint32_t peer_id, struct dp_peer_v
 int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t peer_id);
 /* Live peers of all instances, and how many there may be. */
 void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max);
+/* Live peers of one; 0 if there is no such instance. */
+uint32_t dp_instance_peers(struct dp *dp, uint32_t iid);
 
 /* Peers many of whose packets leave in pieces: more than a tenth of a minute's, and 64 or more. */
 struct dp_fragmenting {

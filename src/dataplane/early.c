@@ -75,6 +75,8 @@ static void submit(struct worker *w, struct early_stream *s)
 	w->early.n--;
 	for (uint16_t i = 0; i < n; i += BURST_MAX)
 		decap_submit(w, s->port, &pkts[i], RTE_MIN(n - i, BURST_MAX));
+	/* the streams of all peers together would fill the crypto queue */
+	worker_finish_crypto(w);
 }
 
 /* peer: NULL if it is gone. */

@@ -181,7 +181,8 @@ static void prepare_job(struct worker *w, struct pkt *p, const struct key *key, 
 	uint64_t pktid, struct aead_nonce *nonce)
 {
 	struct rte_mbuf *m = pkt_mbuf(p);
-	uint64_t head = wire_data_head(key->id, p->peer->id, (uint32_t)pktid);
+	uint32_t id = atomic_load_explicit(&p->peer->tx_id, memory_order_relaxed);
+	uint64_t head = wire_data_head(key->id, id, (uint32_t)pktid);
 	uint16_t len = m->data_len;
 	uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(m, WIRE_DATA_HDR_LEN);
 

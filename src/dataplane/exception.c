@@ -41,9 +41,10 @@ int rings_new(struct rings *r, const char *prefix, unsigned int worker, int sock
 	r->exception = mbuf_ring(prefix, "exc", worker, EXCEPTION_RING_SIZE, socket_id);
 	r->inject = mbuf_ring(prefix, "inj", worker, INJECT_RING_SIZE, socket_id);
 	r->host_out = mbuf_ring(prefix, "hout", worker, HOST_RING_SIZE, socket_id);
+	r->mirror_out = mbuf_ring(prefix, "mout", worker, MIRROR_RING_SIZE, socket_id);
 	r->host_in = mbuf_ring(prefix, "hin", worker, HOST_RING_SIZE, socket_id);
 	if (r->event == NULL || r->exception == NULL || r->inject == NULL || r->host_out == NULL ||
-		r->host_in == NULL) {
+		r->mirror_out == NULL || r->host_in == NULL) {
 		rings_free(r);
 		return -ENOMEM;
 	}
@@ -64,6 +65,7 @@ void rings_free(struct rings *r)
 	drain(r->exception);
 	drain(r->inject);
 	drain(r->host_out);
+	drain(r->mirror_out);
 	drain(r->host_in);
 	rte_ring_free(r->event);
 	*r = (struct rings){0};

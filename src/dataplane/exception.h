@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The rings between threads, and the wake-up of a sleeping consumer. Every ring has one producer
- * and one consumer: each worker has one pair with the agent and one with the host I/O thread.
+ * and one consumer: each worker has a set of its own.
  *
  *   exception  worker -> agent      mbufs: OpenVPN control packets
  *   event      worker -> agent      struct event records
  *   inject     agent -> worker      mbufs: keepalives to encrypt
- *   host_out   worker -> host I/O   mbufs: frames for mirror TAPs and instance devices
+ *   host_out   worker -> host I/O   mbufs: frames for instance devices
+ *   mirror_out worker -> host I/O   mbufs: frames for mirror TAPs; of strangers, too, so apart
  *   host_in    host I/O -> worker   mbufs: frames from them
  */
 #ifndef EXCEPTION_H
@@ -25,6 +26,7 @@
 #define EVENT_RING_SIZE	    1024
 #define INJECT_RING_SIZE    1024
 #define HOST_RING_SIZE	    4096
+#define MIRROR_RING_SIZE    1024
 
 /* A float proposal. */
 struct event {
@@ -39,7 +41,7 @@ struct waker {
 };
 
 struct rings {
-	struct rte_ring *exception, *event, *inject, *host_out, *host_in;
+	struct rte_ring *exception, *event, *inject, *host_out, *mirror_out, *host_in;
 };
 
 int waker_init(struct waker *k);

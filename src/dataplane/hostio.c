@@ -33,7 +33,9 @@ unsigned int hostio_turn(struct hostio *h)
 static bool rings_empty(const struct hostio *h)
 {
 	for (unsigned int i = 0; i < h->dp->nb_workers; i++) {
-		if (!rte_ring_empty(h->dp->workers[i]->rings.host_out))
+		const struct rings *r = &h->dp->workers[i]->rings;
+
+		if (!rte_ring_empty(r->host_out) || !rte_ring_empty(r->mirror_out))
 			return false;
 	}
 	return true;

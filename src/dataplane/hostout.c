@@ -216,16 +216,24 @@ static void write_burst(struct hostio *h, struct rte_mbuf **pkts, unsigned int n
 	}
 }
 
-unsigned int hostout_turn(struct hostio *h)
+static unsigned int write_from(struct hostio *h, struct rte_ring *ring, unsigned int most)
 {
 	struct rte_mbuf *pkts[BURST_MAX];
+	unsigned int n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, most, NULL);
+
+	write_burst(h, pkts, n);
+	return n;
+}
+
+unsigned int hostout_turn(struct hostio *h)
+{
 	unsigned int total = 0;
 
 	for (unsigned int i = 0; i < h->dp->nb_workers; i++) {
-		unsigned int n = rte_ring_sc_dequeue_burst(
-			h->dp->workers[i]->rings.host_out, (void **)pkts, BURST_MAX, NULL);
+		const struct rings *r = &h->dp->workers[i]->rings;
+		unsigned int n = write_from(h, r->host_out, BURST_MAX);
 
-		write_burst(h, pkts, n);
+		n += write_from(h, r->mirror_out, RTE_MAX(BURST_MAX - n, MIRROR_LEAST));
 		total += n;
 	}
 	return total;

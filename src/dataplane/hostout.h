@@ -3,9 +3,14 @@
 #ifndef HOSTOUT_H
 #define HOSTOUT_H
 
+#define MIRROR_LEAST 8 /* frames for mirrors in a turn, of each worker, if devices have many */
+
 struct hostio;
 
-/* One burst of every worker. Returns the frames moved. */
+/*
+ * One burst of every worker: first what is for devices. Who floods the machine itself has what they
+ * leave, or MIRROR_LEAST. Returns the frames moved.
+ */
 unsigned int hostout_turn(struct hostio *h);
 
 #endif

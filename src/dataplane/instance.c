@@ -77,7 +77,7 @@ static int publish_locals(struct dp *dp)
 {
 	struct locals *table = make_locals(dp), *old;
 
-	/* pairs with the acquire in decap_submit() */
+	/* pairs with the acquire in classify_burst() */
 	old = atomic_exchange_explicit(
 		&dp->locals, table != NULL ? table : dp->no_locals, memory_order_acq_rel);
 	if (old != dp->no_locals)

@@ -21,7 +21,7 @@
 #define FRAG_MBUFS     2047
 #define WORKER_BYTES   (4u << 20) /* of a worker's rings and fragments; the drivers' share */
 
-/* AEAD sessions of a peer with two keys: the older one encrypts no more (see spend_older()). */
+/* AEAD sessions of a peer with two keys: the older one encrypts no more: peer_spend_older(). */
 #define SESSIONS_PER_PEER 3
 /* While it gets a new key, until openvpn has said that the new one is the primary. */
 #define SESSIONS_IN_REKEY 4
@@ -39,7 +39,7 @@ static uint32_t rx_mbufs(const struct dp_conf *conf, const struct dp_port_conf *
 	uint32_t queues = RTE_MAX((unsigned int)port->queues, conf->nb_workers);
 	uint32_t n = queues * descriptors(port->rx_desc) +
 		conf->nb_workers *
-			(HOST_RING_SIZE + EXCEPTION_RING_SIZE + FRAG_HELD_MAX +
+			(HOST_RING_SIZE + MIRROR_RING_SIZE + EXCEPTION_RING_SIZE + FRAG_HELD_MAX +
 				descriptors(port->tx_desc) + 1024);
 
 	if (conf->mbufs != 0)

@@ -32,6 +32,7 @@ struct peer *peer_new(struct slab *peers, const struct dp_peer_conf *conf, unsig
 	if (p == NULL)
 		return NULL;
 	p->id = conf->id;
+	atomic_init(&p->tx_id, conf->id);
 	p->remote = conf->remote;
 	p->local = conf->local;
 	p->has_vpn4 = conf->vpn4.family == IP_V4;
@@ -128,6 +129,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
+	inst->nb_peers--;
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	grace_cancel(dp, p);
 	fragwatch_end(dp, p);
@@ -201,6 +203,7 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	p->since = rte_rdtsc();
 	tombstone_drop(dp, inst, e);
 	TAILQ_INSERT_TAIL(&inst->peer_list, p, link);
+	inst->nb_peers++;
 	known_add(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	dp->nb_peers++;
 	/* pairs with the acquire in peertab_find() */
@@ -222,6 +225,20 @@ int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t id, uint32_t interval, uin
 	p->interval = interval;
 	p->timeout = timeout;
 	p->since = rte_rdtsc();
+	return 0;
+}
+
+int dp_peer_tx_id(struct dp *dp, uint32_t iid, uint32_t id, uint32_t tx_id)
+{
+	struct instance *inst;
+	struct peer *p = find(dp, iid, id, &inst);
+
+	if (p == NULL)
+		return -ENOENT;
+	if (tx_id > DP_TX_ID_MAX)
+		return -EINVAL; /* it would write into the key id */
+	/* a packet has the one or the other; nothing else depends on it */
+	atomic_store_explicit(&p->tx_id, tx_id, memory_order_relaxed);
 	return 0;
 }
 
@@ -442,6 +459,7 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *i
 		fill_tombstone(info, e->tomb);
 		return 0;
 	}
+	info->tx_id = atomic_load_explicit(&p->tx_id, memory_order_relaxed);
 	info->remote = p->remote;
 	info->local = p->local;
 	if (p->has_vpn4)

@@ -5,6 +5,8 @@
 #ifndef PEER_H
 #define PEER_H
 
+#include <assert.h>
+#include <stddef.h>
 #include <sys/queue.h>
 
 #include "crypto/keyslots.h"
@@ -40,6 +42,7 @@ struct peer {
 	bool has_vpn4, has_vpn6;
 	struct keyslots keys;
 	_Atomic(struct endpoint *) endpoint; /* NULL: no path */
+	_Atomic(uint32_t) tx_id;	     /* in what is sent to it; its packets bear id */
 	uint8_t vpn4[4];		     /* so far one cache line */
 	uint8_t vpn6[16];
 
@@ -73,6 +76,8 @@ struct peer {
 	/* written by their workers */
 	struct peer_stats stats[];
 };
+
+static_assert(offsetof(struct peer, vpn6) <= CACHE_LINE, "what all packets need is one line");
 
 /* What stays of a peer until its id is used again: agent only. */
 struct tombstone {

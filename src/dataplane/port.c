@@ -21,25 +21,73 @@
 #define ROOM_MIN    RTE_MBUF_DEFAULT_BUF_SIZE
 #define FRAME_EXTRA 64 /* Ethernet, VLAN tags, CRC */
 
-/* An ethdev that exists under this name, or what these devargs make. */
-static int probe(const char *devargs, uint16_t *ethdev)
+static uint16_t find_ethdev(const char *devargs)
 {
 	struct rte_dev_iterator it;
 	uint16_t id;
-	int ret;
 
-	if (rte_eth_dev_get_port_by_name(devargs, ethdev) == 0)
-		return 0;
-	ret = rte_dev_probe(devargs);
-	if (ret < 0 && ret != -EEXIST)
-		return ret;
-	*ethdev = RTE_MAX_ETHPORTS;
+	if (rte_eth_dev_get_port_by_name(devargs, &id) == 0)
+		return id;
 	RTE_ETH_FOREACH_MATCHING_DEV(id, devargs, &it)
 	{
-		*ethdev = id;
 		rte_eth_iterator_cleanup(&it);
-		break;
+		return id;
 	}
+	return RTE_MAX_ETHPORTS;
+}
+
+static struct rte_device *find_probed(const char *bus, const char *devargs)
+{
+	size_t len = strcspn(devargs, ",");
+	struct rte_dev_iterator it;
+	struct rte_device *dev;
+
+	RTE_DEV_FOREACH(dev, bus, &it)
+	{
+		if (rte_dev_is_probed(dev) && strncmp(rte_dev_name(dev), devargs, len) == 0 &&
+			rte_dev_name(dev)[len] == '\0')
+			break;
+	}
+	return dev;
+}
+
+/*
+ * A closed ethdev leaves its device behind, of which probing makes no other: it must go first.
+ * args: those it had; they count for a device that is given by its name alone.
+ */
+static int clear_away(const char *devargs, char *args, size_t size)
+{
+	struct rte_device *dev = find_probed("bus=vdev", devargs);
+	const struct rte_devargs *had;
+
+	args[0] = '\0';
+	if (dev == NULL)
+		dev = find_probed("bus=pci", devargs);
+	if (dev == NULL)
+		return 0;
+	had = rte_dev_devargs(dev);
+	if (had != NULL && had->args != NULL)
+		snprintf(args, size, "%s", had->args);
+	return rte_dev_remove(dev);
+}
+
+/* An ethdev that exists under this name, or what these devargs make. */
+static int probe(const char *devargs, uint16_t *ethdev)
+{
+	char args[512], all[1024];
+	int ret;
+
+	*ethdev = find_ethdev(devargs);
+	if (*ethdev != RTE_MAX_ETHPORTS)
+		return 0;
+	ret = clear_away(devargs, args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	snprintf(all, sizeof(all), "%s,%s", devargs, args);
+	ret = rte_dev_probe(args[0] != '\0' && strchr(devargs, ',') == NULL ? all : devargs);
+	if (ret < 0 && ret != -EEXIST)
+		return ret;
+	*ethdev = find_ethdev(devargs);
 	return *ethdev == RTE_MAX_ETHPORTS ? -ENODEV : 0;
 }
 

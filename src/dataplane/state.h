@@ -31,6 +31,7 @@ struct instance {
 	/* agent only */
 	uint16_t generations;	    /* of peers, for their MACs */
 	struct peer_list peer_list; /* every live peer */
+	uint32_t nb_peers;	    /* in it */
 	struct peer *scan;	    /* where the next liveness scan goes on */
 	struct tombstone_list unreported;
 	struct peer_list asking; /* whose key wears out, and openvpn has not been told */

@@ -33,6 +33,7 @@
 	X(SESSION_LIMIT, "session-limit", "one address and port sent more than a handshake needs") \
 	X(STRANGER_LIMIT, "stranger-limit", "too many control packets of no session we know")      \
 	X(CONTROL_FULL, "control-full", "exception ring full: the agent does not keep up")         \
+	X(MIRROR_FULL, "mirror-full", "ring to the mirror TAPs full: the kernel does not keep up") \
 	X(UNKNOWN_PEER, "unknown-peer", "P_DATA_V2 with a peer id that does not exist")            \
 	X(BAD_OFFLOAD, "bad-offload", "frame from a device contradicts its offload header")        \
 	X(INNER_NOT_IP, "inner-not-ip", "frame from a device is neither IPv4 nor IPv6")            \

@@ -9,8 +9,7 @@
 
 #include "base.h"
 
-#define TOS_ECN	 0x03
-#define TOS_DSCP 0xfc
+#define TOS_ECN 0x03
 
 enum ecn {
 	ECN_NONE = 0, /* not-ECT: who sends this knows no marks */

@@ -49,6 +49,11 @@ void worker_flush_host(struct worker *w)
 	w->wake_host |= flush_ring(w, &w->host, w->rings.host_out, DROP_HOST_FULL);
 }
 
+static void flush_mirror(struct worker *w)
+{
+	w->wake_host |= flush_ring(w, &w->mirror, w->rings.mirror_out, DROP_MIRROR_FULL);
+}
+
 static void flush_exception(struct worker *w)
 {
 	w->wake_agent |= flush_ring(w, &w->exception, w->rings.exception, DROP_CONTROL_FULL);
@@ -58,7 +63,9 @@ void worker_send_mirror(struct worker *w, struct rte_mbuf *m)
 {
 	pkt_of(m)->iid = 0;
 	stat_add(&w->stats.host_packets, 1);
-	worker_send_host(w, m, NULL);
+	outbox_put(&w->mirror, m, NULL);
+	if (w->mirror.n == BURST_MAX)
+		flush_mirror(w);
 }
 
 void worker_send_exception(struct worker *w, struct rte_mbuf *m)
@@ -76,6 +83,7 @@ static void flush(struct worker *w)
 			worker_flush_port(w, (uint8_t)i);
 	}
 	worker_flush_host(w);
+	flush_mirror(w);
 	flush_exception(w);
 	if (w->wake_host)
 		waker_wake(&w->dp->hostio.waker);
@@ -86,8 +94,8 @@ static void flush(struct worker *w)
 
 /* --- one iteration ---------------------------------------------------------------------- */
 
-/* Sorts what the crypto queue has done by direction; order within each is kept. */
-static unsigned int finish_crypto(struct worker *w)
+/* Sorts it by direction; order within each is kept. */
+unsigned int worker_finish_crypto(struct worker *w)
 {
 	struct aead_job *jobs[BURST_MAX];
 	struct pkt *in[BURST_MAX], *out[BURST_MAX];
@@ -131,7 +139,7 @@ static unsigned int rx_ports(struct worker *w)
 		stat_add(&w->stats.rx_packets, n);
 		stat_add(&w->stats.rx_bursts, 1);
 		decap_submit(w, w->rx[i].index, pkts, n);
-		total += n + finish_crypto(w); /* while the packets are in the cache */
+		total += n + worker_finish_crypto(w); /* while the packets are in the cache */
 	}
 	return total;
 }
@@ -161,7 +169,7 @@ static void report_quiescence(struct worker *w)
 		if (!rcu_wanted(&w->dp->rcu, w->index) || w->now < w->drain_again)
 			return;
 		while (aead_inflight(w->aead) > 0) {
-			if (finish_crypto(w) == 0 && rte_rdtsc() > until) {
+			if (worker_finish_crypto(w) == 0 && rte_rdtsc() > until) {
 				/* a stuck device must not stop the rest of our work */
 				w->drain_again = until + 10 * (until - w->now);
 				return;
@@ -183,7 +191,7 @@ unsigned int worker_iteration(struct worker *w)
 	n = rx_ports(w);
 	n += rx_ring(w, w->rings.host_in);
 	n += rx_ring(w, w->rings.inject);
-	n += finish_crypto(w);
+	n += worker_finish_crypto(w);
 	frag_sweep(w);
 	stage_mark(w->stages, STAGE_IDLE);
 	flush(w);

@@ -52,7 +52,7 @@ struct worker {
 	struct frag frag;
 	struct early early;
 	bool wake_host, wake_agent;
-	struct outbox host, exception, port[DP_MAX_PORTS];
+	struct outbox host, mirror, exception, port[DP_MAX_PORTS];
 
 	struct stages *stages; /* NULL: not measured */
 	struct thread_stats stats;
@@ -126,6 +126,8 @@ unsigned int worker_iteration(struct worker *w);
 /* The lcore's function: iterates until dp_stop(). arg: struct worker. */
 int worker_main(void *arg);
 
+/* Sends on its way what the crypto queue has done. Packets. */
+unsigned int worker_finish_crypto(struct worker *w);
 void worker_flush_port(struct worker *w, uint8_t port);
 void worker_flush_host(struct worker *w);
 
@@ -147,7 +149,7 @@ static inline void worker_send_port(
 		worker_flush_port(w, port);
 }
 
-/* pkt: iid, port */
+/* To the instance's device; pkt: iid */
 static inline void worker_send_host(struct worker *w, struct rte_mbuf *m, struct peer *peer)
 {
 	outbox_put(&w->host, m, peer);

@@ -89,6 +89,9 @@ int genl_adopt(int fd, struct sock **out)
 		return ret;
 	real()->getsockname(fd, (struct sockaddr *)&bound, &len);
 	ours = sock_pair(SHIM_KIND_GENL, 0, fd, &id);
+	/* between two sessions there was no socket by which to notice the daemon's end */
+	if (ours == -ENOTCONN && away_wait())
+		ours = sock_pair(SHIM_KIND_GENL, 0, fd, &id);
 	if (ours < 0)
 		return ours;
 	s = sock_new(KIND_GENL, fd);
@@ -122,6 +125,19 @@ static int answer_without_agent(struct replies *q, const struct nlmsghdr *h, con
 	return replies_error(q, h, well ? 0 : -ENOTCONN);
 }
 
+/* The question for the family waits for a daemon: without an answer openvpn ends, or does without.
+ */
+static int request(struct sock *s, const struct msghdr *msg, const struct nlmsghdr *h)
+{
+	size_t tail = s->replies.tail;
+	int ret = rpc_netlink(s->id, msg, &s->replies);
+
+	if (ret != -ENOTCONN || h->nlmsg_type != GENL_ID_CTRL || !away_wait())
+		return ret;
+	s->replies.tail = tail;
+	return rpc_netlink(s->id, msg, &s->replies);
+}
+
 ssize_t genl_send(struct sock *s, const struct msghdr *msg)
 {
 	struct nlmsghdr h;
@@ -133,7 +149,7 @@ ssize_t genl_send(struct sock *s, const struct msghdr *msg)
 		len += msg->msg_iov[i].iov_len;
 	if (p == NULL)
 		return -EINVAL;
-	ret = rpc_netlink(s->id, msg, &s->replies);
+	ret = request(s, msg, &h);
 	if (ret == -EMSGSIZE)
 		return ret;
 	/*

@@ -151,9 +151,9 @@ bool away_wait(void);
 void away_forked(void);
 
 /* genl.c */
-/* Is this a process asking for OpenVPN's offload on a socket of the kernel? */
 /* May openvpn serve TCP clients beside others, and will it refuse them one by one? */
 bool genl_mixes(void);
+/* Is this a process asking for OpenVPN's offload on a socket of the kernel? */
 bool genl_asks(int fd, const struct msghdr *msg);
 /* Is it one that wants to hear notifications of our families on a socket of the kernel? */
 bool genl_joins(int fd, int level, int name, const void *value, socklen_t len);

@@ -29,8 +29,8 @@ fail()
 # bench EAL-ARGUMENT... -- OPTION...: lcores float, so that one CPU is enough.
 bench()
 {
-	"$BENCH" --no-huge -m 768 --no-pci --file-prefix "$PREFIX" --log-level='*:error' \
-		--lcores "(0-3)@($CPUS)" "$@" >"$OUT/out" 2>"$OUT/err"
+	timeout -k 5 120 "$BENCH" --no-huge -m 768 --no-pci --file-prefix "$PREFIX" \
+		--log-level='*:error' --lcores "(0-3)@($CPUS)" "$@" >"$OUT/out" 2>"$OUT/err"
 }
 
 # whole SIZES PACKETS OPTION...: nothing lost, nothing different, at least so many packets.
@@ -118,7 +118,7 @@ drivers()
 				fail "$mode, $device"
 			expect "$mode, $device" --arg m $mode 'length == 1 and all(.mode == $m and
 				.cycles_per_packet > 0 and .mpps > 0 and .device_cycles_per_op > 0 and
-				($m == "crypto" or .packets >= 4096) and .drops == {})'
+				.packets >= 4096 and .drops == {})'
 		done
 		expect "crypto" 'all(.ratio == 1)'
 	done
@@ -195,6 +195,7 @@ ports()
 		bench -- --mode $mode --json --seconds 0.2 --size 64 --port net_null0 ||
 			fail "$mode, net_null"
 		expect "$mode, net_null" 'all(.wire | .offered + .received > 1000)'
+		[ $mode = decap ] || expect "$mode, net_null" 'all(.wire.mean_size == 64)'
 	done
 	for mode in encap loop; do
 		bench --vdev net_ring0 -- --mode $mode --json --seconds 0.2 --size 64,1420 \
@@ -226,6 +227,14 @@ capture()
 		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap of a capture file"
 	expect "decap of $sent packets of a capture file" --argjson n "$sent" \
 		'.[0] | .packets == $n and .wire.received == $n and .wire.taken == $n and .drops == {}'
+	# sizes are those that came, whatever --size says: 20 to 1420 in turn
+	expect "Gbit/s of a capture file" '.[0] | .wire.mean_size > 650 and .wire.mean_size < 720 and
+		.gbps / .mpps * 125 > 650 and .gbps / .mpps * 125 < 720'
+	bench -- --mode decap --json --packets 2000 --size 64 --static-peers "$OUT/pair" --side b \
+		--port net_pcap0,rx_pcap="$file",tx_pcap=/dev/null || fail "decap of so many packets"
+	expect "decap of so many packets" '.[0].packets >= 2000'
+	again "$sent" -- --port "net_pcap0,rx_pcap=$file,tx_pcap=/dev/null"
+	again "$sent" --vdev "net_pcap0,rx_pcap=$file,tx_pcap=/dev/null" -- --port net_pcap0
 	bench -- --mode decap --json --seconds 0.5 --size 1420 --static-peers "$OUT/pair" --side b \
 		--port net_pcap0,rx_pcap="$file",infinite_rx=1 || fail "a capture file over and over"
 	expect "a capture file over and over" --argjson n "$sent" \
@@ -249,13 +258,13 @@ side()
 		--static-peers "$OUT/pair" --side "$1" <"$OUT/$1.in" >"$OUT/$1.out" 2>"$OUT/$1.err" &
 }
 
-# until WORDS FILE: they stand in it; ten seconds at most.
+# until_said WORDS FILE [TIMES]: they stand in so many of its lines; ten seconds at most.
 until_said()
 {
 	local i
 
 	for ((i = 0; i < 100; i++)); do
-		grep -q -e "$1" "$2" && return
+		[ "$(grep -c -e "$1" "$2")" -ge "${3:-1}" ] && return
 		sleep 0.1
 	done
 	cat "$OUT"/[ab].err
@@ -270,7 +279,38 @@ count_of_b()
 	sed -n 's/.*so far: \([0-9]*\) packets.*/\1/p' "$OUT/b.err" | tail -n 1
 }
 
+# again PACKETS ARGUMENT... -- OPTION...: the prompt opens a port twice, as it was given
+again()
+{
+	local sent=$1 pid round told i
+
+	shift
+	rm -f "$OUT/c.in"
+	mkfifo "$OUT/c.in"
+	: >"$OUT/out"
+	: >"$OUT/err"
+	bench "$@" -i --mode decap --json --static-peers "$OUT/pair" --side b <"$OUT/c.in" &
+	pid=$!
+	exec 5>"$OUT/c.in"
+	for round in 1 2; do
+		told=$(grep -c "so far: $sent packets" "$OUT/err")
+		echo start >&5
+		until_said 'decap started' "$OUT/out" $round
+		for ((i = 0; i < 100 && $(grep -c "so far: $sent packets" "$OUT/err") == told; i++)); do
+			echo 'show stats' >&5
+			sleep 0.1
+		done
+		printf '%s\n' stop 'set size 100' >&5
+		until_said '^\]' "$OUT/out" $round
+	done
+	exec 5>&-
+	wait $pid || fail "a port of the prompt, twice: $*"
+	grep -v started "$OUT/out" | jq -s -e --argjson n "$sent" 'map(.[0].packets) == [$n, $n]' \
+		>/dev/null || fail "a port of the prompt, twice: $*: $(cat "$OUT/out")"
+}
+
 # Two processes over shared memory: what a has sent is what b has received. a stays until b has all.
+# Then b stops first: what it still gets is none of its speed; and goes, which a is told.
 wire()
 {
 	local a b before=-1 n=0 i
@@ -297,15 +337,31 @@ wire()
 	done
 	echo stop >&4
 	until_said '^\]' "$OUT/b.out"
+	grep -q 'so far: [1-9][0-9]* packets, [1-9]' "$OUT/b.err" || fail "net_memif: no cycles told"
+	echo start >&3
+	for ((i = 2; i < 8; i++)); do # a may have no CPU in b's last moments
+		echo start >&4
+		until_said 'decap started' "$OUT/b.out" $i
+		sleep 0.2
+		echo stop >&4
+		until_said '^\]' "$OUT/b.out" $i
+		sed -n '/^\[/,/^\]/p' "$OUT/b.out" | jq -s '.[-1]' >"$OUT/out"
+		jq -e '.[0] | .mpps > 0 and .packets > 1.001 * .mpps * 1e6 * .seconds' "$OUT/out" >/dev/null &&
+			break
+	done
+	[ $i -lt 8 ] || fail "net_memif: what came after the clock counts: $(cat "$OUT/out")"
 	echo quit >&4
+	wait $b || fail "net_memif: $(cat "$OUT/b.err")"
+	echo stop >&3
+	until_said 'no link any more' "$OUT/a.err"
 	echo quit >&3
 	exec 3>&- 4>&-
-	wait $a && wait $b || fail "net_memif: $(cat "$OUT"/[ab].err)"
+	wait $a && fail "net_memif: no result, but a status of 0"
 	for i in a b; do
-		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq '.[0]' >"$OUT/$i.json"
+		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq -s '.' >"$OUT/$i.json"
 		rm -rf "/var/run/dpdk/$PREFIX-$i" "/tmp/dpdk/$PREFIX-$i"
 	done
-	jq -s '.' "$OUT/a.json" "$OUT/b.json" >"$OUT/out"
+	jq -s 'map(.[0][0])' "$OUT/a.json" "$OUT/b.json" >"$OUT/out"
 	expect "net_memif" '.[0] as $a | .[1] as $b | $a.wire.sent > 1000 and
 		$a.wire.offered == $a.wire.sent + ([$a.drops[]] | add // 0) and
 		$b.wire.received == $a.wire.sent and
@@ -340,10 +396,53 @@ for part in lengths bursts peers short drivers stall stages ports churn; do
 done
 whole 64,1420 20000 --cipher null
 
-# the prompt
-printf 'set size 100\nset peers 3\nstart\nshow stats\nstop\nnonsense\nquit\n' |
-	bench -- -i --no-device || fail "the prompt"
+# says LINE...: what the prompt makes of these commands
+says()
+{
+	printf '%s\n' "$@" | bench -- -i --no-device "${PROMPT[@]}"
+}
+
+# the prompt: as often as wanted, each report whole; what is no value changes nothing
+PROMPT=()
+says 'set size 100' 'set peers 3' start 'show stats' 'stop' nonsense quit || fail "the prompt"
 grep -q '^ *100 ' "$OUT/out" || fail "the prompt shows no result: $(cat "$OUT/out")"
+says 'set peers 5x' 'set peers 0' 'set size 5x' 'show stats' || fail "the prompt, wrong values"
+[ "$(tail -n 1 "$OUT/out")" = 'nothing runs: size 64, 1 peers' ] ||
+	fail "the prompt takes wrong values: $(cat "$OUT/out")"
+PROMPT=(--json)
+says start stop 'set peers 2' start stop start stop || fail "the prompt, three runs"
+grep -v started "$OUT/out" | jq -s -e 'map(.[0].peers) == [1, 2, 2]' >/dev/null ||
+	fail "the prompt, three runs: $(cat "$OUT/out")"
+PROMPT=(--device crypto_none)
+says start quit && fail "a prompt that could not start says all is well"
+
+# a signal ends it
+rm -f "$OUT/c.in"
+mkfifo "$OUT/c.in"
+"$BENCH" --no-huge -m 256 --no-pci --file-prefix "$PREFIX" --log-level='*:error' \
+	--lcores "(0-1)@($CPUS)" -- -i --no-device <"$OUT/c.in" >"$OUT/out" 2>"$OUT/err" &
+pid=$!
+exec 3>"$OUT/c.in"
+echo start >&3
+until_said 'encap started' "$OUT/out"
+kill -INT $pid
+for _ in $(seq 50); do
+	kill -0 $pid 2>/dev/null || break
+	sleep 0.1
+done
+kill -KILL $pid 2>/dev/null && fail "the prompt does not end by a signal"
+wait $pid || fail "the prompt, ended by a signal: status $?"
+exec 3>&-
+
+# what is wrong with our options, and what they are, is said without EAL
+"$BENCH" --no-such-eal-option -- --mode up 2>"$OUT/err" && fail "--mode up is accepted"
+grep -q 'one of encap, decap' "$OUT/err" && [ "$(wc -l <"$OUT/err")" = 1 ] ||
+	fail "a wrong option is not told first"
+for words in '-- --help' '--help' '--no-such-eal-option -- -h'; do
+	# shellcheck disable=SC2086
+	"$BENCH" $words >"$OUT/out" 2>"$OUT/err" || fail "$words"
+	grep -q '^Usage: ovpn-dpdk-bench' "$OUT/out" && [ ! -s "$OUT/err" ] || fail "$words: other words"
+done
 
 refused 'one of encap, decap' --mode up
 refused 'number from 1 to 9000' --size 0
@@ -362,8 +461,34 @@ refused 'no option' extra
 refused 'unrecognized' --nonsense
 refused 'needs a --port' --static-peers /nonexistent
 refused 'No such file' --static-peers /nonexistent --port net_null0
-echo 'peers none' >"$OUT/pair"
-refused 'pair:1: peers: a whole number' --static-peers "$OUT/pair" --port net_null0
+refused 'one of --static-peers' --side a
+# wrong_pair WORDS LINE: refused so, if it stands in the file
+wrong_pair()
+{
+	echo "$2" >"$OUT/pair"
+	refused "pair:1: $1" --static-peers "$OUT/pair" --side a --port net_null0
+}
+wrong_pair 'peers: a whole number' 'peers none'
+wrong_pair 'peers: a whole number' 'peers 1000001'
+wrong_pair 'seed: a number' 'seed -1'
+wrong_pair 'no such cipher' 'cipher null'
+wrong_pair 'no such word' 'keys 5'
+wrong_pair 'a value is missing' 'seed'
+wrong_pair 'too many words' 'seed 1 2'
+wrong_pair 'too many words' 'a 198.18.0.1:1194 02:00:00:00:00:0a b'
+wrong_pair 'an address with its port' 'a 198.18.0.1 02:00:00:00:00:0a'
+wrong_pair 'a MAC address' 'a 198.18.0.1:1194 02:00'
+wrong_pair 'both sides' 'b 198.18.0.1:1194 02:00:00:00:00:0a'
+pair AES-256-GCM
+refused 'needs --side' --static-peers "$OUT/pair" --port net_null0
+sed 's/198.18.0.2/[2001:db8::2]/' -i "$OUT/pair"
+refused 'one IP version' --static-peers "$OUT/pair" --side a --port net_null0
+sed 's/198.18.0.1/[2001:db8::1]/' -i "$OUT/pair"
+bench -- --static-peers "$OUT/pair" --side a --port net_null0 --packets 100 --size 64 ||
+	fail "a pair of IPv6"
+grep -q '20 peers rr, outer IPv6, .* 100 packets each' "$OUT/out" ||
+	fail "a pair of IPv6: $(head -n 1 "$OUT/out")"
+refused 'cannot be made: No such device$' --device crypto_none
 refused 'whole number from 0 to 10000000, or max' --key-installs many
 refused 'whole number from 0 to 10000000, or max' --key-installs -1
 refused 'whole number from 0 to 10000000, or max' --peer-adds 10000001

@@ -4,6 +4,7 @@
 
 #include "world.h"
 #include "dataplane/dp_view.h"
+#include "dataplane/hostout.h"
 
 #define PEER 5
 
@@ -285,22 +286,55 @@ static void a_full_transmit_queue_drops_the_rest(void **state)
 	expect_works(b);
 }
 
-static void a_full_ring_to_host_io_drops_the_rest(void **state)
+static void a_full_ring_to_the_mirrors_drops_the_rest(void **state)
 {
 	struct bench *b = *state;
 	uint8_t frame[60] = {0};
 	unsigned int sent = 0;
 
 	be16_store(frame + 12, 0x0806);
-	for (; sent < HOST_RING_SIZE + 200; sent++) {
+	for (; sent < MIRROR_RING_SIZE + 200; sent++) {
 		assert_true(world_arrive(b->s.world, 0, frame, sizeof(frame)));
 		if (sent % 64 == 63)
 			worker_iteration(b->s.world->w);
 	}
 	while (worker_iteration(b->s.world->w) > 0)
 		;
-	world_drops_of_none(b->s.world, DROP_HOST_FULL, sent - (HOST_RING_SIZE - 1),
-		sent - (HOST_RING_SIZE - 1)); /* frames for the kernel */
+	world_drops_of_none(b->s.world, DROP_MIRROR_FULL, sent - (MIRROR_RING_SIZE - 1),
+		sent - (MIRROR_RING_SIZE - 1)); /* frames for the kernel */
+}
+
+/*
+ * Frames for the machine itself, which any stranger can send, while host I/O gets no CPU: the way
+ * to the devices stays free, and host I/O serves that first, and some of the others in each turn.
+ */
+static void a_flood_for_the_kernel_leaves_tunnels_alone(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = b->s.world;
+	struct ip_addr src = ip_of("10.8.0.2"), dst = ip_of("10.8.0.1");
+	uint8_t flood[60] = {0}, frame[FRAME_MAX];
+	unsigned int n = 0;
+
+	be16_store(flood + 12, 0x0806);
+	for (unsigned int i = 0; i < HOST_RING_SIZE + 200; i++) {
+		assert_true(world_arrive(wd, 0, flood, sizeof(flood)));
+		if (i % 64 == 63)
+			worker_iteration(wd->w);
+	}
+	frame_inner(b->inner, &src, &dst, sizeof(b->inner), 1);
+	for (uint32_t i = 0; i < BURST_MAX; i++)
+		site_data(&b->s, b->remote, &b->m, PEER, 1 + i, b->inner, sizeof(b->inner));
+	while (worker_iteration(wd->w) > 0 || aead_inflight(wd->w->aead) > 0)
+		;
+	hostio_turn(&wd->dp->hostio);
+	for (uint32_t i = 0; i < BURST_MAX; i++)
+		assert_int_equal(world_read(b->s.device, frame), ETH_HDR_LEN + sizeof(b->inner));
+	while (world_read(wd->mirror[0], frame) > 0)
+		n++;
+	assert_int_equal(n, MIRROR_LEAST);
+	n = HOST_RING_SIZE + 200 - (MIRROR_RING_SIZE - 1);
+	world_drops_of_none(wd, DROP_MIRROR_FULL, n, n);
 }
 
 /* Frames of the kernel that find the worker busy wait where they are; none is lost. */
@@ -499,7 +533,8 @@ int main(int argc, char **argv)
 		TEST(what_is_on_the_way_when_its_instance_goes_is_stale, setup),
 		TEST(a_device_that_takes_no_frames_costs_only_these, setup),
 		TEST(a_full_transmit_queue_drops_the_rest, setup_small_tx),
-		TEST(a_full_ring_to_host_io_drops_the_rest, setup_many_mbufs),
+		TEST(a_full_ring_to_the_mirrors_drops_the_rest, setup_many_mbufs),
+		TEST(a_flood_for_the_kernel_leaves_tunnels_alone, setup_many_mbufs),
 		TEST(frames_wait_in_the_kernel_while_workers_are_full, setup_many_mbufs),
 		TEST(a_full_exception_ring_drops_control_packets, setup),
 		TEST(openers_beyond_the_rate_are_dropped, setup_handshake_limit),

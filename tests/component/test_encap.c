@@ -20,13 +20,13 @@ static size_t inner_of(int family, uint8_t *inner, size_t len, uint8_t seed)
 	return frame_inner(inner, &src, &dst, len, seed);
 }
 
-/* One packet from the device; expects it on the wire with this packet id. */
+/* One packet from the device; expects it on the wire with these ids of peer and packet. */
 static void expect_encap(struct site *s, struct udp_addr remote, const struct key_material *m,
-	const uint8_t *inner, size_t len, uint32_t pktid)
+	const uint8_t *inner, size_t len, uint32_t id, uint32_t pktid)
 {
 	struct flow flow = site_flow_out(s, remote);
 	uint8_t mac[MAC_LEN], frame[FRAME_MAX], want[FRAME_MAX];
-	size_t n = reference_seal(m, PEER, pktid, inner, len, want), hdr;
+	size_t n = reference_seal(m, id, pktid, inner, len, want), hdr;
 	const char *wrong;
 
 	site_peer_mac(s, PEER, mac);
@@ -52,7 +52,7 @@ static void try_lengths(struct site *s, struct udp_addr remote, const struct key
 	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
 		for (int family = 4; family <= 6; family += 2)
 			expect_encap(s, remote, m, inner,
-				inner_of(family, inner, lens[i], (uint8_t)i), pktid++);
+				inner_of(family, inner, lens[i], (uint8_t)i), PEER, pktid++);
 	}
 }
 
@@ -81,6 +81,44 @@ static void packets_leave_as_openssl_would_make_them(void **state)
 			assert_int_equal(dp_instance_del(wd->dp, s.iid), 0);
 			world_reclaim(wd);
 		}
+	}
+	world_no_drops(wd);
+}
+
+/* Above all as additional data: the peer authenticates what it reads. */
+static void packets_bear_the_id_by_which_the_peer_knows_us(void **state)
+{
+	static const uint32_t ids[] = {0, 1, PEER + 1, 0x800000, 0xfffffe, 0xffffff, PEER};
+	struct world *wd = *state;
+
+	for (enum dp_mode mode = DP_MODE_P2P; mode <= DP_MODE_MP; mode++) {
+		struct udp_addr remote = udp_of(outers[mode].remote, 50000);
+		struct key_material m = reference_key(AEAD_AES_256_GCM, 7, mode);
+		struct dp_peer_info info;
+		uint8_t inner[100];
+		struct site s;
+
+		site_new(&s, wd, mode, mode, outers[mode].local, 1194);
+		site_peer(&s, PEER, remote, "10.8.0.2", NULL, &m);
+		assert_int_equal(dp_peer_get(wd->dp, s.iid, PEER, &info), 0);
+		assert_int_equal(info.tx_id, PEER);
+		for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
+			assert_int_equal(dp_peer_tx_id(wd->dp, s.iid, PEER, ids[i]), 0);
+			assert_int_equal(dp_peer_tx_id(wd->dp, s.iid, PEER, 0x1000000), -EINVAL);
+			assert_int_equal(dp_peer_tx_id(wd->dp, s.iid, PEER + 1, 3), -ENOENT);
+			assert_int_equal(dp_peer_get(wd->dp, s.iid, PEER, &info), 0);
+			assert_int_equal(info.tx_id, ids[i]);
+			expect_encap(
+				&s, remote, &m, inner, inner_of(4, inner, 100, 0), ids[i], i + 1);
+		}
+		/* the next peer of that id begins with it */
+		assert_int_equal(dp_peer_tx_id(wd->dp, s.iid, PEER, 3), 0);
+		assert_int_equal(dp_peer_del(wd->dp, s.iid, PEER, DP_GONE_USERSPACE), 0);
+		assert_int_equal(dp_peer_tx_id(wd->dp, s.iid, PEER, 3), -ENOENT);
+		m = reference_key(AEAD_AES_256_GCM, 0, mode + 10);
+		site_peer(&s, PEER, remote, "10.8.0.2", NULL, &m);
+		expect_encap(&s, remote, &m, inner, inner_of(4, inner, 100, 0), PEER, 1);
+		close(s.device);
 	}
 	world_no_drops(wd);
 }
@@ -257,6 +295,68 @@ static void what_one_end_encrypts_the_other_delivers(void **state)
 	world_no_drops(wd);
 }
 
+/* An inner packet from one site's device to the other's. */
+static void expect_passage(struct site *from, uint32_t peer, struct site *to, size_t len)
+{
+	uint8_t inner[FRAME_MAX], frame[FRAME_MAX], mac[MAC_LEN];
+
+	inner_of(4, inner, len, (uint8_t)len);
+	site_peer_mac(from, peer, mac);
+	world_write(from->device, frame, site_frame(frame, mac, inner, len));
+	world_settle(from->world);
+	assert_int_equal(world_carry(from->world, from->port, to->port), 1);
+	world_settle(from->world);
+	assert_int_equal(world_read(to->device, frame), 14 + len);
+	assert_memory_equal(frame + 14, inner, len);
+}
+
+/* Each end is named by the other as it asked for, and hears to its own name only. */
+static void try_two_names(struct world *wd, enum dp_mode mode)
+{
+	enum { OF_A = 0x11, OF_B = 0x22 };
+	struct key_material m = reference_key(AEAD_AES_128_GCM, 5, 1);
+	struct key_material far = reference_mirror(&m);
+	uint8_t inner[100], packet[200], frame[FRAME_MAX];
+	struct site a, b;
+	size_t len;
+
+	site_new(&a, wd, 0, mode, outers[0].local, 1194);
+	site_new(&b, wd, 1, mode, outers[0].remote, 1194);
+	site_peer(&a, OF_A, b.local, "10.8.0.1", NULL, &m);
+	site_peer(&b, OF_B, a.local, "10.8.0.1", NULL, &far);
+	assert_int_equal(dp_peer_tx_id(wd->dp, a.iid, OF_A, OF_B), 0);
+	assert_int_equal(dp_peer_tx_id(wd->dp, b.iid, OF_B, OF_A), 0);
+	for (len = 40; len < 300; len += 50) {
+		expect_passage(&a, OF_A, &b, len);
+		expect_passage(&b, OF_B, &a, len);
+	}
+	/* the other end's name: authentic, and for nobody here */
+	site_data(&a, b.local, &m, OF_B, 1000, inner, inner_of(4, inner, 100, 0));
+	world_settle(wd);
+	world_drops_of_none(wd, DROP_UNKNOWN_PEER, 1, 1);
+	/* put right on the way */
+	len = reference_seal(&far, OF_B, 1000, inner, 100, packet);
+	packet[3] = OF_A;
+	site_payload(&a, b.local, packet, len);
+	world_settle(wd);
+	world_drops(wd, DROP_AUTH_FAILED, 1);
+	assert_int_equal(world_read(a.device, frame), 0);
+	expect_passage(&b, OF_B, &a, 100);
+	close(a.device);
+	close(b.device);
+	world_no_drops(wd);
+}
+
+static void ids_of_the_two_directions_may_differ(void **state)
+{
+	try_two_names(*state, DP_MODE_P2P);
+}
+
+static void and_so_may_those_of_many_peers(void **state)
+{
+	try_two_names(*state, DP_MODE_MP);
+}
+
 /* Mirror TAP to port and back: frames pass as they are. */
 static void frames_of_the_kernel_pass_untouched(void **state)
 {
@@ -286,6 +386,12 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			packets_leave_as_openssl_would_make_them, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(packets_bear_the_id_by_which_the_peer_knows_us,
+			world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			ids_of_the_two_directions_may_differ, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			and_so_may_those_of_many_peers, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			outer_ip4_packets_have_different_ids, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(

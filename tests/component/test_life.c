@@ -146,6 +146,23 @@ static void a_silent_sender_sends_pings(void **state)
 	world_no_drops(world_of(b));
 }
 
+/* Found by its id, named as it asked for. */
+static void a_ping_bears_the_id_by_which_the_peer_knows_us(void **state)
+{
+	struct bench *b = *state;
+	struct key_material far = reference_mirror(&b->m);
+	uint8_t frame[FRAME_MAX], text[FRAME_MAX];
+
+	dp_peer_set(world_of(b)->dp, b->s.iid, PEER, 10, 0);
+	assert_int_equal(dp_peer_tx_id(world_of(b)->dp, b->s.iid, PEER, 0xabcdef), 0);
+	age(peer(b, PEER), 10);
+	tick(b);
+	assert_int_equal(world_sent(world_of(b), 0, frame), 42 + 24 + 16);
+	assert_int_equal(be32_load(frame + 42) & 0xffffff, 0xabcdef);
+	assert_true(reference_open(&far, frame + 42, 24 + 16, text));
+	world_no_drops(world_of(b));
+}
+
 static void without_a_key_there_is_no_ping_and_no_drop(void **state)
 {
 	struct bench *b = *state;
@@ -274,6 +291,7 @@ static void a_thousand_unreported_ends_survive(void **state)
 		dp_peer_set(dp, b->s.iid, id, 0, 30);
 		age(peer(b, id), 31);
 	}
+	assert_int_equal(dp_instance_peers(dp, b->s.iid), 1001);
 	for (int i = 0; i < 12; i++)
 		tick(b);
 	world_reclaim(world_of(b));
@@ -291,6 +309,7 @@ static void a_thousand_unreported_ends_survive(void **state)
 	}
 	assert_int_equal(n, 1000);
 	assert_non_null(peer(b, PEER));
+	assert_int_equal(dp_instance_peers(dp, b->s.iid), 1);
 }
 
 /* More peers than one scan looks at: all are found within some seconds' ticks. */
@@ -407,7 +426,9 @@ static void a_new_p2p_peer_takes_the_place_of_the_old(void **state)
 		assert_int_equal(world_sent(wd, 1, frame), 42 + 24 + sizeof(inner));
 	}
 	world_no_drops(wd);
+	assert_int_equal(dp_instance_peers(wd->dp, s.iid), 1);
 	assert_int_equal(dp_peer_del(wd->dp, s.iid, 2, DP_GONE_USERSPACE), 0);
+	assert_int_equal(dp_instance_peers(wd->dp, s.iid), 0);
 	world_write(s.device, frame, site_frame(frame, s.mac, inner, sizeof(inner)));
 	world_settle(wd);
 	world_drops(wd, DROP_STALE_PEER, 1);
@@ -641,6 +662,38 @@ static void packets_of_no_key_to_come_do_not_wait(void **state)
 	world_reclaim(wd);
 }
 
+/* The keys of as many peers as may wait come in one turn, and a burst of another peer's with them.
+ */
+static void packets_of_all_that_wait_pass_in_one_turn(void **state)
+{
+	struct bench *b = *state;
+	struct world *wd = world_of(b);
+	struct key_material next = reference_key(AEAD_AES_256_GCM, 3, 78);
+	/* an asynchronous device may hold less than all of them, however often it is asked */
+	const unsigned int streams = world_async() ? EARLY_STREAMS / 2 : EARLY_STREAMS;
+	const uint64_t before = wd->w->stats.decap_packets;
+	void *m;
+
+	for (uint32_t id = 10; id < 10 + streams; id++) {
+		site_peer(&b->s, id, b->remote, "10.8.0.2", NULL, &b->m);
+		for (uint32_t i = 1; i <= EARLY_PKTS; i++)
+			site_data(&b->s, b->remote, &next, id, i, b->from, sizeof(b->from));
+		world_settle(wd);
+	}
+	assert_int_equal(wd->w->early.n, streams);
+	for (uint32_t id = 10; id < 10 + streams; id++)
+		assert_int_equal(dp_key_new(wd->dp, b->s.iid, id, KEYSLOT_SECONDARY, &next), 0);
+	for (unsigned int i = 0; i < BURST_MAX; i++)
+		receive(b, &b->m);
+	while (worker_iteration(wd->w) > 0 || aead_inflight(wd->w->aead) > 0)
+		;
+	world_no_drops(wd);
+	assert_int_equal(wd->w->stats.decap_packets - before, streams * EARLY_PKTS + BURST_MAX);
+	while (rte_ring_dequeue(wd->w->rings.host_out, &m) == 0)
+		rte_pktmbuf_free(m);
+	world_reclaim(wd);
+}
+
 /* Keys that only wait for late packets are few, whoever makes new ones. */
 static void of_many_keys_without_a_label_the_oldest_are_forgotten(void **state)
 {
@@ -850,6 +903,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_silent_sender_sends_pings),
+		TEST(a_ping_bears_the_id_by_which_the_peer_knows_us),
 		TEST(without_a_key_there_is_no_ping_and_no_drop),
 		TEST(a_ping_for_a_peer_that_goes_meanwhile_is_stale),
 		TEST(a_peer_not_heard_of_expires_and_is_told_until_acknowledged),
@@ -865,6 +919,7 @@ int main(int argc, char **argv)
 		TEST(key_ids_come_round_in_openvpns_order),
 		TEST(packets_that_overtake_their_key_wait_for_it_in_order),
 		TEST(packets_of_no_key_to_come_do_not_wait),
+		TEST(packets_of_all_that_wait_pass_in_one_turn),
 		TEST(of_many_keys_without_a_label_the_oldest_are_forgotten),
 		TEST(a_forged_packet_of_a_new_key_confirms_nothing),
 		TEST(keys_change_under_traffic_and_nothing_is_lost),

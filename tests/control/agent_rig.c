@@ -335,6 +335,8 @@ int shim_new_peer_by(
 	struct genlmsghdr *g;
 	struct nlattr *nest;
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 sa6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	bool v6 = strchr(remote, ':') != NULL;
 	uint32_t vpn4 = htonl(0x0a080002 + id);
 
 	h->nlmsg_type = DCO_V2_FAMILY_ID;
@@ -343,9 +345,14 @@ int shim_new_peer_by(
 	g->cmd = 1;
 	mnl_attr_put_u32(h, 1, s->ifindex);
 	nest = mnl_attr_nest_start(h, 2);
-	assert_int_equal(inet_pton(AF_INET, remote, &sa.sin_addr), 1);
+	assert_int_equal(v6 ? inet_pton(AF_INET6, remote, &sa6.sin6_addr)
+			    : inet_pton(AF_INET, remote, &sa.sin_addr),
+		1);
 	mnl_attr_put_u32(h, 1, id);
-	mnl_attr_put(h, 2, sizeof(sa), &sa);
+	if (v6)
+		mnl_attr_put(h, 2, sizeof(sa6), &sa6);
+	else
+		mnl_attr_put(h, 2, sizeof(sa), &sa);
 	mnl_attr_put_u32(h, 3, number);
 	mnl_attr_put_u32(h, 4, vpn4);
 	mnl_attr_nest_end(h, nest);

@@ -46,6 +46,7 @@ struct dp {
 	pthread_mutex_t lock;
 	int mirror_fd, event_fd;
 	int fail;
+	uint64_t looks; /* at a peer */
 	uint32_t nb_instances;
 	struct fake_instance instances[DP_MAX_INSTANCES];
 	struct fake_transport transports[DP_MAX_TRANSPORTS];
@@ -286,6 +287,7 @@ int dp_peer_new(struct dp *dp, uint32_t iid, const struct dp_peer_conf *conf)
 	}
 	in->peers[i] = (struct fake_peer){
 		.info = {.id = conf->id,
+			.tx_id = conf->id,
 			.remote = conf->remote,
 			.local = conf->local,
 			.vpn4 = conf->vpn4,
@@ -306,6 +308,17 @@ int dp_peer_set(struct dp *dp, uint32_t iid, uint32_t id, uint32_t interval, uin
 		return dp->fail != 0 ? dp->fail : -ENOENT;
 	p->info.interval = interval;
 	p->info.timeout = timeout;
+	return 0;
+}
+
+int dp_peer_tx_id(struct dp *dp, uint32_t iid, uint32_t id, uint32_t tx_id)
+{
+	LOCKED(dp);
+	struct fake_peer *p = find_live(dp, iid, id);
+
+	if (dp->fail != 0 || p == NULL)
+		return dp->fail != 0 ? dp->fail : -ENOENT;
+	p->info.tx_id = tx_id;
 	return 0;
 }
 
@@ -354,10 +367,18 @@ int dp_peer_get(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *i
 	LOCKED(dp);
 	const struct fake_peer *p = find(dp, iid, id);
 
+	dp->looks++;
 	if (p == NULL)
 		return -ENOENT;
 	*info = p->info;
 	return 0;
+}
+
+uint64_t fake_dp_looks(struct dp *dp)
+{
+	LOCKED(dp);
+
+	return dp->looks;
 }
 
 uint32_t dp_peer_next(struct dp *dp, uint32_t iid, uint32_t from)
@@ -573,6 +594,17 @@ int dp_peer_clear(struct dp *dp, uint32_t iid, uint32_t id)
 	return dp_peer_get(dp, iid, id, &info) < 0 || info.gone ? -ENOENT : 0;
 }
 
+uint32_t dp_instance_peers(struct dp *dp, uint32_t iid)
+{
+	LOCKED(dp);
+	const struct fake_instance *in = instance(dp, iid);
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; in != NULL && i < in->nb; i++)
+		n += !in->peers[i].info.gone;
+	return n;
+}
+
 void dp_peers(const struct dp *dp, uint32_t *nb, uint32_t *max)
 {
 	(void)dp;
@@ -753,11 +785,17 @@ void fake_dp_float(struct dp *dp, uint32_t iid, uint32_t id, const struct udp_ad
 	LOCKED(dp);
 	struct fake_event *e = &dp->events[(dp->first_event + dp->nb_events) % MAX_EVENTS];
 	uint64_t one = 1;
+	uint32_t tid = 0;
 
+	while (tid < DP_MAX_TRANSPORTS &&
+		!(dp->transports[tid].used && dp->transports[tid].iid == iid &&
+			dp->transports[tid].local.port == local->port))
+		tid++;
 	if (dp->nb_events == MAX_EVENTS)
 		abort();
 	e->ev = (struct dp_event){.type = DP_EVENT_FLOAT,
 		.iid = iid,
+		.tid = tid,
 		.peer_id = id,
 		.remote = *remote,
 		.local = *local};

@@ -22,6 +22,8 @@ void fake_dp_expire(struct dp *dp, uint32_t iid, uint32_t from, uint32_t to);
 /* A peer's key wears out; and: it has, and nobody was told. */
 void fake_dp_wear(struct dp *dp, uint32_t iid, const struct dp_key_worn *worn);
 bool fake_dp_worn(struct dp *dp, uint32_t iid, uint32_t id);
+/* How often the agent looked at a peer so far. */
+uint64_t fake_dp_looks(struct dp *dp);
 /* Peers that ended and were not acknowledged. */
 unsigned int fake_dp_unreported(struct dp *dp, uint32_t iid);
 /* A peer's verbs fail with this from now on; 0: they work. */

@@ -241,6 +241,7 @@ static int fill(struct dp *dp, uint32_t iid, uint32_t id, struct dp_peer_info *p
 	p->why = DP_GONE_EXPIRED;
 	if (p->gone)
 		return 0;
+	p->tx_id = iid == TUN1 ? 11719749 : id;
 	p->remote = iid == TUN1 ? udp("2001:db8::9", 5000) : udp("198.51.100.7", 40001);
 	p->local = iid == TUN1 ? udp("2001:db8::1", 1194) : udp("192.0.2.1", 1194);
 	if (iid == TUN0)

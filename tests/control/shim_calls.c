@@ -672,6 +672,19 @@ static void call_asked_while_away(void)
 	CHECK(close(udp) == 0 && close(genl) == 0);
 }
 
+/* In its pause between two sessions openvpn has no socket by which to notice the end of a daemon.
+ */
+static void call_asks_after_a_pause(void)
+{
+	signal(SIGUSR1, count);
+	call_available();
+	raise(SIGSTOP);
+	call_available();
+	/* this daemon ends before it answers */
+	call_available();
+	CHECK(nb_sigterm == 0);
+}
+
 /* What openvpn does when it is sent SIGTERM. */
 static void end_well(void)
 {
@@ -889,6 +902,7 @@ static const struct {
 	{"agent_refuses", call_agent_refuses},
 	{"comes_back", call_comes_back},
 	{"asked_while_away", call_asked_while_away},
+	{"asks_after_a_pause", call_asks_after_a_pause},
 	{"ends", call_ends},
 	{"ends_in_another_root", call_ends_in_another_root},
 	{"ends_without_rights", call_ends_without_rights},

@@ -43,20 +43,28 @@ static void answer_ack(struct shim_agent *a, int error)
 	agent_answer(a, 0, &ack, sizeof(ack));
 }
 
-/* A genl socket that asks for the family. */
-void serve_genl(struct shim_agent *a, uint32_t id)
+void expect_family(struct shim_agent *a, uint32_t id)
 {
 	struct calls_getfamily asked;
 	size_t len = calls_getfamily(&asked, a->version->family);
 
-	agent_serve_open(a, id, SHIM_KIND_GENL, 0);
 	agent_expect(a, SHIM_NETLINK, id, len);
 	assert_memory_equal(a->body, &asked, len);
+}
+
+void serve_family(struct shim_agent *a, uint32_t id)
+{
+	expect_family(a, id);
 	agent_answer_part(a, calls_family_answer, sizeof(calls_family_answer));
 	answer_ack(a, 0);
 }
 
-/* HELLO, and the family asked for by a socket that is closed at once. */
+void serve_genl(struct shim_agent *a, uint32_t id)
+{
+	agent_serve_open(a, id, SHIM_KIND_GENL, 0);
+	serve_family(a, id);
+}
+
 void serve_available(struct shim_agent *a)
 {
 	serve_hello(a);

@@ -8,6 +8,9 @@
 #include "shim_agent.h"
 
 void serve_hello(struct shim_agent *a);
+/* The question for the family, left unanswered, or answered. */
+void expect_family(struct shim_agent *a, uint32_t id);
+void serve_family(struct shim_agent *a, uint32_t id);
 /* A genl socket that asks for the family. */
 void serve_genl(struct shim_agent *a, uint32_t id);
 /* HELLO, and the family asked for by a socket that is closed at once. */

@@ -2,6 +2,8 @@
 /* Who may come in, what a shim's connection may say, sockets and devices. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -193,6 +195,77 @@ static void garbage_closes_the_connection_and_nothing_else(void **state)
 	shim_detach(&good);
 	shim_attach(&good, rig);
 	shim_detach(&good);
+}
+
+static uint32_t next_random(uint32_t *rnd)
+{
+	*rnd = *rnd * 1664525 + 1013904223;
+	return *rnd >> 8;
+}
+
+/* A record of a type and its length, and whatever else: ids that there are, descriptors of any
+ * kind. */
+static int hostile_record(struct shim *s, uint32_t *rnd, int fd)
+{
+	static const size_t lens[] = {
+		[SHIM_OPEN] = sizeof(struct shim_open),
+		[SHIM_CLOSE] = 0,
+		[SHIM_BIND] = sizeof(struct shim_addr),
+		[SHIM_GETNAME] = 0,
+		[SHIM_SETOPT] = sizeof(struct shim_opt),
+		[SHIM_NETLINK] = 40,
+		[SHIM_LINK_NEW] = sizeof(struct shim_link),
+		[SHIM_LINK_DEL] = sizeof(struct shim_link),
+	};
+	enum shim_type type = SHIM_OPEN + next_random(rnd) % 8;
+	uint8_t body[sizeof(struct shim_opt)];
+	size_t common;
+
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = next_random(rnd) % 3 == 0 ? (uint8_t)next_random(rnd) : 0;
+	/* words that mean something come often: kinds, families, levels, names of options */
+	common = next_random(rnd) % 4;
+	if (common != 0) {
+		static const uint32_t words[] = {SHIM_KIND_GENL, SHIM_KIND_UDP, AF_INET, AF_INET6,
+			SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6, 0, 4, 64, 65, UINT32_MAX};
+
+		for (size_t i = 0; i < common; i++)
+			memcpy(body + 4 * i, &words[next_random(rnd) % ARRAY_LEN(words)], 4);
+	}
+	if (type == SHIM_LINK_NEW)
+		memcpy(body + offsetof(struct shim_link, kind), "ovpn", 5);
+	return shim_call(s, type, next_random(rnd) % 24, body, lens[type], fd);
+}
+
+static void hostile_records_are_answered_and_the_agent_lives(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t rnd = 4711;
+	struct shim s;
+	unsigned int before = open_fds();
+
+	for (unsigned int turn = 0; turn < 6; turn++) {
+		shim_attach(&s, rig);
+		for (unsigned int i = 0; i < 700; i++) {
+			int pair[2];
+			int device = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+			int type = next_random(&rnd) % 2 ? SOCK_SEQPACKET : SOCK_STREAM;
+
+			assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), 0);
+			int fds[] = {-1, pair[0], pair[0], device, STDERR_FILENO};
+
+			hostile_record(&s, &rnd, fds[next_random(&rnd) % ARRAY_LEN(fds)]);
+			/* openvpn's end, full of anything */
+			send(pair[1], &rnd, sizeof(rnd), MSG_NOSIGNAL | MSG_DONTWAIT);
+			close(pair[0]);
+			close(pair[1]);
+			close(device);
+		}
+		shim_detach(&s);
+	}
+	EVENTUALLY(open_fds() == before);
+	shim_attach(&s, rig);
+	shim_detach(&s);
 }
 
 static void descriptors_that_nobody_asked_for_are_closed(void **state)
@@ -536,6 +609,7 @@ int main(void)
 		RIG_TEST(hello_of_another_version_is_refused_with_a_sentence),
 		RIG_TEST(hello_needs_a_network_namespace),
 		RIG_TEST(garbage_closes_the_connection_and_nothing_else),
+		RIG_TEST(hostile_records_are_answered_and_the_agent_lives),
 		RIG_TEST(descriptors_that_nobody_asked_for_are_closed),
 		RIG_TEST(everything_goes_with_the_connection),
 		RIG_TEST(device_comes_and_goes_by_request),

@@ -83,26 +83,103 @@ static void peer_lives_from_peer_new_to_peer_del(void **state)
 	close(udp);
 }
 
+/* PEER_NEW as recorded, with more attributes behind. */
+static int new_peer_with(struct shim *s, uint32_t id, const uint8_t *attrs, size_t n)
+{
+	uint8_t m[sizeof(capture_peer_new_client_v4) + 32];
+	uint32_t len = sizeof(capture_peer_new_client_v4) + (uint32_t)n;
+	uint16_t nest = (uint16_t)(len - 28);
+
+	memcpy(m, capture_peer_new_client_v4, sizeof(capture_peer_new_client_v4));
+	memcpy(m + sizeof(capture_peer_new_client_v4), attrs, n);
+	memcpy(m, &len, sizeof(len));
+	memcpy(m + 28, &nest, sizeof(nest));
+	m[SOCKET_AT] = 5;
+	return shim_request(s, m, len, id);
+}
+
 static void keepalive_that_comes_with_a_peer_counts(void **state)
 {
 	struct rig *rig = *state;
-	uint8_t m[sizeof(capture_peer_new_client_v4) + 16];
 	static const uint8_t keepalive[] = {8, 0, 13, 0, 2, 0, 0, 0, 8, 0, 14, 0, 9, 0, 0, 0};
-	uint32_t len = sizeof(m);
-	uint16_t nest = (uint16_t)(len - 28);
 	struct dp_peer_info info;
 	struct shim s;
 	int udp = server_of_27(&s, rig, "ovpn0");
 
-	memcpy(m, capture_peer_new_client_v4, sizeof(m) - 16);
-	memcpy(m + sizeof(m) - 16, keepalive, 16);
-	memcpy(m, &len, sizeof(len));
-	memcpy(m + 28, &nest, sizeof(nest));
-	m[SOCKET_AT] = 5;
-	assert_int_equal(shim_request(&s, m, sizeof(m), 8), 0);
+	assert_int_equal(new_peer_with(&s, 8, keepalive, sizeof(keepalive)), 0);
 	assert_int_equal(dp_peer_get(rig->dp, s.iid, 8, &info), 0);
 	assert_int_equal(info.interval, 2);
 	assert_int_equal(info.timeout, 9);
+	shim_detach(&s);
+	close(udp);
+}
+
+static uint32_t tx_id(struct rig *rig, const struct shim *s, uint32_t id)
+{
+	struct dp_peer_info info;
+
+	assert_int_equal(dp_peer_get(rig->dp, s->iid, id, &info), 0);
+	return info.tx_id;
+}
+
+/* PEER_SET as recorded, but for its keepalive, of which one attribute becomes an id for sending. */
+static int set_tx_id(struct shim *s, uint32_t id, uint32_t to_id)
+{
+	uint8_t m[48];
+	uint32_t len = sizeof(m);
+	const uint16_t attr[] = {8, 24};
+	uint16_t nest = (uint16_t)(len - 28);
+
+	memcpy(m, capture_peer_set, sizeof(m));
+	memcpy(m, &len, sizeof(len));
+	memcpy(m + 28, &nest, sizeof(nest));
+	memcpy(m + 40, attr, sizeof(attr));
+	memcpy(m + 44, &to_id, sizeof(to_id));
+	return shim_request(s, m, len, id);
+}
+
+static bool is_told(struct shim *s, uint32_t id, const uint8_t attr[8])
+{
+	uint8_t m[sizeof(capture_peer_del)];
+
+	memcpy(m, capture_peer_del, sizeof(m));
+	m[16] = 3; /* PEER_GET */
+	shim_send_request(s, m, sizeof(m), id);
+	assert_int_equal(shim_answer(s), 0);
+	m[0] = memmem(s->body, s->body_len, attr, 8) != NULL;
+	assert_int_equal(shim_answer(s), 0); /* the acknowledgement */
+	return m[0];
+}
+
+static void id_for_sending_is_kept(void **state)
+{
+	static const uint8_t attr[] = {8, 0, 24, 0, 0x56, 0x34, 0x12, 0};
+	static const uint8_t too_long[] = {8, 0, 24, 0, 0x56, 0x34, 0x12, 1};
+	struct rig *rig = *state;
+	struct dp_peer_info info;
+	struct shim s;
+	int udp = server_of_27(&s, rig, "ovpn0");
+
+	assert_int_equal(new_peer_with(&s, 8, attr, sizeof(attr)), 0);
+	assert_int_equal(tx_id(rig, &s, 8), 0x123456);
+	assert_true(is_told(&s, 8, attr));
+	assert_int_equal(new_peer_with(&s, 9, too_long, sizeof(too_long)), -EINVAL);
+	assert_int_equal(dp_peer_get(rig->dp, s.iid, 9, &info), -ENOENT);
+	assert_int_equal(new_peer(&s, 9), 0);
+	assert_int_equal(tx_id(rig, &s, 9), 9);
+	assert_false(is_told(&s, 9, attr));
+	/* keepalive leaves it alone, and it keepalive */
+	assert_int_equal(REQUEST(&s, peer_set, 8), 0);
+	assert_int_equal(tx_id(rig, &s, 8), 0x123456);
+	assert_int_equal(set_tx_id(&s, 8, 0x1000000), -EINVAL);
+	assert_int_equal(set_tx_id(&s, 10, 7), -ENOENT);
+	assert_int_equal(set_tx_id(&s, 8, 8), 0);
+	assert_int_equal(tx_id(rig, &s, 8), 8);
+	assert_false(is_told(&s, 8, attr));
+	assert_int_equal(dp_peer_get(rig->dp, s.iid, 8, &info), 0);
+	assert_int_equal(info.interval, 5);
+	assert_int_equal(set_tx_id(&s, 9, 0x123456), 0);
+	assert_true(is_told(&s, 9, attr));
 	shim_detach(&s);
 	close(udp);
 }
@@ -304,6 +381,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(peer_lives_from_peer_new_to_peer_del),
 		TEST(keepalive_that_comes_with_a_peer_counts),
+		TEST(id_for_sending_is_kept),
 		TEST(peer_on_tcp_is_refused_with_a_sentence),
 		TEST(dump_never_fails),
 		TEST(each_is_told_in_its_own_family),

@@ -198,43 +198,6 @@ static void goodbye_reaches_a_peer_that_floated(void **state)
 	close(udp);
 }
 
-/*
- * openvpn has a socket of each family, and a peer moves from one to the other: its address written
- * as one of the other family would be a stranger's, here 192.0.2.9.
- */
-static void no_name_is_written_as_one_of_the_other_family(void **state)
-{
-	static const uint8_t control[] = {4 << 3, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0};
-	struct rig *rig = *state;
-	struct udp_addr home = from(HOME);
-	struct udp_addr there = {.ip = {IP_V6, {192, 0, 2, 9, [15] = 1}}, .port = 5009};
-	struct udp_addr here = {.ip = {IP_V6, {0x20, 1, 0xd, 0xb8, [15] = 1}}, .port = 1195};
-	struct shim s;
-	int udp6, udp = shim_server(&s, rig, "ovpn0", 0);
-	uint8_t buf[256];
-
-	neighbours();
-	udp6 = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET6, 6, 0);
-	assert_int_equal(shim_bind(&s, s.last_id, "::", 1195), 0);
-	assert_int_equal(add_peer(&s, 1, HOME), 0);
-	EVENTUALLY(is_at(rig, &s, 1, HOME));
-	fake_dp_float(rig->dp, s.iid, 1, &there, &here);
-	EVENTUALLY(agent_counts(rig->agent)->floats == 1);
-	/* openvpn to the peer, by the socket that it connected to */
-	write_to(udp, HOME);
-	EVENTUALLY(agent_counts(rig->agent)->send_failed == 1);
-	/* a stranger at the address it has left: its other name is of IPv6 */
-	fake_dp_control(rig->dp, s.iid, 0, &home, &first, control, sizeof(control));
-	EVENTUALLY(agent_counts(rig->agent)->no_transport == 1);
-	assert_int_equal(recv(udp, buf, sizeof(buf), MSG_DONTWAIT), -1);
-	/* nor was anything sent: what comes out next is this */
-	write_to(udp, MOVED);
-	assert_int_equal(sent_to(rig, NULL), MOVED);
-	shim_detach(&s);
-	close(udp);
-	close(udp6);
-}
-
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -246,7 +209,6 @@ int main(void)
 		RIG_TEST(float_that_was_not_done_leaves_all_as_it_was),
 		RIG_TEST(answers_leave_from_the_address_that_was_reached),
 		RIG_TEST(goodbye_reaches_a_peer_that_floated),
-		RIG_TEST(no_name_is_written_as_one_of_the_other_family),
 	};
 
 	rig_enter();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -368,6 +369,47 @@ static void expiry_waits_until_somebody_listens(void **state)
 	close(udp);
 }
 
+/* The whole answer of the operator's socket. */
+static void operator_asks(const struct rig *rig, const char *request, char *answer, size_t size)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	size_t len = 0;
+	ssize_t n;
+
+	strcpy(addr.sun_path, rig->ctl);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
+	while ((n = recv(fd, answer + len, size - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	answer[len] = '\0';
+	close(fd);
+}
+
+/* openvpn waits behind an operator: one answer must not look at more peers than a page has. */
+static void operator_with_many_peers_keeps_nobody_waiting(void **state)
+{
+	static char answer[1 << 20];
+	struct rig *rig = *state;
+	uint64_t before;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	for (uint32_t id = 0; id < NB_PEERS; id++)
+		assert_int_equal(shim_new_peer(&s, id, "192.0.2.7", 5000), 0);
+	fake_dp_expire(rig->dp, s.iid, 0, 3);
+	before = fake_dp_looks(rig->dp);
+	operator_asks(
+		rig, "{\"command\": \"show\", \"what\": \"instances\"}\n", answer, sizeof(answer));
+	assert_non_null(strstr(answer, "\"peers\":997,"));
+	operator_asks(
+		rig, "{\"command\": \"show\", \"what\": \"peers\"}\n", answer, sizeof(answer));
+	assert_non_null(strstr(answer, "\"next\":"));
+	assert_in_range(fake_dp_looks(rig->dp) - before, 200, 400);
+	shim_detach(&s);
+	close(udp);
+}
+
 static void tcp_peer_is_refused_with_a_sentence(void **state)
 {
 	uint8_t m[sizeof(capture_new_peer_client_v4)];
@@ -427,6 +469,7 @@ int main(void)
 		RIG_TEST(deleted_peer_is_not_told_back),
 		RIG_TEST(thousand_expiries_during_a_dump_all_arrive_once),
 		RIG_TEST(expiry_waits_until_somebody_listens),
+		RIG_TEST(operator_with_many_peers_keeps_nobody_waiting),
 		RIG_TEST(tcp_peer_is_refused_with_a_sentence),
 		RIG_TEST(hostile_netlink_is_answered_and_the_agent_lives),
 	};

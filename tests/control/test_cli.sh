@@ -98,7 +98,24 @@ wrong "a peer's id must be a number up to 16777214, not '16777215'" show peers 1
 check "--version" grep -qx 'ovpn-dpdkctl [0-9.]*' <("$ctl" --version)
 check "--help" grep -q '^usage: ovpn-dpdkctl' <("$ctl" --help)
 check "show --help" grep -q '^usage: ovpn-dpdkctl' <("$ctl" show --help)
+for thing in ${things//,/}; do
+	check "help has show $thing" grep -q "^show $thing " <("$ctl" help)
+done
 check "help" diff <("$ctl" help) <("$ctl" -h)
+
+# --- run: its words; what it starts is tested with a daemon
+check "run --help" grep -q '^usage: ovpn-dpdkctl run' <("$ctl" run --help)
+nobody="ovpn-dpdkctl: no daemon answers on $dir/other: start ovpn-dpdkd first (No such file or directory)"
+expect 3 "" "$nobody" run --socket "$dir/other" -- true
+expect 3 "" "$nobody" run --socket="$dir/other" true --version
+expect 3 "" "$nobody" run -s "$dir/other" -- true
+wrong "run has a socket of its own: run --socket PATH -- ..." --socket "$dir/other" run -- true
+for words in '' '--' '--bogus -- true' '--socket'; do
+	# shellcheck disable=SC2086
+	"$ctl" run $words >"$dir/out" 2>"$dir/err"
+	check "run $words: wrong usage" [ $? -eq 2 ]
+	check "run $words: says how" grep -q '^usage: ovpn-dpdkctl run' "$dir/err"
+done
 
 # --- an openvpn configuration, which needs no daemon
 printf 'dev tun\ntopology subnet\nserver 10.8.0.0 255.255.255.0\nclient-to-client\n' >"$dir/good"
@@ -168,11 +185,11 @@ expect 1 "" "ovpn-dpdkctl: no instance has the device 'tun9': none is attached" 
 # --- a daemon with five peers, 0 and 4 of them gone
 start_server 5
 expect 0 "$(cat <<'END'
-INSTANCE  PEER  STATE    REMOTE              VPN ADDRESSES     RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  LAST RX  LAST TX  DROPPED  KEEPALIVE  KEY
-tun1         5  no path  [2001:db8::9]:5000  fd00::2                   15   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
-tun0         1  up       198.51.100.7:40001  10.8.0.2 fd00::2          11   4.7 GiB          20   2.0 KiB     1.2s    1m15s        5      10/60  1 AES-256-GCM
-tun0         2  up       198.51.100.7:40001  10.8.0.2 fd00::2          12   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
-tun0         3  up       198.51.100.7:40001  10.8.0.2 fd00::2          13   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
+INSTANCE               PEER  STATE    REMOTE              VPN ADDRESSES     RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  LAST RX  LAST TX  DROPPED  KEEPALIVE  KEY
+tun1      5, to it 11719749  no path  [2001:db8::9]:5000  fd00::2                   15   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
+tun0                      1  up       198.51.100.7:40001  10.8.0.2 fd00::2          11   4.7 GiB          20   2.0 KiB     1.2s    1m15s        5      10/60  1 AES-256-GCM
+tun0                      2  up       198.51.100.7:40001  10.8.0.2 fd00::2          12   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
+tun0                      3  up       198.51.100.7:40001  10.8.0.2 fd00::2          13   4.7 GiB          20   2.0 KiB     1.2s    1m15s        0      10/60  1 AES-256-GCM
 END
 )" "" sh pe
 expect 0 "$(cat <<'END'

@@ -97,11 +97,12 @@ static void expect_error(const char *request, const char *sentence)
 	"\"decryption failed: forged, damaged, or another key\", \"ago_s\": 4.321"
 #define TUN1_PEER                                                                                  \
 	"{\"instance\": \"tun1\", \"instance_id\": 3, \"id\": 5, \"gone\": false,"                 \
+	"\"tx_id\": 11719749,"                                                                     \
 	"\"remote\": \"[2001:db8::9]:5000\", \"local\": \"[2001:db8::1]:1194\", \"vpn4\": null,"   \
 	"\"has_path\": false, \"floats\": 3, \"keys\": [" PRIMARY                                  \
 	"], \"vpn_rx_packets\": 15," ALIVE "," COUNTERS "," NO_DROPS "}"
 #define TUN0_PEER1                                                                                 \
-	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 1, \"gone\": false,"                 \
+	"{\"instance\": \"tun0\", \"instance_id\": 7, \"id\": 1, \"gone\": false, \"tx_id\": 1,"   \
 	"\"remote\": \"198.51.100.7:40001\", \"local\": \"192.0.2.1:1194\","                       \
 	"\"vpn4\": \"10.8.0.2\", \"has_path\": true, \"floats\": 3, \"keys\": [" PRIMARY           \
 	"," SECONDARY "],"                                                                         \
@@ -156,7 +157,7 @@ static void drops_are_the_nonzero_ones_or_all(void **state)
 	(void)state;
 	snprintf(result, sizeof(result), "[%s, %s, %s]", replayed, no_peer, busy);
 	expect(a, SHOW("drops"), result);
-	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s, %s]", replayed,
+	snprintf(result, sizeof(result), "[%s, %s, %s, %s, %s, %s, %s, %s, %s, %s]", replayed,
 		DROP("auth-failed", 0, "decryption failed: forged, damaged, or another key"),
 		no_peer, DROP("inner-multicast", 0, "multicast or broadcast from a device"),
 		DROP("agent-data-refused", 0,
@@ -165,6 +166,8 @@ static void drops_are_the_nonzero_ones_or_all(void **state)
 		DROP("agent-no-transport", 0,
 			"a control packet came for a socket that openvpn had closed"),
 		DROP("agent-send-failed", 0, "the kernel refused a datagram of openvpn"),
+		DROP("agent-no-family", 0,
+			"a control packet could not cross between openvpn's IPv4 and IPv6 socket"),
 		DROP("agent-datagram-broken", 0,
 			"openvpn gave a datagram that is too short or for no IP address"));
 	expect(a, "{\"command\": \"show\", \"what\": \"drops\", \"all\": true}", result);

@@ -197,6 +197,39 @@ static void what_was_asked_meanwhile_is_done_later(void **state)
 	agent_free(&a);
 }
 
+/* Asking for the family waits for a daemon, also when it is what finds that there is none. */
+static void end_of_a_daemon_is_noticed_by_who_asks_for_the_family(void **state)
+{
+	struct shim_agent a;
+	int status;
+
+	(void)state;
+	agent_start_calls(&a, "asks_after_a_pause");
+	serve_available(&a);
+	assert_int_equal(waitpid(a.child, &status, WUNTRACED), a.child);
+	assert_true(WIFSTOPPED(status));
+	agent_leave(&a);
+	assert_int_equal(kill(a.child, SIGCONT), 0);
+	usleep(300000);
+	agent_return(&a);
+	agent_accept(&a);
+	serve_hello(&a);
+	serve_genl(&a, 3);
+	agent_serve_close(&a, 3);
+	/* the next one ends in the middle of the question */
+	agent_serve_open(&a, 4, SHIM_KIND_GENL, 0);
+	expect_family(&a, 4);
+	agent_die(&a);
+	agent_accept(&a);
+	serve_hello(&a);
+	agent_serve_open(&a, 5, SHIM_KIND_GENL, 0);
+	serve_family(&a, 5);
+	agent_serve_close(&a, 5);
+	agent_expect_end(&a);
+	agent_wait(&a, 0);
+	agent_free(&a);
+}
+
 /* Attached as openvpn with a device, then the daemon goes. */
 static int start_and_leave(struct shim_agent *a)
 {
@@ -394,6 +427,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(next_daemon_gets_everything_in_place),
 		cmocka_unit_test(next_daemon_gets_everything_of_27_too),
 		cmocka_unit_test(what_was_asked_meanwhile_is_done_later),
+		cmocka_unit_test(end_of_a_daemon_is_noticed_by_who_asks_for_the_family),
 		cmocka_unit_test(refused_device_ends_openvpn),
 		cmocka_unit_test(refused_address_ends_openvpn),
 		cmocka_unit_test(address_that_is_not_there_yet_is_waited_for),

@@ -14,7 +14,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 CODE = "src"
 DROPS = "docs/packet-path.md"
-KEYS = SHOWS = "docs/operations.md"
+KEYS = SHOWS = REMEDIES = "docs/operations.md"
 RECORDS = "docs/control-protocol.md"
 FUNCTIONS = [DROPS, "docs/threading.md", RECORDS]
 LIBRARIES = re.compile(r"rte_|if_|main$|bind$|daemon$")  # functions that are not ours
@@ -66,6 +66,15 @@ def check_drops(root):
     for name in told:
         if name not in workers and name not in agent:
             yield f"{DROPS}: {name} is no drop reason"
+    section = read(root, REMEDIES).split("### Drop reasons, and what to do", 1)[-1].split("\n#", 1)[0]
+    cells = re.findall(r"^\| (`.*?`) \|", section, re.M)
+    remedied = re.findall(r"`([^`]+)`", " ".join(cells))
+    for name in {**workers, **agent}:
+        if remedied.count(name) != 1:
+            yield f"{REMEDIES}: what to do about {name} is said {remedied.count(name)} times"
+    for name in remedied:
+        if name not in workers and name not in agent:
+            yield f"{REMEDIES}: {name} is no drop reason"
 
 
 # --- configuration, show, records, functions ---------------------------------------------
@@ -96,11 +105,14 @@ def check_shows(root):
     text = read(root, SHOWS)
     words = re.findall(r'\{"(\w+)", (?:(?:TAKES_\w+|COUNTS)[ |]*)+, ctl_show_\w+\}',
                        read(root, "src/control/ctl.c"))
+    asked = "".join(re.findall(r"^\| `what` .*$", read(root, RECORDS), re.M))
     if len(words) < 5:
         yield f"{SHOWS}: the show words are not where this check looks"
     for word in words:
         if f"\n### show {word}\n" not in text:
             yield f"{SHOWS}: no section 'show {word}'"
+        if f"`{word}`" not in asked:
+            yield f"{RECORDS}: {word} is not among what can be asked for"
     for word in re.findall(r"^### show (\w+)$", text, re.M):
         if word not in words:
             yield f"{SHOWS}: there is no 'show {word}'"
@@ -166,12 +178,16 @@ PLANTED = [
     (DROPS, "| `replayed` |", "| `repeated` |", "repeated is no drop reason"),
     (DROPS, "| packet id was received before |", "| seen |", 'the code says "packet id was'),
     (DROPS, "| `agent-send-failed` |", "| agent-send-failed |", "reason agent-send-failed"),
+    (REMEDIES, "| `occ` |", "| `ooc` |", "about occ is said 0 times"),
+    (REMEDIES, "| `occ` |", "| `ooc` |", "ooc is no drop reason"),
+    (REMEDIES, "| `occ` |", "| `occ`, `no-key` |", "about no-key is said 2 times"),
     (DROPS, "`classify()`", "`clasify()`", "clasify() is nowhere"),
     (KEYS, "| `max-peers` |", "| `peers-max` |", "no row for the configuration key max-peers"),
     (KEYS, "| `max-peers` |", "| `peers-max` |", "peers-max is no configuration key"),
     ("config/ovpn-dpdk.yaml", "\nmax-peers:", "\nmost-peers:", "most-peers is no configuration"),
     (SHOWS, "\n### show pools\n", "\n### show pool\n", "no section 'show pools'"),
     (SHOWS, "\n### show pools\n", "\n### show pool\n", "there is no 'show pool'"),
+    (RECORDS, "`pools` or `memory`", "`pools`", "memory is not among what can be asked for"),
     (RECORDS, "| `SHIM_BIND` |", "| `BIND` |", "no row for the record SHIM_BIND"),
     ("README.md", "](LICENSE)", "](LICENCE)", "there is no LICENCE"),
     ("README.md", "#what-a-serverconf-needs", "#what-it-needs", "no heading of that name"),

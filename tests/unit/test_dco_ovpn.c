@@ -71,7 +71,8 @@ static void peers_of_a_server_are_read(void **state)
 	assert_ip(&q.new_peer.vpn4, "10.8.0.11");
 	assert_ip(&q.new_peer.vpn6, "fd08::11");
 	assert_ip(&q.new_peer.local, "10.9.0.1");
-	assert_false(q.new_peer.has_keepalive);
+	assert_false(q.new_peer.set.has_keepalive);
+	assert_false(q.new_peer.set.has_tx_id);
 
 	READ(peer_new_v6_multihome, &q);
 	assert_int_equal(q.peer_id, 1);
@@ -101,8 +102,10 @@ static void keepalive_swap_and_deletions_are_read(void **state)
 	(void)state;
 	READ(peer_set, &q);
 	assert_int_equal(q.verb, DCO_SET_PEER);
-	assert_int_equal(q.keepalive.interval, 5);
-	assert_int_equal(q.keepalive.timeout, 40);
+	assert_true(q.set.has_keepalive);
+	assert_int_equal(q.set.keepalive.interval, 5);
+	assert_int_equal(q.set.keepalive.timeout, 40);
+	assert_false(q.set.has_tx_id);
 	READ(key_swap, &q);
 	assert_int_equal(q.verb, DCO_SWAP_KEYS);
 	assert_int_equal(q.peer_id, 0);
@@ -341,12 +344,17 @@ static void keepalive_may_come_with_the_peer(void **state)
 	mnl_attr_put_u32(m.h, P_INTERVAL, 10);
 	mnl_attr_put_u32(m.h, P_TIMEOUT, 60);
 	assert_int_equal(end(&m, &q), 0);
-	assert_true(q.new_peer.has_keepalive);
-	assert_int_equal(q.new_peer.keepalive.interval, 10);
-	assert_int_equal(q.new_peer.keepalive.timeout, 60);
+	assert_true(q.new_peer.set.has_keepalive);
+	assert_int_equal(q.new_peer.set.keepalive.interval, 10);
+	assert_int_equal(q.new_peer.set.keepalive.timeout, 60);
 	begin_peer(&m);
 	put_remote(&m, "192.0.2.7", 1194);
 	mnl_attr_put_u16(m.h, P_INTERVAL, 10);
+	assert_int_equal(end(&m, &q), -EINVAL);
+	/* half of one */
+	begin_peer(&m);
+	put_remote(&m, "192.0.2.7", 1194);
+	mnl_attr_put_u32(m.h, P_INTERVAL, 10);
 	assert_int_equal(end(&m, &q), -EINVAL);
 }
 
@@ -361,22 +369,72 @@ static void newer_attributes_are_passed_over(void **state)
 	for (uint16_t type = P_NEWER; type < P_NEWER + 20; type++)
 		mnl_attr_put_strz(m.h, type, "something new");
 	mnl_attr_put_u32(m.h, P_NETNSID, 1);
-	mnl_attr_put_u32(m.h, P_TX_ID, 7);
 	assert_int_equal(end(&m, &q), 0);
 	assert_udp(&q.new_peer.remote, "192.0.2.7:1194");
+	assert_false(q.new_peer.set.has_tx_id);
 }
 
-/* Taken and not honoured, it would be a tunnel that looks alive and carries nothing outward. */
-static void another_id_for_sending_is_refused(void **state)
+/* The wire has room for 24 bits: more would write into the key id. "Undefined" is an id, too. */
+static void id_for_sending_has_24_bits(void **state)
+{
+	static const struct {
+		uint32_t id;
+		int ret;
+	} ids[] = {
+		{7, 0},
+		{0, 0},
+		{8, 0},
+		{0xfffffe, 0},
+		{0xffffff, 0},
+		{0x1000000, -EINVAL},
+		{0x1000008, -EINVAL},
+		{0xffffffff, -EINVAL},
+	};
+	struct message m;
+	struct dco_request q;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		begin_peer(&m);
+		put_remote(&m, "192.0.2.7", 1194);
+		mnl_attr_put_u32(m.h, P_TX_ID, ids[i].id);
+		assert_int_equal(end(&m, &q), ids[i].ret);
+		if (ids[i].ret == 0) {
+			assert_true(q.new_peer.set.has_tx_id);
+			assert_int_equal(q.new_peer.set.tx_id, ids[i].id);
+			assert_int_equal(q.peer_id, 7);
+		}
+		begin(&m, PEER_SET, 0, A_PEER);
+		mnl_attr_put_u32(m.h, P_TX_ID, ids[i].id);
+		assert_int_equal(end(&m, &q), ids[i].ret);
+		if (ids[i].ret == 0) {
+			assert_true(q.set.has_tx_id);
+			assert_int_equal(q.set.tx_id, ids[i].id);
+			assert_false(q.set.has_keepalive);
+		}
+	}
+	begin_peer(&m);
+	put_remote(&m, "192.0.2.7", 1194);
+	mnl_attr_put_u16(m.h, P_TX_ID, 8);
+	assert_int_equal(end(&m, &q), -EINVAL);
+}
+
+/* And an id for sending does not make half a keepalive a whole one. */
+static void set_peer_sets_both_at_once(void **state)
 {
 	struct message m;
 	struct dco_request q;
 
 	(void)state;
-	begin_peer(&m);
-	put_remote(&m, "192.0.2.7", 1194);
-	mnl_attr_put_u32(m.h, P_TX_ID, 8);
+	begin(&m, PEER_SET, 0, A_PEER);
+	mnl_attr_put_u32(m.h, P_TX_ID, 9);
+	mnl_attr_put_u32(m.h, P_TIMEOUT, 4);
 	assert_int_equal(end(&m, &q), -EINVAL);
+	mnl_attr_put_u32(m.h, P_INTERVAL, 1);
+	assert_int_equal(end(&m, &q), 0);
+	assert_true(q.set.has_keepalive && q.set.has_tx_id);
+	assert_int_equal(q.set.keepalive.timeout, 4);
+	assert_int_equal(q.set.tx_id, 9);
 }
 
 static void set_peer_sets_keepalive_and_moves_nobody(void **state)
@@ -551,6 +609,7 @@ static void hostile_messages_do_no_harm(void **state)
 
 static const struct dp_peer_info some_peer = {
 	.id = 77,
+	.tx_id = 78,
 	.remote = {.ip = {IP_V6, {0xfe, 0x80, [15] = 1}}, .port = 1194, .scope = 4},
 	.local = {.ip = {IP_V6, {0xfe, 0x80, [15] = 2}}, .port = 1194},
 	.vpn4 = {IP_V4, {10, 8, 0, 2}},
@@ -607,7 +666,7 @@ static void peer_is_written_as_openvpn_reads_it(void **state)
 {
 	static const uint64_t counters[] = {
 		0x1122334455667788, 0xffffffff, 3, 4, 0x100000000, 6, 7, 8};
-	const struct nlattr *p[P_LINK_TX_PACKETS + 1];
+	const struct nlattr *p[P_TX_ID + 1];
 	struct nl_out o = {.len = 0};
 	struct nlmsghdr h;
 	struct nl_request r;
@@ -621,8 +680,9 @@ static void peer_is_written_as_openvpn_reads_it(void **state)
 	assert_int_equal(h.nlmsg_type, FAMILY->genl.id);
 	assert_int_equal(h.nlmsg_seq, 99);
 	assert_int_equal(h.nlmsg_flags, 0);
-	answer_nest(&o, PEER_GET, A_PEER, p, P_LINK_TX_PACKETS);
+	answer_nest(&o, PEER_GET, A_PEER, p, P_TX_ID);
 	assert_int_equal(uint_of(p[P_ID]), 77);
+	assert_int_equal(uint_of(p[P_TX_ID]), 78);
 	for (unsigned int i = 0; i < ARRAY_LEN(counters); i++)
 		assert_true(uint_of(p[P_VPN_RX_BYTES + i]) == counters[i]);
 	/* what fits 4 bytes has 4 */
@@ -643,7 +703,7 @@ static void peer_is_written_as_openvpn_reads_it(void **state)
 
 static void tombstone_has_counters_only(void **state)
 {
-	const struct nlattr *p[P_LINK_TX_PACKETS + 1];
+	const struct nlattr *p[P_TX_ID + 1];
 	struct dp_peer_info gone = some_peer;
 	struct nl_out o = {.len = 0};
 	struct nl_request r;
@@ -653,10 +713,29 @@ static void tombstone_has_counters_only(void **state)
 	gone.gone = true;
 	ask(&m, PEER_GET, 0, &r);
 	assert_true(FAMILY->put_peer(&o, &r, 4, &gone));
-	answer_nest(&o, PEER_GET, A_PEER, p, P_LINK_TX_PACKETS);
+	answer_nest(&o, PEER_GET, A_PEER, p, P_TX_ID);
 	for (unsigned int type = P_REMOTE4; type < P_VPN_RX_BYTES; type++)
 		assert_null(p[type]);
+	assert_null(p[P_TX_ID]);
 	assert_true(uint_of(p[P_VPN_RX_BYTES]) == some_peer.vpn_rx_bytes);
+}
+
+/* As ever: openvpn's parser may be older than the attribute. */
+static void id_for_sending_is_told_where_it_differs(void **state)
+{
+	const struct nlattr *p[P_TX_ID + 1];
+	struct dp_peer_info same = some_peer;
+	struct nl_out o = {.len = 0};
+	struct nl_request r;
+	struct message m;
+
+	(void)state;
+	same.tx_id = same.id;
+	ask(&m, PEER_GET, 0, &r);
+	assert_true(FAMILY->put_peer(&o, &r, 4, &same));
+	answer_nest(&o, PEER_GET, A_PEER, p, P_TX_ID);
+	assert_int_equal(uint_of(p[P_ID]), 77);
+	assert_null(p[P_TX_ID]);
 }
 
 static void dump_datagram_fills_up_and_no_further(void **state)
@@ -847,7 +926,8 @@ int main(void)
 		cmocka_unit_test(peer_without_remote_is_told_apart),
 		cmocka_unit_test(keepalive_may_come_with_the_peer),
 		cmocka_unit_test(newer_attributes_are_passed_over),
-		cmocka_unit_test(another_id_for_sending_is_refused),
+		cmocka_unit_test(id_for_sending_has_24_bits),
+		cmocka_unit_test(set_peer_sets_both_at_once),
 		cmocka_unit_test(set_peer_sets_keepalive_and_moves_nobody),
 		cmocka_unit_test(one_peer_or_all_are_asked_for),
 		cmocka_unit_test(key_that_cannot_be_had_is_a_good_request),
@@ -858,6 +938,7 @@ int main(void)
 		cmocka_unit_test(hostile_messages_do_no_harm),
 		cmocka_unit_test(peer_is_written_as_openvpn_reads_it),
 		cmocka_unit_test(tombstone_has_counters_only),
+		cmocka_unit_test(id_for_sending_is_told_where_it_differs),
 		cmocka_unit_test(dump_datagram_fills_up_and_no_further),
 		cmocka_unit_test(key_is_told_without_its_bytes),
 		cmocka_unit_test(end_of_a_peer_is_notified),

@@ -76,8 +76,10 @@ static void keepalive_swap_and_deletions_are_read(void **state)
 	(void)state;
 	READ(set_peer, &q);
 	assert_int_equal(q.verb, DCO_SET_PEER);
-	assert_int_equal(q.keepalive.interval, 2);
-	assert_int_equal(q.keepalive.timeout, 16);
+	assert_int_equal(q.set.keepalive.interval, 2);
+	assert_int_equal(q.set.keepalive.timeout, 16);
+	assert_true(q.set.has_keepalive);
+	assert_false(q.set.has_tx_id);
 	READ(swap_keys, &q);
 	assert_int_equal(q.verb, DCO_SWAP_KEYS);
 	assert_int_equal(q.peer_id, 0);

@@ -59,6 +59,32 @@ static unsigned int out(const struct places *t, unsigned int n)
 	return number(&a);
 }
 
+/* Two sockets of openvpn at one address: it answers by the one that it knows. */
+static void another_transport_matters(void **state)
+{
+	struct places t = {0};
+	struct place p;
+
+	(void)state;
+	join(&t, &p, 1);
+	assert_false(places_matter(&t));
+	p.tid = 7;
+	move(&t, &p, 1);
+	assert_true(places_matter(&t));
+	assert_int_equal(in(&t, 1), 1);
+	assert_int_equal(out(&t, 1), 1);
+	assert_int_equal(in(&t, 2), 2);
+	places_told(&t, &p);
+	assert_true(places_matter(&t));
+	assert_int_equal(p.name_tid, 0);
+	p.tid = 0;
+	move(&t, &p, 1);
+	assert_false(places_differ(&t));
+	places_del(&t, &p);
+	assert_false(places_matter(&t));
+	places_free(&t);
+}
+
 /* Names are as many as addresses, and lead back. */
 static void expect_names(const struct places *t, const unsigned int names[NB])
 {
@@ -298,6 +324,7 @@ static void names_stay_different_whatever_happens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_transport_matters),
 		cmocka_unit_test(names_are_addresses_until_somebody_moves),
 		cmocka_unit_test(who_moves_keeps_the_name_and_who_comes_gets_another),
 		cmocka_unit_test(who_floats_back_has_no_alias),

@@ -3,8 +3,10 @@
  * The window from its definition: id 0 is never right; of the ids top - window + 1 .. top each is
  * accepted once; before them all is too old; above top all is fresh and becomes the top.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -328,6 +330,73 @@ static void replay_agrees_with_a_model_that_remembers_all(void **state)
 	}
 }
 
+/* --- asked without the lock ------------------------------------------------------------- */
+
+#define RACE_WINDOW 65536u
+#define RACE_BLOCK  8192u /* the top goes on by so many ids at once */
+#define RACE_STEP   1024u /* of so many ids one is accepted */
+#define RACE_SLIDES 300000u
+
+struct race {
+	struct replay *r;
+	atomic_bool done;
+};
+
+/* An even one in one window, an odd one in the next. */
+static uint64_t is_odd(uint64_t id)
+{
+	return id / RACE_WINDOW % 2;
+}
+
+static void *keep_sliding(void *arg)
+{
+	struct race *race = arg;
+	uint64_t id = RACE_WINDOW;
+
+	for (unsigned int i = 0; i < RACE_SLIDES; i++, id += RACE_BLOCK) {
+		/* the last of a block first, then those that it passed over */
+		for (uint64_t k = RACE_BLOCK; k != 0; k -= RACE_STEP)
+			replay_commit(race->r, id + k - RACE_STEP + is_odd(id));
+	}
+	atomic_store(&race->done, true);
+	return NULL;
+}
+
+/*
+ * One thread accepts ids, another asks for ids that were never there. Their bits were set by ids of
+ * one window earlier, and will be by those of the next: but as long as they are in the window they
+ * are fresh.
+ */
+static void replay_without_the_lock_refuses_nothing_new(void **state)
+{
+	struct race race = {.r = new_replay(RACE_WINDOW)};
+	uint64_t seed = 88172645463325252ull, asked = 0;
+	pthread_t writer;
+
+	(void)state;
+	assert_int_equal(replay_commit(race.r, RACE_WINDOW - 1), REPLAY_FRESH);
+	assert_int_equal(pthread_create(&writer, NULL, keep_sliding, &race), 0);
+	while (!atomic_load_explicit(&race.done, memory_order_relaxed)) {
+		uint64_t top = __atomic_load_n(&race.r->top, __ATOMIC_RELAXED);
+		uint64_t id =
+			top - top % RACE_STEP - RACE_STEP * (rnd(&seed) % (RACE_BLOCK / RACE_STEP));
+		enum replay_verdict verdict;
+
+		id += !is_odd(id);
+		verdict = replay_check(race.r, id);
+		top = __atomic_load_n(&race.r->top, __ATOMIC_ACQUIRE);
+		if (top >= id && top - id >= RACE_WINDOW)
+			continue; /* we were interrupted, and it has left */
+		if (verdict != REPLAY_FRESH)
+			fail_msg("id %llu was never there, the top is %llu: %d",
+				(unsigned long long)id, (unsigned long long)top, verdict);
+		asked++;
+	}
+	pthread_join(writer, NULL);
+	assert_true(asked > 0);
+	free(race.r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +410,7 @@ int main(void)
 		cmocka_unit_test(replay_skip_takes_nothing_up_to_there),
 		cmocka_unit_test(replay_window_sizes_that_are_valid),
 		cmocka_unit_test(replay_agrees_with_a_model_that_remembers_all),
+		cmocka_unit_test(replay_without_the_lock_refuses_nothing_new),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
