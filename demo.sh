@@ -28,7 +28,7 @@ case $#${1:-} in
 	exit 0
 	;;
 *)
-	usage >&2
+	echo "demo.sh: the only options are --skip-install and --help, not '$*'" >&2
 	exit 2
 	;;
 esac
@@ -88,9 +88,19 @@ lost_before_the_workers()
 	echo $((veth + port))
 }
 
+# lost_at_the_clients: datagrams for which the sockets of their openvpn had no room
+lost_at_the_clients()
+{
+	local n
+
+	for n in 1 2; do
+		in_ns c$n nstat -asz UdpRcvbufErrors Udp6RcvbufErrors
+	done | awk '/RcvbufErrors/ { sum += $2 } END { print sum + 0 }'
+}
+
 covered()
 {
-	local sent received decap encap lost
+	local sent received decap encap lost lost_there
 
 	# clients first: what they count later has not been counted by the workers yet
 	sent=$(client_packets tx)
@@ -99,8 +109,11 @@ covered()
 	encap=$(worker_packets encap)
 	lost=$(lost_before_the_workers)
 	say "   clients' interfaces:  $sent packets sent, $received received"
+	lost_there=$(lost_at_the_clients)
 	say "   workers:              $decap decapsulated, $encap encapsulated"
 	[ "$lost" = 0 ] || say "   no room at the port:  $lost"
+	[ "$lost_there" = 0 ] ||
+		say "   no room at the sockets of the clients' openvpn: $lost_there"
 	[ "$((sent < received ? sent : received))" -gt 1000 ] || fail "hardly a packet went through"
 	[ "$((decap + lost))" -ge "$sent" ] || fail "the workers saw fewer packets than the clients sent"
 	[ "$encap" -ge "$received" ] || fail "the clients got packets that no worker encapsulated"

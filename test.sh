@@ -17,7 +17,7 @@ usage()
 		                component  the data plane over software ports
 		                control    agent, shim and command line
 		                system     stock openvpn in network namespaces (tests/system)
-		                soak       three minutes of all that happens in months (tests/soak)
+		                soak       four minutes of all that happens in months (tests/soak)
 		                chroot     later versions of DPDK and openvpn (tests/chroot)
 		                mutation   each check broken once: is it noticed? (tests/mutation.sh)
 		  --long        the soak tier for an hour, and no other that is not asked for
@@ -25,7 +25,8 @@ usage()
 		  --help        this text
 
 		All but system and soak run on a build with the address and undefined-behaviour sanitizers
-		(build-asan) and on a release build (build-release), system and soak on the latter.
+		(build-asan) and on a release build (build-release), system and soak on the latter; of soak
+		a part runs on both.
 		mutation builds in a folder of its own, some 400 times, and takes about half an hour.
 		chroot makes later Debians in build-chroot, some 2 GB, by debootstrap; without a network
 		its tests are skipped, and say so.
@@ -37,11 +38,12 @@ ROOT=$(cd "$(dirname "$0")" && pwd)
 LOG=$(mktemp -d) || exit 1
 trap 'rm -rf "$LOG"' EXIT
 trap 'exit 130' INT TERM
-SOAK_SECONDS=85      # beside start and end: about two minutes
+SOAK_SECONDS=85       # beside start and end: about two minutes
 SOAK_LONG_SECONDS=3600
-STORM_PEERS=16384    # of the family that is not tried with 65,536, to save time
-STORM_LONG_TIMES=5   # both families with 65,536
-SKIP=77              # of a test in a chroot that cannot be had
+STORM_PEERS=16384     # of the family that is not tried with 65,536, to save time
+STORM_ASAN_PEERS=4096 # with sanitizers
+STORM_LONG_TIMES=5    # both families with 65,536
+SKIP=77               # of a test in a chroot that cannot be had
 tiers=()
 long=
 seed=1
@@ -49,6 +51,13 @@ passed=0
 failed=0
 skipped=0
 summary=()
+
+# wrong WHY: what is wrong with the arguments
+wrong()
+{
+	echo "test.sh: $* (see ./test.sh --help)" >&2
+	exit 2
+}
 
 # note WHAT PASSED FAILED
 note()
@@ -123,17 +132,19 @@ soak()
 		note soak 0 1
 	fi
 	if [ -n "$long" ]; then
-		storm --times "$STORM_LONG_TIMES"
+		storm build-release --times "$STORM_LONG_TIMES"
 	else
-		storm --family ovpn-dco-v2
-		storm --family ovpn --peers "$STORM_PEERS"
+		storm build-release --family ovpn-dco-v2
+		storm build-release --family ovpn --peers "$STORM_PEERS"
 	fi
+	storm build-asan --peers "$STORM_ASAN_PEERS" --active 1000
 }
 
-# storm OPTION...
+# storm FOLDER OPTION...
 storm()
 {
-	if BUILD=$ROOT/build-release timeout --foreground -k 20 900 "$ROOT/tests/soak/storm.sh" "$@" </dev/null; then
+	if BUILD=$ROOT/$1 TOOLS=$ROOT/build-release timeout --foreground -k 20 1200 \
+		"$ROOT/tests/soak/storm.sh" "${@:2}" </dev/null; then
 		note storm 1 0
 	else
 		note storm 0 1
@@ -178,10 +189,8 @@ while [ $# -gt 0 ]; do
 	--tier)
 		case ${2:-} in
 		lint | unit | contract | component | control | system | soak | chroot | mutation) tiers+=("$2") ;;
-		*)
-			usage >&2
-			exit 2
-			;;
+		'') wrong "--tier needs a value" ;;
+		*) wrong "no tier '$2'" ;;
 		esac
 		shift 2
 		;;
@@ -191,18 +200,12 @@ while [ $# -gt 0 ]; do
 		;;
 	--seed)
 		case ${2:-} in
-		'' | *[!0-9]*)
-			usage >&2
-			exit 2
-			;;
+		'' | *[!0-9]*) wrong "--seed needs a number${2:+, not '$2'}" ;;
 		esac
 		seed=$2
 		shift 2
 		;;
-	*)
-		usage >&2
-		exit 2
-		;;
+	*) wrong "unknown argument '$1'" ;;
 	esac
 done
 if [ -n "$long" ]; then
@@ -229,7 +232,7 @@ install_packages "${extra[@]}" || {
 
 build build-release --buildtype=release
 case " ${tiers[*]} " in
-*\ unit\ * | *\ contract\ * | *\ component\ * | *\ control\ *)
+*\ unit\ * | *\ contract\ * | *\ component\ * | *\ control\ * | *\ soak\ *)
 	build build-asan --buildtype=debug -Db_sanitize=address,undefined
 	;;
 esac

@@ -12,12 +12,14 @@
 #include "cli/check_rules.h"
 #include "cli/exit_status.h"
 
-static const char usage[] =
-	"usage: ovpn-dpdkctl check [--openvpn 2.6|2.7] [--json] FILE.conf\n"
-	"Lists what in FILE.conf would cost openvpn its offload, and what has no effect with it.\n"
+#define USAGE "usage: ovpn-dpdkctl check [--openvpn 2.6|2.7] [--json] FILE.conf\n"
+
+static const char usage[] = USAGE
+	"Lists what in FILE.conf would cost openvpn its offload, or its clients their connection, and\n"
+	"what has no effect with it; with its includes, client-config-dir's files, and what it pushes.\n"
 	"  -o, --openvpn 2.6|2.7  by this version's rules (default: both)\n"
 	"  -j, --json             a list, for programs\n"
-	"Exit status: 0 the offload is kept; 1 it is not; 2 wrong arguments, or no such file.\n";
+	"Exit status: 0 the offload is kept; 1 it is not, or clients are shut out; 2 wrong arguments, or no such file.\n";
 
 static const struct option options[] = {
 	{"openvpn", required_argument, NULL, 'o'},
@@ -38,6 +40,7 @@ static const char *effect_word(enum effect effect)
 		[EFFECT_REFUSED] = "refused",
 		[EFFECT_NOTE] = "note",
 		[EFFECT_DEPENDS] = "depends",
+		[EFFECT_SHUTS] = "shuts out",
 	};
 
 	return words[effect];
@@ -52,6 +55,18 @@ static const char *version_words(unsigned int bits)
 static bool costs(const struct finding *f)
 {
 	return f->effect == EFFECT_LOST || f->effect == EFFECT_REFUSED;
+}
+
+/* How many there are for that version: reasons to get no offload, or that shut clients out. */
+static unsigned int count(const struct findings *f, unsigned int version, bool shuts)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if ((f->all[i].versions & version) != 0)
+			n += shuts ? f->all[i].effect == EFFECT_SHUTS : costs(&f->all[i]);
+	}
+	return n;
 }
 
 /* The directive as it was written, four words of it at most. */
@@ -77,7 +92,8 @@ static void print_one(const char *file, const struct finding *f)
 
 	if (f->d != NULL) {
 		directive_text(f->d, text, sizeof(text));
-		printf("%s:%u: %s\n", f->d->file, f->d->line, text);
+		printf("%s:%u:%u:%s%s\n", f->d->file, f->d->line, f->column,
+			text[0] != '\0' ? " " : "", text);
 	} else {
 		printf("%s:\n", file);
 	}
@@ -91,17 +107,21 @@ static void print_all(const char *file, const struct findings *f)
 	for (size_t i = 0; i < f->n; i++)
 		print_one(file, &f->all[i]);
 	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
-		unsigned int n = 0;
+		unsigned int n = count(f, versions[v].bit, false);
+		unsigned int shuts = count(f, versions[v].bit, true);
 
 		if ((f->versions & versions[v].bit) == 0)
 			continue;
-		for (size_t i = 0; i < f->n; i++)
-			n += costs(&f->all[i]) && (f->all[i].versions & versions[v].bit) != 0;
-		if (n == 0)
-			printf("%s: openvpn %s keeps its offload\n", file, versions[v].name);
-		else
+		if (n > 0)
 			printf("%s: openvpn %s gets no offload: %u reason%s\n", file,
 				versions[v].name, n, n == 1 ? "" : "s");
+		else if (shuts > 0)
+			printf("%s: openvpn %s keeps its offload, but %u line%s shut%s clients "
+			       "out\n",
+				file, versions[v].name, shuts, shuts == 1 ? "" : "s",
+				shuts == 1 ? "s" : "");
+		else
+			printf("%s: openvpn %s keeps its offload\n", file, versions[v].name);
 	}
 }
 
@@ -116,10 +136,10 @@ static json_t *json_of(const char *file, const struct finding *f)
 	}
 	if (f->d != NULL)
 		directive_text(f->d, text, sizeof(text));
-	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:s}", "file",
+	return json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:s}", "file",
 		f->d != NULL ? f->d->file : file, "line", f->d != NULL ? (int)f->d->line : 0,
-		"directive", text, "effect", effect_word(f->effect), "openvpn", list, "why", f->why,
-		"instead", f->instead);
+		"column", (int)f->column, "directive", text, "effect", effect_word(f->effect),
+		"openvpn", list, "why", f->why, "instead", f->instead);
 }
 
 static void print_json(const char *file, const struct findings *f)
@@ -154,12 +174,19 @@ static int check(const char *file, unsigned int wanted, bool json)
 	else
 		print_all(file, &f);
 	for (size_t i = 0; i < f.n; i++) {
-		if (costs(&f.all[i]))
+		if (costs(&f.all[i]) || f.all[i].effect == EFFECT_SHUTS)
 			status = EXIT_REFUSED;
 	}
 	findings_free(&f);
 	conf_free(&c);
 	return status;
+}
+
+static int wrong(const char *why, const char *word)
+{
+	fprintf(stderr, "ovpn-dpdkctl: check: %s%s%s (see ovpn-dpdkctl check --help)\n" USAGE, why,
+		word != NULL ? " " : "", word != NULL ? word : "");
+	return EXIT_USAGE;
 }
 
 int check_main(int argc, char **argv, bool json)
@@ -179,14 +206,17 @@ int check_main(int argc, char **argv, bool json)
 			wanted = OPENVPN_26;
 		} else if (letter == 'o' && strcmp(optarg, "2.7") == 0) {
 			wanted = OPENVPN_27;
+		} else if (letter == 'o') {
+			return wrong("--openvpn is 2.6 or 2.7, not", optarg);
+		} else if (letter == ':') {
+			return wrong("a value is missing after", argv[optind - 1]);
 		} else {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
+			return wrong("unknown option", argv[optind - 1]);
 		}
 	}
-	if (optind + 1 != argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (optind == argc)
+		return wrong("say which file", NULL);
+	if (optind + 1 < argc)
+		return wrong("one file at a time, not also", argv[optind + 1]);
 	return check(argv[optind], wanted, json);
 }

@@ -10,24 +10,6 @@
 
 #include "base.h"
 
-/* Whether the directive does it; what: the word at fault, "" if it is the directive itself. */
-typedef bool (*rule_when)(const struct directive *d, char what[64]);
-
-enum which {
-	EACH, /* every one counts */
-	LAST, /* a later one replaces it; those in <connection> blocks count each */
-};
-
-struct rule {
-	const char *name;
-	enum which which;
-	rule_when when; /* NULL: always */
-	enum effect effect;
-	unsigned int versions;
-	const char *why;
-	const char *instead;
-};
-
 const char *first_arg(const struct directive *d)
 {
 	return d != NULL && d->nb_words > 1 ? d->words[1] : "";
@@ -36,7 +18,8 @@ const char *first_arg(const struct directive *d)
 const struct directive *conf_last(const struct conf *c, const char *name)
 {
 	for (size_t i = c->n; i > 0; i--) {
-		if (!c->d[i - 1].connection && strcmp(c->d[i - 1].words[0], name) == 0)
+		if (!c->d[i - 1].connection && c->d[i - 1].nb_words > 0 &&
+			strcmp(c->d[i - 1].words[0], name) == 0)
 			return &c->d[i - 1];
 	}
 	return NULL;
@@ -54,34 +37,35 @@ bool cipher_offloaded(const char *name, size_t len)
 	return false;
 }
 
-static bool word_is_tcp(const struct directive *d, unsigned int n, char what[64])
+static bool word_is_tcp(const struct directive *d, unsigned int n, struct blame *b)
 {
 	if (d->nb_words <= n || strncmp(d->words[n], "tcp", 3) != 0)
 		return false;
+	b->column = d->columns[n];
 	if (n > 1)
-		snprintf(what, 64, "%s", d->words[n]);
+		snprintf(b->what, sizeof(b->what), "%s", d->words[n]);
 	return true;
 }
 
-static bool first_is_tcp(const struct directive *d, char what[64])
+static bool first_is_tcp(const struct directive *d, struct blame *b)
 {
-	return word_is_tcp(d, 1, what);
+	return word_is_tcp(d, 1, b);
 }
 
 /* remote HOST PORT PROTO, local HOST PORT PROTO */
-static bool third_is_tcp(const struct directive *d, char what[64])
+static bool third_is_tcp(const struct directive *d, struct blame *b)
 {
-	return word_is_tcp(d, 3, what);
+	return word_is_tcp(d, 3, b);
 }
 
-static bool not_zero(const struct directive *d, char what[64])
+static bool not_zero(const struct directive *d, struct blame *b)
 {
-	(void)what;
+	(void)b;
 	return atoi(first_arg(d)) != 0;
 }
 
 /* "?" before a cipher: only if the library has it; DEFAULT: openvpn 2.7's own list. */
-static bool has_other_cipher(const struct directive *d, char what[64])
+static bool has_other_cipher(const struct directive *d, struct blame *b)
 {
 	const char *p = first_arg(d);
 
@@ -91,7 +75,8 @@ static bool has_other_cipher(const struct directive *d, char what[64])
 
 		if (len > mark && !cipher_offloaded(p + mark, len - mark) &&
 			(len != 7 || strncmp(p, "DEFAULT", 7) != 0)) {
-			snprintf(what, 64, "%.*s", (int)(len - mark), p + mark);
+			snprintf(b->what, sizeof(b->what), "%.*s", (int)(len - mark), p + mark);
+			b->column = d->columns[1] + (unsigned int)(p + mark - first_arg(d));
 			return true;
 		}
 		p += len + (p[len] == ':');
@@ -99,28 +84,21 @@ static bool has_other_cipher(const struct directive *d, char what[64])
 	return false;
 }
 
-static bool other_cipher(const struct directive *d, char what[64])
+static bool other_cipher(const struct directive *d, struct blame *b)
 {
-	(void)what;
+	b->column = d->columns[1];
 	return !cipher_offloaded(first_arg(d), strlen(first_arg(d)));
 }
 
-static bool unix_node(const struct directive *d, char what[64])
+static bool unix_node(const struct directive *d, struct blame *b)
 {
-	(void)what;
+	(void)b;
 	return strncmp(first_arg(d), "unix:", 5) == 0;
 }
 
-static bool other_node(const struct directive *d, char what[64])
+static bool other_node(const struct directive *d, struct blame *b)
 {
-	return !unix_node(d, what);
-}
-
-/* push "comp-lzo ...", push "compress ..." */
-static bool pushes_compression(const struct directive *d, char what[64])
-{
-	(void)what;
-	return strncmp(first_arg(d), "comp", 4) == 0;
+	return !unix_node(d, b);
 }
 
 #define TCP_WHY                                                                                      \
@@ -182,15 +160,13 @@ static const struct rule rules[] = {
 		"the device is not made from a file", "remove the line"},
 	{"client-nat", EACH, NULL, EFFECT_NOTE, OPENVPN_ALL, "openvpn does not see the packets",
 		"NAT in the firewall"},
-	{"push", EACH, pushes_compression, EFFECT_NOTE, OPENVPN_ALL,
-		"clients would compress, and an offload drops what they send",
-		"compress migrate, which tells each client what it needs to hear"},
 };
 
 void found(struct findings *f, enum effect effect, unsigned int versions, const struct directive *d,
 	const char *instead, const char *why, ...)
 {
-	struct finding one = {effect, versions & f->versions, d, "", instead};
+	struct finding one = {effect, versions & f->versions, d, d != NULL ? d->columns[0] : 0,
+		f->nb_clients, "", instead};
 	struct finding *all;
 	va_list ap;
 
@@ -208,37 +184,45 @@ void found(struct findings *f, enum effect effect, unsigned int versions, const 
 	f->all[f->n++] = one;
 }
 
-static void check_one(struct findings *f, const struct rule *r, const struct directive *d)
+void check_rules(struct findings *f, const struct rule *some, size_t n, const struct directive *d,
+	const struct directive *at)
 {
-	char what[64] = "";
+	for (size_t i = 0; i < n; i++) {
+		const struct rule *r = &some[i];
+		struct blame b = {"", d->columns[0]};
+		size_t before = f->n;
 
-	if (strcmp(d->words[0], r->name) != 0)
-		return;
-	if (r->which == LAST && !d->connection && conf_last(f->conf, r->name) != d)
-		return;
-	if (r->when == NULL || r->when(d, what))
-		found(f, r->effect, r->versions, d, r->instead, "%s%s%s", what,
-			what[0] != '\0' ? ": " : "", r->why);
+		if (strcmp(d->words[0], r->name) != 0)
+			continue;
+		if (r->which == LAST && !d->connection && conf_last(f->conf, r->name) != d)
+			continue;
+		if (r->when != NULL && !r->when(d, &b))
+			continue;
+		found(f, r->effect, r->versions, at, r->instead, "%s%s%s", b.what,
+			b.what[0] != '\0' ? ": " : "", r->why);
+		if (f->n > before)
+			f->all[before].column = b.column;
+	}
 }
 
-/* By place; the directives are one array. */
+/* By place; the directives of a source are one array. */
 static int by_place(const void *a, const void *b)
 {
-	const struct directive *x = ((const struct finding *)a)->d;
-	const struct directive *y = ((const struct finding *)b)->d;
+	const struct finding *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return (x->d > y->d) - (x->d < y->d);
 }
 
 int check_conf(const struct conf *c, unsigned int versions, struct findings *out)
 {
 	*out = (struct findings){.conf = c, .versions = versions};
 	out->all = calloc(1, sizeof(*out->all));
-	for (size_t i = 0; i < c->n; i++) {
-		for (size_t k = 0; k < ARRAY_LEN(rules); k++)
-			check_one(out, &rules[k], &c->d[i]);
-	}
+	for (size_t i = 0; i < c->n; i++)
+		check_rules(out, rules, ARRAY_LEN(rules), &c->d[i], &c->d[i]);
 	check_whole(out);
+	check_clients(out);
 	if (out->all == NULL)
 		return -ENOMEM;
 	qsort(out->all, out->n, sizeof(*out->all), by_place);
@@ -250,4 +234,9 @@ void findings_free(struct findings *f)
 	free(f->all);
 	f->all = NULL;
 	f->n = 0;
+	for (unsigned int i = 0; i < f->nb_clients; i++)
+		conf_free(&f->clients[i]);
+	free(f->clients);
+	f->clients = NULL;
+	f->nb_clients = 0;
 }

@@ -29,8 +29,7 @@ static const struct directive *first_of(
 	return NULL;
 }
 
-/* What makes it a server of many peers. */
-static const struct directive *server_of(const struct conf *c)
+const struct directive *server_of(const struct conf *c)
 {
 	static const char *const names[] = {"server", "server-ipv6", "server-bridge", "mode"};
 	static const char *const args[] = {NULL, NULL, NULL, "server"};
@@ -216,6 +215,26 @@ static void check_user(struct findings *f)
 		"user has not both");
 }
 
+/* A pull-filter takes what begins with its text; the first that does decides. */
+static void check_pull_filter(struct findings *f)
+{
+	static const char needed[] = "peer-id ";
+
+	for (size_t i = 0; i < f->conf->n; i++) {
+		const struct directive *d = &f->conf->d[i];
+
+		if (strcmp(d->words[0], "pull-filter") != 0 || d->nb_words != 3 ||
+			strncmp(needed, d->words[2], strlen(d->words[2])) != 0)
+			continue;
+		if (strcmp(d->words[1], "accept") != 0)
+			found(f, EFFECT_SHUTS, OPENVPN_ALL, d,
+				"pull-filter accept peer-id, before it",
+				"it takes the server's peer-id away, without which an offload has "
+				"no packets");
+		return;
+	}
+}
+
 void check_whole(struct findings *f)
 {
 	check_dev(f);
@@ -225,4 +244,5 @@ void check_whole(struct findings *f)
 	check_compression(f);
 	check_cipher(f);
 	check_user(f);
+	check_pull_filter(f);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* openvpn's own limits */
 #define LINE_MAX_BYTES 256
@@ -24,6 +25,7 @@ struct source {
 	char cwd[PATH_MAX];  /* of "cd"; "": the process's */
 	const char *beside;  /* the first file's folder */
 	unsigned int levels; /* of includes */
+	bool running;	     /* an openvpn that goes on, whatever is in the file */
 };
 
 __attribute__((format(printf, 2, 3))) static int fault(const struct source *s, const char *fmt, ...)
@@ -44,7 +46,8 @@ __attribute__((format(printf, 2, 3))) static int fault(const struct source *s, c
 static int read_file(struct source *s, const char *path);
 
 /* Takes the next word from *at into word; 1, 0: there is none, -1: a fault. */
-static int next_word(struct source *s, const char **at, char word[WORD_MAX_BYTES + 1])
+static int next_word(
+	struct source *s, const char **at, const char **begin, char word[WORD_MAX_BYTES + 1])
 {
 	const char *p = *at;
 	char quote = '\0';
@@ -56,6 +59,7 @@ static int next_word(struct source *s, const char **at, char word[WORD_MAX_BYTES
 		return 0;
 	if (*p == '"' || *p == '\'')
 		quote = *p++;
+	*begin = p;
 	for (;; p++) {
 		char c = *p;
 
@@ -83,14 +87,17 @@ static int next_word(struct source *s, const char **at, char word[WORD_MAX_BYTES
 static int split(struct source *s, const char *text, struct directive *d)
 {
 	char word[WORD_MAX_BYTES + 1];
+	const char *line = text;
 	int ret;
 
 	while (d->nb_words < CONF_WORDS) {
 		const char *from = word;
+		const char *begin;
 
-		ret = next_word(s, &text, word);
+		ret = next_word(s, &text, &begin, word);
 		if (ret <= 0)
 			return ret;
+		d->columns[d->nb_words] = (unsigned int)(begin - line) + 1;
 		if (d->nb_words == 0 && strlen(word) > 2 && strncmp(word, "--", 2) == 0)
 			from += 2;
 		d->words[d->nb_words] = strdup(from);
@@ -101,10 +108,11 @@ static int split(struct source *s, const char *text, struct directive *d)
 	return 0;
 }
 
-static void words_free(struct directive *d)
+void directive_free(struct directive *d)
 {
 	for (unsigned int i = 0; i < d->nb_words; i++)
 		free(d->words[i]);
+	free(d->fault);
 	memset(d, 0, sizeof(*d));
 }
 
@@ -118,6 +126,7 @@ static void drop_setenv_opt(struct directive *d)
 	free(d->words[1]);
 	d->nb_words -= 2;
 	memmove(d->words, d->words + 2, (d->nb_words + 1) * sizeof(d->words[0]));
+	memmove(d->columns, d->columns + 2, d->nb_words * sizeof(d->columns[0]));
 	d->words[d->nb_words] = NULL;
 }
 
@@ -134,6 +143,22 @@ static int keep(struct source *s, struct directive *d)
 	all[c->n++] = *d;
 	memset(d, 0, sizeof(*d));
 	return 0;
+}
+
+/* After a fault: an openvpn that runs leaves the line out, and goes on. */
+static int leave_out(struct source *s, struct directive *d)
+{
+	struct directive bad = {.file = d->file, .line = d->line, .columns = {1}};
+	char *why = strstr(s->conf->error, ": ");
+
+	if (!s->running)
+		return -1;
+	bad.fault = strdup(why != NULL ? why + 2 : s->conf->error);
+	directive_free(d);
+	if (bad.fault != NULL && keep(s, &bad) == 0)
+		return 0;
+	directive_free(&bad);
+	return -1;
 }
 
 /* The name of an inline block that d opens: "ca" of "<ca>"; else NULL. */
@@ -189,7 +214,7 @@ static int read_block(struct source *s, struct directive *d, const char *name)
 		} else if (connection) {
 			ret = -1;
 		}
-		words_free(&inner);
+		directive_free(&inner);
 	}
 	if (ret == 0) {
 		s->line = begin;
@@ -215,7 +240,9 @@ static int read_line(struct source *s, const char *text)
 		else if (ret == 0)
 			ret = keep(s, &d);
 	}
-	words_free(&d);
+	if (ret < 0)
+		ret = leave_out(s, &d);
+	directive_free(&d);
 	return ret;
 }
 
@@ -253,6 +280,19 @@ static const char *keep_name(struct conf *c, const char *path)
 	return name;
 }
 
+/* An openvpn that runs goes on with its rest as another line; we with the next. */
+static int too_long(struct source *s, char text[LINE_MAX_BYTES + 1])
+{
+	struct directive d = {.file = s->file, .line = s->line};
+	int ret = fault(s, "the line has more than %d characters", LINE_MAX_BYTES);
+
+	if (!s->running)
+		return ret;
+	while (text[strlen(text) - 1] != '\n' && fgets(text, LINE_MAX_BYTES + 1, s->f) != NULL)
+		;
+	return leave_out(s, &d);
+}
+
 static int read_file(struct source *s, const char *name)
 {
 	struct source inner = *s;
@@ -283,13 +323,25 @@ static int read_file(struct source *s, const char *name)
 		bool first = ++inner.line == 1;
 
 		if (strlen(text) == LINE_MAX_BYTES)
-			ret = fault(&inner, "the line has more than %d characters", LINE_MAX_BYTES);
+			ret = too_long(&inner, text);
 		else
 			ret = read_line(
 				&inner, first && strncmp(text, bom, 3) == 0 ? text + 3 : text);
 	}
 	fclose(inner.f);
 	memcpy(s->cwd, inner.cwd, sizeof(s->cwd));
+	return ret;
+}
+
+/* Reads the first file, and keeps where others are looked for. */
+static int read_first(struct source *s, const char *path)
+{
+	struct conf *c = s->conf;
+	int ret = read_file(s, path);
+
+	c->cwd = strdup(s->cwd);
+	if (ret == 0 && c->cwd == NULL)
+		ret = fault(s, "no memory");
 	return ret;
 }
 
@@ -301,18 +353,68 @@ int conf_read(const char *path, struct conf *c)
 
 	memset(c, 0, sizeof(*c));
 	s.beside = copy != NULL ? dirname(copy) : NULL;
-	ret = read_file(&s, path);
+	ret = read_first(&s, path);
 	free(copy);
 	return ret;
+}
+
+/* The folder of the first file; to be freed. */
+static char *first_folder(const struct conf *c)
+{
+	char *copy = strdup(c->nb_files > 0 ? c->files[0] : "");
+	char *folder = copy != NULL ? strdup(dirname(copy)) : NULL;
+
+	free(copy);
+	return folder;
+}
+
+int conf_read_client(const char *path, const struct conf *server, struct conf *c)
+{
+	struct source s = {.conf = c, .file = path, .running = true};
+	char *beside = first_folder(server);
+	int ret;
+
+	memset(c, 0, sizeof(*c));
+	snprintf(s.cwd, sizeof(s.cwd), "%s", path[0] != '/' ? "" : server->cwd);
+	s.beside = beside;
+	ret = read_first(&s, path);
+	free(beside);
+	return ret;
+}
+
+void conf_folder(const struct conf *c, const char *name, char *out, size_t room)
+{
+	char *beside = name[0] != '/' ? first_folder(c) : NULL;
+
+	snprintf(out, room, "%s%s", name[0] == '/' ? "" : c->cwd, name);
+	if (beside != NULL && access(out, F_OK) < 0)
+		snprintf(out, room, "%s/%s", beside, name);
+	free(beside);
+}
+
+int conf_inner(const struct directive *d, unsigned int n, struct directive *inner)
+{
+	struct conf none = {0};
+	struct source s = {.conf = &none, .file = d->file, .line = d->line};
+
+	*inner = (struct directive){.file = d->file, .line = d->line};
+	if (n < d->nb_words && split(&s, d->words[n], inner) == 0 && inner->nb_words > 0) {
+		for (unsigned int i = 0; i < inner->nb_words; i++)
+			inner->columns[i] += d->columns[n] - 1;
+		return 0;
+	}
+	directive_free(inner);
+	return -1;
 }
 
 void conf_free(struct conf *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		words_free(&c->d[i]);
+		directive_free(&c->d[i]);
 	for (size_t i = 0; i < c->nb_files; i++)
 		free(c->files[i]);
 	free(c->d);
 	free(c->files);
+	free(c->cwd);
 	memset(c, 0, sizeof(*c));
 }

@@ -16,7 +16,9 @@ struct directive {
 	unsigned int line;
 	bool connection; /* in a <connection> block */
 	unsigned int nb_words;
-	char *words[CONF_WORDS + 1]; /* [0]: its name, without "--"; NULL after the last */
+	char *words[CONF_WORDS + 1];	  /* [0]: its name, without "--"; NULL after the last */
+	unsigned int columns[CONF_WORDS]; /* where each begins, from 1, in bytes */
+	char *fault; /* why openvpn leaves the line out (then it has no words); NULL: it does not */
 };
 
 struct conf {
@@ -24,6 +26,7 @@ struct conf {
 	size_t n;
 	char **files; /* owns the names */
 	size_t nb_files;
+	char *cwd;	 /* of the last "cd", with a slash; "": the process's */
 	char error[512]; /* why openvpn would not start with it; with file and line */
 };
 
@@ -35,5 +38,18 @@ struct conf {
  */
 int conf_read(const char *path, struct conf *c);
 void conf_free(struct conf *c);
+
+/*
+ * A file that a running openvpn reads, for one client: a line that it cannot read is left out, and
+ * has a fault. What it includes is looked for as in the server's own file.
+ */
+int conf_read_client(const char *path, const struct conf *server, struct conf *c);
+
+/* Where openvpn, started with c, finds a folder: an absolute name, or in the places above. */
+void conf_folder(const struct conf *c, const char *name, char *out, size_t room);
+
+/* The words of what word n of d says, as those of a directive in its place. 0, or -1: none. */
+int conf_inner(const struct directive *d, unsigned int n, struct directive *inner);
+void directive_free(struct directive *d);
 
 #endif

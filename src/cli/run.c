@@ -29,6 +29,13 @@ static const char usage[] =
 	"  -s, --socket PATH  the daemon's socket for openvpn (default " SHIM_SOCKET ",\n"
 	"                     or $" SHIM_SOCKET_ENV ")\n";
 
+static int wrong(const char *why, const char *word)
+{
+	fprintf(stderr, "ovpn-dpdkctl: run: %s%s%s\n%s", why, word != NULL ? " " : "",
+		word != NULL ? word : "", usage);
+	return EXIT_USAGE;
+}
+
 /* 0 if something listens there. */
 static int daemon_answers(const char *path)
 {
@@ -206,20 +213,18 @@ int run_main(int argc, char **argv)
 		path = SHIM_SOCKET;
 	opterr = 0;
 	optind = 0; /* glibc: start over */
-	while ((letter = getopt_long(argc, argv, "+s:h", longs, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, "+:s:h", longs, NULL)) != -1) {
 		if (letter == 'h') {
 			fputs(usage, stdout);
 			return EXIT_OK;
 		}
-		if (letter != 's') {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
+		if (letter == ':')
+			return wrong("a value is missing after", argv[optind - 1]);
+		if (letter != 's')
+			return wrong("unknown option", argv[optind - 1]);
 		path = optarg;
 	}
-	if (optind >= argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (optind >= argc)
+		return wrong("say which program", NULL);
 	return start(path, argv + optind);
 }

@@ -120,7 +120,7 @@ done
 # --- an openvpn configuration, which needs no daemon
 printf 'dev tun\ntopology subnet\nserver 10.8.0.0 255.255.255.0\nclient-to-client\n' >"$dir/good"
 expect 0 "$(cat <<END
-$dir/good:4: client-to-client
+$dir/good:4:1: client-to-client
     note with openvpn 2.6 and 2.7: packets between clients go through the kernel, whose routes and firewall decide
     instead: remove the line; allow or forbid them in the firewall
 $dir/good: openvpn 2.6 keeps its offload
@@ -130,10 +130,10 @@ END
 printf '# x\ndev tun\nconfig %s/more\nserver 10.8.0.0 255.255.255.0\n' "$dir" >"$dir/bad"
 printf '\ncomp-lzo no\n' >"$dir/more"
 expect 1 "$(cat <<END
-$dir/more:2: comp-lzo no
+$dir/more:2:1: comp-lzo no
     lost with openvpn 2.6 and 2.7: with it, even with "no" or "stub", packets have a byte that no offload knows
     instead: remove it at both ends; a server whose clients still have it: compress migrate
-$dir/bad:4: server 10.8.0.0 255.255.255.0
+$dir/bad:4:1: server 10.8.0.0 255.255.255.0
     lost with openvpn 2.6: without a topology a server of 2.6 has net30, which is not offloaded
     instead: topology subnet, as a line of its own
 $dir/bad: openvpn 2.6 gets no offload: 2 reasons
@@ -144,9 +144,39 @@ sed -i 2d "$dir/more"
 check "2.7 has topology subnet by itself" "$ctl" check -o 2.7 "$dir/bad" >"$dir/out"
 "$ctl" check --openvpn 2.6 "$dir/bad" >/dev/null
 check "2.6 has not" [ $? -eq 1 ]
-check "JSON" jq -e '. == [{file: $f, line: 4, directive: "server 10.8.0.0 255.255.255.0",
+check "JSON" jq -e '. == [{file: $f, line: 4, column: 1, directive: "server 10.8.0.0 255.255.255.0",
 	effect: "lost", openvpn: ["2.6"], why: .[0].why, instead: .[0].instead}]' --arg f "$dir/bad" \
 	<("$ctl" check --json "$dir/bad")
+mkdir "$dir/ccd"
+printf 'cd %s\nclient-config-dir ccd\npush "compress lzo"\n' "$dir" | cat "$dir/good" - >"$dir/clients"
+printf 'ifconfig-push 10.8.0.2 255.255.255.0\n' | tee "$dir/ccd/b~" >"$dir/ccd/a"
+printf '\ncomp-lzo no\nno "end\n' >"$dir/ccd/b"
+expect 1 "$(cat <<END
+$dir/clients:4:1: client-to-client
+    note with openvpn 2.6 and 2.7: packets between clients go through the kernel, whose routes and firewall decide
+    instead: remove the line; allow or forbid them in the firewall
+$dir/clients:7:16: push compress lzo
+    shuts out with openvpn 2.6 and 2.7: clients that obey put a byte before each packet, which no offload knows; the others do not connect
+    instead: compress migrate, which tells each client what it needs to hear
+$dir/ccd/b:2:1: comp-lzo no
+    shuts out with openvpn 2.6 and 2.7: this client is turned away: an offload knows no such packets
+    instead: remove the line; compress migrate in the server's own file
+$dir/ccd/b:3:1:
+    note with openvpn 2.6 and 2.7: openvpn leaves the line out: the quotation is not closed: no second "
+    instead: a line that openvpn can read
+$dir/clients: openvpn 2.6 keeps its offload, but 2 lines shut clients out
+$dir/clients: openvpn 2.7 keeps its offload, but 2 lines shut clients out
+END
+)" "" check "$dir/clients"
+rm "$dir/ccd/b"
+sed -i '/^push/d' "$dir/clients"
+check "clients' files without a fault" "$ctl" check "$dir/clients" >"$dir/out"
+chmod 700 "$dir/ccd"
+chmod 755 "$dir"
+check "clients' files that only root reads" setpriv --reuid 65534 --clear-groups \
+	"$ctl" check "$dir/clients" >"$dir/out"
+check "are not looked at, and it says so" \
+	grep -q "depends .*not looked at: cannot read $dir/ccd: Permission denied" "$dir/out"
 expect 2 "" "ovpn-dpdkctl: cannot read $dir/nothing: No such file or directory" check "$dir/nothing"
 for words in '' "$dir/good $dir/bad" "--openvpn 2.5 $dir/good" "--all $dir/good"; do
 	# shellcheck disable=SC2086
@@ -154,6 +184,7 @@ for words in '' "$dir/good $dir/bad" "--openvpn 2.5 $dir/good" "--all $dir/good"
 	check "check $words: wrong usage" [ $? -eq 2 ]
 	check "check $words: says how" grep -q '^usage: ovpn-dpdkctl check' "$dir/err"
 done
+check "and what is wrong" grep -q "unknown option --all" "$dir/err"
 printf 'dev x0\ndev-type tun\nclient\nuser nobody\n' >"$dir/x0"
 check "root may become another user" "$ctl" check "$dir/x0"
 setpriv --bounding-set -setpcap "$ctl" check "$dir/x0" >"$dir/out"

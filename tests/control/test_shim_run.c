@@ -88,7 +88,7 @@ static int run(struct place *p, char *const argv[])
 	return WEXITSTATUS(status);
 }
 
-#define RUN(p, ...) run(p, (char *[]){__VA_ARGS__, NULL})
+#define RUN(p, ...) run(p, (char *[]){S("run"), __VA_ARGS__, NULL})
 #define S(text)	    (char *)(uintptr_t)(text)
 
 static void program_gets_the_shim_before_other_preloads(void **state)
@@ -162,7 +162,10 @@ static void wrong_usage_shows_the_usage(void **state)
 	assert_int_equal(RUN(p, S("--")), 2);
 	assert_non_null(strstr(p->said, "usage: ovpn-dpdkctl run"));
 	assert_int_equal(RUN(p, S("--sockets"), p->socket, S("true")), 2);
+	assert_non_null(strstr(p->said, "unknown option --sockets"));
 	assert_int_equal(RUN(p, S("--socket")), 2);
+	assert_non_null(strstr(p->said, "a value is missing after --socket"));
+	assert_int_equal(RUN(p, S("--help")), 0);
 }
 
 int main(void)

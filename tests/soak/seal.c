@@ -49,3 +49,27 @@ size_t seal(const struct nlc_key *k, uint32_t peer_id, uint32_t packet_id, const
 	EVP_CIPHER_CTX_free(ctx);
 	return SEAL_HEADER_LEN + SEAL_TAG_LEN + len;
 }
+
+bool unseal(const struct nlc_key *k, const uint8_t *packet, size_t len, uint8_t *text)
+{
+	uint8_t nonce[4 + NLC_TAIL_LEN], tag[SEAL_TAG_LEN];
+	EVP_CIPHER_CTX *ctx;
+	bool authentic;
+	int n;
+
+	if (len <= SEAL_HEADER_LEN + SEAL_TAG_LEN)
+		return false;
+	ctx = EVP_CIPHER_CTX_new();
+	memcpy(nonce, packet + 4, 4);
+	memcpy(nonce + 4, k->encrypt_tail, NLC_TAIL_LEN);
+	memcpy(tag, packet + SEAL_HEADER_LEN, SEAL_TAG_LEN);
+	authentic = ctx != NULL &&
+		EVP_DecryptInit_ex(ctx, cipher_of(k->cipher), NULL, k->encrypt, nonce) == 1 &&
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_LEN, tag) == 1 &&
+		EVP_DecryptUpdate(ctx, NULL, &n, packet, SEAL_HEADER_LEN) == 1 &&
+		EVP_DecryptUpdate(ctx, text, &n, packet + SEAL_HEADER_LEN + SEAL_TAG_LEN,
+			(int)(len - SEAL_HEADER_LEN - SEAL_TAG_LEN)) == 1 &&
+		EVP_DecryptFinal_ex(ctx, text + n, &n) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	return authentic;
+}

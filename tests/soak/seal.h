@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Data packets as the other end of a peer of these tests makes them, by OpenSSL. */
+/* Data packets as the other end of a peer of these tests makes and reads them, by OpenSSL. */
 #ifndef SEAL_H
 #define SEAL_H
 
@@ -16,5 +16,11 @@
  */
 size_t seal(const struct nlc_key *k, uint32_t peer_id, uint32_t packet_id, const uint8_t *text,
 	size_t len, uint8_t *out);
+
+/*
+ * The reverse: decrypts a packet that k's owner encrypted, of more than SEAL_HEADER_LEN +
+ * SEAL_TAG_LEN bytes, to so many fewer. False: it is not authentic.
+ */
+bool unseal(const struct nlc_key *k, const uint8_t *packet, size_t len, uint8_t *text);
 
 #endif

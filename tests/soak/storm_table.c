@@ -2,11 +2,11 @@
 #include "storm_table.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
 #include "book.h"
-#include "soak_keys.h"
 
 #define EARLY_MS 100 /* what the two clocks may differ by */
 
@@ -26,26 +26,30 @@ void longest(uint64_t *slowest_us, uint64_t began_us)
 		*slowest_us = took;
 }
 
+void said(uint64_t since_ms, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	printf(": %.2f s\n", (double)(now_ms() - since_ms) / 1000);
+}
+
+void order(struct storm *s, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	if (vfprintf(s->orders, format, ap) < 0 || fflush(s->orders) != 0)
+		breach("nobody takes orders");
+	va_end(ap);
+}
+
 void must(int ret, const char *what)
 {
 	if (ret < 0)
 		breach("%s: %s", what, strerror(-ret));
-}
-
-struct ip_addr storm_vpn4(uint32_t i)
-{
-	struct ip_addr a = {IP_V4, {0}};
-
-	be32_store(a.b, (10u << 24 | 64u << 16) + i + 1);
-	return a;
-}
-
-struct ip_addr storm_vpn6(uint32_t i)
-{
-	struct ip_addr a = {IP_V6, {0xfd, 0x78}};
-
-	be32_store(a.b + 12, i + 1);
-	return a;
 }
 
 /* --- what is told ------------------------------------------------------------------------- */
@@ -85,6 +89,19 @@ static void on_float(struct storm *s, const struct nlc_notice *n)
 	s->nb_moved++;
 }
 
+static void on_worn(struct storm *s, const struct nlc_notice *n)
+{
+	struct mark *m = &s->p[n->peer_id];
+
+	if (!s->wearing || !s->tells || n->key_id != s->key_id)
+		breach("another key is asked for peer %u instead of key %u, which is good",
+			n->peer_id, n->key_id);
+	if (m->asked != 0)
+		breach("another key is asked for twice for peer %u", n->peer_id);
+	m->asked = 1;
+	s->nb_asked++;
+}
+
 void storm_take(struct storm *s)
 {
 	struct nlc_notice n;
@@ -98,8 +115,7 @@ void storm_take(struct storm *s)
 		else if (n.kind == NLC_PEER_FLOAT)
 			on_float(s, &n);
 		else
-			breach("another key is asked for peer %u, whose key %u is new", n.peer_id,
-				n.key_id);
+			on_worn(s, &n);
 	}
 }
 

@@ -14,23 +14,25 @@
 struct mark {
 	struct udp_addr remote, name; /* where it is; where openvpn believes it to be */
 	uint64_t due_ms;	      /* 0: for ever */
-	uint8_t gone, moved, dumped, heard;
+	uint8_t gone, moved, dumped, heard, asked;
+	uint8_t used; /* 1 + the id of the key by which it last spoke */
 };
 
 enum dumped { DUMPED_NOT, DUMPED_LIVE, DUMPED_GONE };
 
 struct storm {
 	struct nlc *c;
-	bool tells; /* the family has a word for floats */
+	bool tells; /* the family has words for floats and for keys that wear out */
 	const char *device, *book;
-	FILE *orders;
+	FILE *orders, *reports; /* to the other ends, and from them */
 	struct storm_sources sources;
-	uint32_t peers, active; /* the first ones have keys, move and rekey */
+	uint32_t peers, active; /* the first ones move */
 	uint16_t port;
-	bool floating;
+	bool floating, wearing;
 	uint32_t round, rounds;
-	uint32_t nb_moved, nb_gone;
-	uint8_t key_id;
+	uint32_t nb_moved, nb_gone, nb_asked;
+	uint8_t seed, key_id; /* key_id: what all have */
+	int inside[2];	      /* UDP sockets in the tunnels, IPv4 and IPv6 */
 	uint64_t random, dumps, slowest_us, slowest_dump_us;
 	struct mark *p;
 };
@@ -38,12 +40,12 @@ struct storm {
 uint64_t now_us(void);
 /* Keeps the longest time so far. */
 void longest(uint64_t *slowest_us, uint64_t began_us);
+/* "what: seconds", since then. */
+void said(uint64_t since_ms, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* To the other ends: see storm_send(). */
+void order(struct storm *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A call that may not fail: ends the program if it did (-errno). */
 void must(int ret, const char *what);
-
-/* VPN addresses of peer i. */
-struct ip_addr storm_vpn4(uint32_t i);
-struct ip_addr storm_vpn6(uint32_t i);
 
 /* Reads all notifications there are. */
 void storm_take(struct storm *s);
@@ -53,5 +55,17 @@ void storm_ask(struct storm *s);
 uint32_t storm_dump(struct storm *s);
 /* The kernel has two neighbour entries for each peer that lives, and no others. */
 void storm_neighbours(struct storm *s, uint32_t live);
+
+#define PATIENCE_MS 20000 /* for all of one kind */
+#define QUIET_MS    600	  /* after the last one: then a second one would have come */
+
+/* storm_keys.c: the device is there, and the peers with their first keys. */
+void storm_inside_open(struct storm *s);
+/* Data goes both ways by the keys that all have, and these wear out: of each, that is told once. */
+void storm_wear(struct storm *s);
+/* All get new keys, under traffic with the old ones. */
+void storm_rekey(struct storm *s);
+/* Data of all peers goes both ways by the keys that they have. */
+void storm_talk(struct storm *s);
 
 #endif

@@ -8,14 +8,24 @@
 usage='usage: tests/system/run.sh [TEST...]    e.g. tests/system/run.sh rekey expiry'
 
 case ${1:-} in
--*)
+--help | -h)
 	echo "$usage"
-	[ "$1" = --help ] || [ "$1" = -h ]
 	exit
+	;;
+-*)
+	echo "run.sh: there is no option '$1'; $usage" >&2
+	exit 2
 	;;
 esac
 
 cd "$(dirname "$0")" || exit 1
+for name; do
+	name=${name#test_}
+	[ -x "./test_${name%.sh}.sh" ] || {
+		echo "run.sh: there is no test '$name' here" >&2
+		exit 2
+	}
+done
 [ "$(id -u)" = 0 ] || {
 	echo "run.sh makes network namespaces: run it as root" >&2
 	exit 1

@@ -59,7 +59,7 @@ loses()
 	[ $status = 1 ] || wrong "check ends with $status"
 	[ "$(grep -c '^    \(lost\|refused\) with' "$T/check.log")" = 1 ] ||
 		wrong "check does not give one reason: $(cat "$T/check.log")"
-	grep -A 1 "^$T/c.conf:[0-9]*: $directive" "$T/check.log" | grep -q "$why" ||
+	grep -A 1 "^$T/c.conf:[0-9]*:[0-9]*: $directive" "$T/check.log" | grep -q "$why" ||
 		wrong "check does not say \"$why\": $(cat "$T/check.log")"
 	run_openvpn
 	status=$?
@@ -91,6 +91,33 @@ keeps()
 	kill "$(pgrep -P "$pid")" 2>/dev/null
 	wait "$pid"
 	say "  kept: $*"
+}
+
+# turns_away LINE: of client c1's file; check says so, and openvpn does.
+turns_away()
+{
+	local directive=$1 server client
+
+	checked
+	[ $? = 1 ] || wrong "check does not end with 1"
+	[ "$(grep -c "^$T/ccd/c1:1:[0-9]*: $1\$" "$T/check.log")" = 1 ] ||
+		wrong "check does not name the line: $(cat "$T/check.log")"
+	[ "$(grep -c '^    shuts out with' "$T/check.log")" = 1 ] ||
+		wrong "check does not give one reason: $(cat "$T/check.log")"
+	: >"$T/openvpn.log"
+	run_openvpn &
+	server=$!
+	wait_for 10 grep -q 'Initialization Sequence Completed' "$T/openvpn.log" ||
+		wrong "openvpn did not start: $(tail -n 3 "$T/openvpn.log")"
+	client_launch 1 4
+	client=$SPAWNED
+	wait_for 10 grep -q 'rejected due to incompatible DCO options' "$T/openvpn.log" ||
+		wrong "openvpn does not turn the client away: $(tail -n 3 "$T/openvpn.log")"
+	grep -q 'Initialization Sequence Completed' "$T/c1.log" && wrong 'the client got in'
+	stop "$client"
+	kill "$(pgrep -P "$server")" 2>/dev/null
+	wait "$server"
+	say "  a client's $1"
 }
 
 begin
@@ -138,6 +165,15 @@ ip -n "$ID-srv" link delete ovpn0
 loses 'proto tcp-server' 'only UDP' 'configured for TCP' -proto 'proto tcp-server'
 loses 'proto tcp-client' 'only UDP' 'configured for TCP' -proto -server -topology -dh -port \
 	'proto tcp-client' client 'remote 10.9.0.11'
+
+# What is said about one client: the server stays, and is offloaded; the client is turned away.
+mkdir "$T/ccd"
+base "client-config-dir $T/ccd" >"$T/c.conf"
+for line in 'comp-lzo no' 'compress stub-v2' 'data-ciphers aes-256-gcm' \
+	'data-ciphers-fallback AES-256-CBC'; do
+	echo "$line" >"$T/ccd/c1"
+	turns_away "$line"
+done
 
 ctl show instances --json | jq -e 'length == 0' >/dev/null || fail 'an openvpn is still attached'
 alive "$DAEMON_PID" || fail 'the daemon ended'

@@ -29,8 +29,8 @@ sleep 5
 in_status c1 || fail "the killed client is gone after 5 s already"
 in_status c2 || fail "the cut client is gone after 5 s already"
 # openvpn renews its file every ten seconds or so when little happens
-wait_for 15 not_in_status c1 || fail "the killed client is still in the status file after 20 s"
-wait_for 10 not_in_status c2 || fail "the cut client is still in the status file"
+wait_status 15 not_in_status c1 || fail "the killed client is still in the status file after 20 s"
+wait_status 10 not_in_status c2 || fail "the cut client is still in the status file"
 in_status c3 || fail "the idle client is gone: its keepalives were not seen"
 if on_dpdk; then
 	grep -q 'ovpn-dco: ping expired' "$T/server.log" ||
@@ -41,7 +41,7 @@ grep -q 'Inactivity timeout' "$T/c3.log" &&
 
 # the one that was cut comes back by itself, as a new peer
 ip -n "$ID-wire" link set c2 up
-wait_for 30 in_status c2 || fail "the client that was cut does not come back"
+wait_status 30 in_status c2 || fail "the client that was cut does not come back"
 ping_all c2 10 0.05 10.8.0.1
 ping_all c3 10 0.05 10.8.0.1
 passed

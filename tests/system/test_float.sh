@@ -186,7 +186,7 @@ all_rekeyed 1
 # somebody else comes from where client 2 was when it connected: a session of its own
 inside 4
 inside_start 4 a.2
-wait_for 15 in_status c4 || fail "client 4 is not in the server's status file"
+wait_status 15 in_status c4 || fail "client 4 is not in the server's status file"
 ping_all in4 20 0.02 10.8.0.1
 ! on_dpdk || is_at 10.8.0.14 10.9.0.11:20002 || fail "client 4 is not where it is"
 all_rekeyed 2

@@ -41,8 +41,8 @@ for round in 1 2; do
 	in_ns c2 /usr/bin/python3 "$HERE/hostile.py" opcodes 10.9.0.1 >/dev/null
 	in_ns c1 /usr/bin/python3 "$HERE/hostile.py" forge >/dev/null
 	stop "$first" "$second"
-	wait_for 30 not_in_status c1 || fail "round $round: client 1 does not leave"
-	wait_for 30 not_in_status c2 || fail "round $round: client 2 does not leave"
+	wait_status 30 not_in_status c1 || fail "round $round: client 1 does not leave"
+	wait_status 30 not_in_status c2 || fail "round $round: client 2 does not leave"
 	on_dpdk || continue
 	wait_for 5 no_sessions || fail "round $round: sessions without peers: $(sessions | jq -c .)"
 	if [ $round = 1 ]; then

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -157,12 +158,141 @@ static void compression_in_each_form_costs_it(void **state)
 		{SERVER "allow-compression yes\n", 6, EFFECT_LOST, BOTH, "decompress"},
 		{SERVER "allow-compression asym\n", 6, EFFECT_LOST, BOTH, "decompress"},
 		{SERVER "allow-compression no\n", 0, 0, NOTHING, ""},
-		{SERVER "push \"comp-lzo no\"\n", 6, EFFECT_NOTE, BOTH, "clients"},
-		{SERVER "push \"route 1.2.3.4\"\n", 0, 0, NOTHING, ""},
 	};
 
 	(void)state;
 	EXPECT(rows);
+}
+
+static void what_is_pushed_shuts_clients_out(void **state)
+{
+	static const struct row rows[] = {
+		{SERVER "push \"comp-lzo no\"\n", 6, EFFECT_SHUTS, BOTH, "a byte"},
+		{SERVER "push comp-lzo\n", 6, EFFECT_SHUTS, BOTH, "a byte"},
+		{SERVER "push 'compress lz4-v2'\n", 6, EFFECT_SHUTS, BOTH, "a byte"},
+		{SERVER "push compress\n", 6, EFFECT_SHUTS, BOTH, "a byte"},
+		{SERVER "push \"compress stub-v2\"\n", 0, 0, NOTHING, ""},
+		{SERVER "push \"compress migrate\"\n", 0, 0, NOTHING, ""},
+		{SERVER "push \"cipher AES-256-CBC\"\n", 6, EFFECT_NOTE, BOTH, "agreed"},
+		{SERVER "push \"cipher AES-256-GCM\"\n", 0, 0, NOTHING, ""},
+		{SERVER "push \"fragment 1300\"\n", 6, EFFECT_NOTE, BOTH, "no such option"},
+		{SERVER "push \"mssfix 1300\"\n", 6, EFFECT_NOTE, BOTH, "no such option"},
+		{SERVER "push \"disable-dco\"\n", 6, EFFECT_NOTE, BOTH, "no such option"},
+		{SERVER "push \"route 1.2.3.4\"\npush \"\"\npush \"a 'b\"\n", 0, 0, NOTHING, ""},
+		{CLIENT "pull-filter ignore peer-id\n", 4, EFFECT_SHUTS, BOTH, "peer-id"},
+		{CLIENT "pull-filter reject p\n", 4, EFFECT_SHUTS, BOTH, "peer-id"},
+		{CLIENT "pull-filter ignore route\npull-filter accept p\npull-filter ignore \"\"\n",
+			0, 0, NOTHING, ""},
+		{CLIENT "pull-filter ignore \"peer-id 1\"\n", 0, 0, NOTHING, ""},
+	};
+
+	(void)state;
+	EXPECT(rows);
+}
+
+/* A server's own file, and that of its only client. */
+static void expect_client(const char *server, const struct row *r)
+{
+	char folder[] = "/tmp/test_check.XXXXXX";
+	char path[64], file[64], text[512];
+	struct findings f;
+	struct conf c;
+	FILE *out;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/ccd", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(file, sizeof(file), "%s/ccd/c1", folder);
+	out = fopen(file, "w");
+	assert_non_null(out);
+	fputs(r->text, out);
+	fclose(out);
+	snprintf(text, sizeof(text), "cd %s\n%s", folder, server);
+	assert_int_equal(read_text(text, &c), 0);
+	assert_int_equal(check_conf(&c, OPENVPN_ALL, &f), 0);
+	if (f.n != (r->versions != NOTHING))
+		fail_msg("%zu findings, of\n%s", f.n, r->text);
+	if (f.n == 1) {
+		if (strstr(f.all[0].why, r->why) == NULL)
+			fail_msg("%s, of\n%s", f.all[0].why, r->text);
+		assert_int_equal(f.all[0].effect, r->effect);
+		assert_non_null(strstr(f.all[0].d->file, "/ccd/c1"));
+		assert_int_equal(f.all[0].d->line, r->line);
+	}
+	findings_free(&f);
+	conf_free(&c);
+	unlink(file);
+	rmdir(path);
+	rmdir(folder);
+}
+
+static void clients_files_are_read(void **state)
+{
+	static const char jail[] = SERVER "chroot .\nclient-config-dir ccd\n";
+	static const char fallback[] =
+		SERVER "data-ciphers-fallback AES-256-GCM\nclient-config-dir ccd\n";
+	static const struct row rows[] = {
+		{"ifconfig-push 1 2\n", 0, 0, NOTHING, ""},
+		{"comp-lzo no\n", 1, EFFECT_SHUTS, BOTH, "turned away"},
+		{"compress stub-v2\n", 1, EFFECT_SHUTS, BOTH, "turned away"},
+		{"compress migrate\n", 0, 0, NOTHING, ""},
+		{"comp-lzo\ncompress migrate\n", 0, 0, NOTHING, ""},
+		{"compress migrate\ncompress\n", 2, EFFECT_SHUTS, BOTH, "turned away"},
+		{"data-ciphers AES-128-GCM:CHACHA20-POLY1305\n", 0, 0, NOTHING, ""},
+		{"data-ciphers AES-128-GCM:AES-128-CBC\n", 1, EFFECT_SHUTS, BOTH, "AES-128-CBC:"},
+		{"data-ciphers aes-128-gcm\n", 1, EFFECT_SHUTS, BOTH, "aes-128-gcm:"},
+		{"data-ciphers ?AES-128-GCM\n", 1, EFFECT_SHUTS, BOTH, "?AES-128-GCM:"},
+		{"data-ciphers DEFAULT\n", 1, EFFECT_SHUTS, BOTH, "DEFAULT:"},
+		{"cipher BF-CBC\n", 0, 0, NOTHING, ""},
+		{"data-ciphers-fallback BF-CBC\n", 1, EFFECT_SHUTS, BOTH, "BF-CBC:"},
+		{"data-ciphers-fallback AES-256-GCM\ncipher BF-CBC\n", 2, EFFECT_SHUTS, BOTH,
+			"BF-CBC:"},
+		{"\n  push \"comp-lzo no\"\n", 2, EFFECT_SHUTS, BOTH, "a byte"},
+		{"fragment 1300\n", 1, EFFECT_NOTE, BOTH, "no such option"},
+		{"disable-dco\n", 1, EFFECT_NOTE, BOTH, "no such option"},
+		{"a \"b\n", 1, EFFECT_NOTE, BOTH, "leaves the line out: the quot"},
+		{"config nowhere.conf\n", 1, EFFECT_NOTE, BOTH, "leaves the line out: cannot"},
+	};
+	static const struct row cipher = {"cipher BF-CBC\n", 1, EFFECT_SHUTS, BOTH, "BF-CBC:"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		expect_client(SERVER "client-config-dir ccd\n", &rows[i]);
+	expect_client(fallback, &cipher);
+	expect_client(jail, &rows[1]);
+	/* a client has no clients */
+	expect_client(CLIENT "client-config-dir ccd\n", &rows[0]);
+}
+
+static void the_word_at_fault_is_pointed_at(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned int column;
+	} rows[] = {
+		{"fragment 1300", 1},
+		{"\t disable-dco", 3},
+		{"data-ciphers AES-128-GCM:?BF-CBC", 27},
+		{"data-ciphers-fallback  'BF-CBC'", 25},
+		{"remote a 1 tcp", 12},
+		{"setenv opt fragment 9", 12},
+		{"push \"compress lzo\"", 16},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct findings f;
+		struct conf c;
+		char text[256];
+
+		snprintf(text, sizeof(text), CLIENT "%s\n", rows[i].line);
+		assert_int_equal(read_text(text, &c), 0);
+		assert_int_equal(check_conf(&c, OPENVPN_ALL, &f), 0);
+		assert_int_equal(f.n, 1);
+		assert_int_equal(f.all[0].column, rows[i].column);
+		findings_free(&f);
+		conf_free(&c);
+	}
 }
 
 static void what_is_missing_costs_it(void **state)
@@ -234,6 +364,9 @@ int main(void)
 		cmocka_unit_test(the_version_asked_for_decides),
 		cmocka_unit_test(ciphers_other_than_those_cost_it),
 		cmocka_unit_test(compression_in_each_form_costs_it),
+		cmocka_unit_test(what_is_pushed_shuts_clients_out),
+		cmocka_unit_test(clients_files_are_read),
+		cmocka_unit_test(the_word_at_fault_is_pointed_at),
 		cmocka_unit_test(what_is_missing_costs_it),
 		cmocka_unit_test(what_has_no_effect_is_noted),
 		cmocka_unit_test(findings_come_in_the_file_s_order),
