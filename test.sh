@@ -8,7 +8,7 @@ usage()
 	cat <<-END
 		usage: sudo ./test.sh [--tier TIER]... [--long] [--seed N]
 
-		Builds and runs the tests, all but the tier chroot without an argument.
+		Builds and runs the tests, all but the tiers chroot and mutation without an argument.
 
 		  --tier TIER   only this one; may be given again:
 		                lint       source rules
@@ -19,6 +19,7 @@ usage()
 		                system     stock openvpn in network namespaces (tests/system)
 		                soak       four minutes of all that happens in months (tests/soak)
 		                chroot     later versions of DPDK and openvpn (tests/chroot)
+		                mutation   each check broken once: is it noticed? (tests/mutation.sh)
 		  --long        the soak tier for an hour, and no other that is not asked for
 		  --seed N      of the soak, which prints it
 		  --help        this text
@@ -26,6 +27,7 @@ usage()
 		All but system and soak run on a build with the address and undefined-behaviour sanitizers
 		(build-asan) and on a release build (build-release), system and soak on the latter; of soak
 		a part runs on both.
+		mutation builds in a folder of its own, some 400 times, and takes about half an hour.
 		chroot makes later Debians in build-chroot, some 2 GB, by debootstrap; without a network
 		its tests are skipped, and say so.
 	END
@@ -167,6 +169,17 @@ chroot_tests()
 	note chroot "$ok" "$bad"
 }
 
+mutation()
+{
+	local counts
+
+	echo "== mutation"
+	"$ROOT/tests/mutation.sh" </dev/null | tee "$LOG/mutation"
+	counts=$(sed -n 's/^\([0-9]*\) broken checks noticed, \([0-9]*\) not.*/\1 \2/p' "$LOG/mutation")
+	# shellcheck disable=SC2086
+	note mutation ${counts:-0 1}
+}
+
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h)
@@ -175,7 +188,7 @@ while [ $# -gt 0 ]; do
 		;;
 	--tier)
 		case ${2:-} in
-		lint | unit | contract | component | control | system | soak | chroot) tiers+=("$2") ;;
+		lint | unit | contract | component | control | system | soak | chroot | mutation) tiers+=("$2") ;;
 		'') wrong "--tier needs a value" ;;
 		*) wrong "no tier '$2'" ;;
 		esac
@@ -227,6 +240,7 @@ for tier in "${tiers[@]}"; do
 	case $tier in
 	system) system_tests ;;
 	soak) soak ;;
+	mutation) mutation ;;
 	chroot) chroot_tests ;;
 	lint) tests build-release lint ;;
 	*)

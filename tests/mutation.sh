@@ -2,23 +2,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Are the checks checked? Breaks each of them in a copy of the sources, one at a time, and runs the
-# test that must notice. A check that can be broken without a failure is not tested. By hand, or in
-# test.sh --long; needs root for the agent's tests only.
+# test that must notice. A check that can be broken without a failure is not tested. By hand, or by
+# test.sh --tier mutation; needs root for the tier control only.
 
 usage()
 {
 	cat <<-END
-		usage: tests/mutation.sh [--list] [WORD]...
+		usage: tests/mutation.sh [--list | --check] [WORD]...
 
 		Each line of the table in this script names a check, a file, a sed program that breaks the
 		check, and the test that must fail then. With WORDs only the lines that have one of them.
+
+		  --list   the checks' names
+		  --check  builds nothing: does each line still change what it means to, is its test there?
 	END
 }
 
 set -u -o pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 
-# check | file | sed | test, its arguments
+# check | file | sed | test, its arguments: as meson has them, or those that the program takes besides
+# Behind a file's name: how many lines the sed changes, if more than it has commands.
 table()
 {
 	cat <<-'END'
@@ -28,8 +32,12 @@ table()
 		replay: commit after it | dataplane/decap.c | s/replay_commit(rx, run->pkts/replay_check(rx, run->pkts/ | component/test_decap cpu
 		replay: ids are remembered | crypto/replay.h | s/\*word . 1ull << id % 64/*word/ | unit/test_replay
 		replay: the top is told last | crypto/replay.c | s/uint64_t \*last = .*/&\nif (id - r->top < r->window) replay_top_set(r, id);/ | unit/test_replay
-		peer: of this id only | dataplane/peertab.h | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
+		peer: of this id only | dataplane/peertab.h:2 | s/id & (PEERTAB_PAGE - 1)/id \& 15/ | component/test_decap cpu
 		peer: of a burst all are compared | dataplane/decap.c | s/b->who\[i\] == b->who\[0\]/true/ | component/test_decap cpu
+		peer: no id twice | dataplane/peer.c | s/inst->mode != DP_MODE_P2P && peertab_find(&inst->peers, conf->id) != NULL/false/ | component/test_life cpu
+		peer: no more than max-peers | dataplane/peer.c | s/dp->nb_peers - replaces >= dp->max_peers/false/ | component/test_life cpu
+		peer: ids have 24 bits | dataplane/peer.c | s/conf->id > WIRE_PEER_MAX .. // | component/test_life cpu
+		peer: of this instance | dataplane/state.h | s/inst != NULL && inst->iid == iid/inst != NULL/ | component/test_events cpu
 		key: a run's key is compared | dataplane/decap.c | s/pkts\[run.n\]->key == run.key/true/ | component/test_decap cpu
 		source: IPv4 address | dataplane/decap.c | s/peer->has_vpn4 && memcmp(src, peer->vpn4, 4) == 0/peer->has_vpn4/ | component/test_decap cpu
 		source: IPv6 address | dataplane/decap.c | s/peer->has_vpn6 && memcmp(src, peer->vpn6, 16) == 0/peer->has_vpn6/ | component/test_decap cpu
@@ -39,6 +47,10 @@ table()
 		source: martians | dataplane/decap.c | s/!inner_source_is_martian(src, family)/true/ | component/test_decap cpu
 		inner: lengths of IPv4 | dataplane/inner.h | s/total >= hdr && total <= len/true/ | component/test_decap cpu
 		inner: lengths of IPv6 | dataplane/inner.h | s/be16_load(p + 4) <= len - 40/true/ | component/test_decap cpu
+		inner: a peer's MAC is of its own time | dataplane/encap.c | s/peer->generation == (uint16_t)(who >> 32)/true/ | component/test_device cpu
+		inner: multicast goes to nobody | dataplane/encap.c | s/if (mac.0. & 1) {/if (false) {/ | component/test_device cpu
+		inner: only a peer's MAC | dataplane/inner.h | s/return mac.0. == 0x02;/return true;/ | component/test_device cpu
+		inner: IP only | dataplane/encap.c | s/type != ETHERTYPE_IP4 && type != ETHERTYPE_IP6/false/ | component/test_device cpu
 		DATA never to openvpn: V2 | dataplane/classify.c | s/c->verdict = VERDICT_DATA/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
 		DATA never to openvpn: V1 | dataplane/classify.c | s/drop(c, DROP_DATA_V1)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
 		DATA never to openvpn: short | dataplane/classify.c | s/drop(c, DROP_DATA_SHORT)/c->verdict = VERDICT_CONTROL/ | component/test_events cpu
@@ -61,9 +73,62 @@ table()
 		peer: packets bear its id for sending | dataplane/encap.c | s/atomic_load_explicit(&p->peer->tx_id, memory_order_relaxed)/p->peer->id/ | component/test_encap cpu
 		peer: keepalives, too | dataplane/encap.c | s/atomic_load_explicit(&p->peer->tx_id, memory_order_relaxed)/p->peer->id/ | component/test_life cpu
 		netlink: PEER_SET moves nobody | control/dco_ovpn.c | s/a\[PEER_REMOTE_IPV4\] != NULL .. a\[PEER_REMOTE_IPV6\] != NULL/false/ | unit/test_dco_ovpn
+		netlink: a message has a header | control/nl.c | s/if (len < sizeof(r->hdr))/if (false)/ | unit/test_nl
+		netlink: one message a datagram | control/nl.c | s/len - r->hdr.nlmsg_len >= NLMSG_ALIGNTO/false/ | unit/test_nl
+		netlink: requests only | control/nl.c | s/!(r->hdr.nlmsg_flags & NLM_F_REQUEST)/false/ | unit/test_nl
+		netlink: an attribute has a header | control/nl.c | s/a.nla_len < NLA_HDRLEN .. // | unit/test_nl
+		netlink: attributes that we do not know | control/nl.c | s/if ((a.nla_type & NLA_TYPE_MASK) <= max)/if (true)/ | unit/test_dco_ovpn
+		netlink: nothing behind the last attribute | control/nl.c | s/return len == 0 ? 0 : -EINVAL;/return 0;/ | unit/test_nl
+		netlink: numbers have their length | control/nl.c | s/a == NULL .. nl_attr_len(a) != size/a == NULL/ | unit/test_nl
+		netlink: no errno that ends openvpn | control/nl.c | /^int nl_safe_error/,/^}/ s/return -EINVAL;/return err;/ | unit/test_nl
+		netlink: a family's whole name | control/nl.c | s/strlen(families.i.->name) == len &&/true \&\&/ | unit/test_nl
+		netlink: keys are not sent back | control/nl.c | s/e->msg = r->hdr;/memcpy(\&e->msg, \&r->hdr, sizeof(e->msg)); mnl_attr_put(h, 1, (uint16_t)r->attrs_len, r->attrs);/ | unit/test_nl
+		netlink: key slots are two | control/dco_attrs.c | s/value > KEYSLOT_SECONDARY/false/ | unit/test_dco_ovpn
+		netlink: keys for both directions | control/dco_attrs.c | s/ .. decrypt_len == 0)/)/ | unit/test_dco_ovpn
+		netlink: both of the same length | control/dco_attrs.c | s/encrypt_len == decrypt_len && // | unit/test_dco_ovpn
+		netlink: keys fit AES | control/dco_attrs.c | s/ && (key_len == 16 .. key_len == 24 .. key_len == 32)// | unit/test_dco_ovpn
+		netlink: keys fit ChaCha20 | control/dco_attrs.c | s/return key_len == 32;/return true;/ | unit/test_dco_ovpn
+		netlink: other ciphers are not AES | control/dco_attrs.c | s/return cipher == CIPHER_AES_GCM && /return / | unit/test_dco_ovpn
+		netlink: one remote address | control/dco_ovpn.c | s/(v4 != NULL && v6 != NULL) .. !nl_attr/!nl_attr/ | unit/test_dco_ovpn
+		netlink: with a port | control/dco_ovpn.c | s/!nl_attr_u16(a.PEER_REMOTE_PORT., &port))/(nl_attr_u16(a[PEER_REMOTE_PORT], \&port), false))/ | unit/test_dco_ovpn
+		netlink: no port alone | control/dco_ovpn.c | s/return a.PEER_REMOTE_PORT. == NULL;/return true;/ | unit/test_dco_ovpn
+		netlink: one address of our own | control/dco_ovpn.c | /^static bool read_local/,/^}/ s/if (v4 != NULL && v6 != NULL)/if (false)/ | unit/test_dco_ovpn
+		netlink: of the remote's family | control/dco_ovpn.c | s/p->local.family == p->remote.ip.family;/true;/ | unit/test_dco_ovpn
+		netlink: PEER_SET sets something | control/dco_ovpn.c | s/!q->set.has_keepalive && !q->set.has_tx_id/false/ | unit/test_dco_ovpn
+		netlink: commands that we do not know | control/dco_ovpn.c | s/r->cmd >= ARRAY_LEN(commands) .. // | unit/test_dco_ovpn
+		netlink: commands that nobody sends | control/dco_ovpn.c | s/ .. commands.r->cmd..verb == 0)/)/ | unit/test_dco_ovpn
+		netlink: dumps fit their datagram | control/dco_ovpn.c | s/if (nl_room(o) < PEER_MAX)/if (false)/ | unit/test_dco_ovpn
+		netlink: and has its own header, too | control/nl.c | s/r->hdr.nlmsg_len < sizeof(r->hdr) + GENL_HDRLEN/false/ | unit/test_nl
+		netlink: addresses have their length | control/dco_attrs.c | s/nl_attr_len(a) != ip_len(family)/false/ | unit/test_dco_ovpn
+		netlink: a key longer than any | control/dco_attrs.c | s/len < AEAD_KEY_MAX ? len : AEAD_KEY_MAX/len/ | unit/test_dco_ovpn
+		netlink: a keepalive's numbers | control/dco_ovpn.c | s/!nl_attr_u32(timeout, &s->keepalive.timeout)))/(nl_attr_u32(timeout, \&s->keepalive.timeout), false)))/ | unit/test_dco_ovpn
+		netlink: a socket's number | control/dco_ovpn.c | s/p->has_socket && !nl_attr_u32(a.PEER_SOCKET., &p->socket)/p->has_socket \&\& (nl_attr_u32(a[PEER_SOCKET], \&p->socket), false)/ | unit/test_dco_ovpn
+		netlink: a device is named | control/dco_ovpn.c | s/!nl_attr_u32(a.ATTR_IFINDEX., &q->ifindex))/(nl_attr_u32(a[ATTR_IFINDEX], \&q->ifindex), false))/ | unit/test_dco_ovpn
+		netlink: a peer is named | control/dco_ovpn.c | s/!nl_attr_u32(a.PEER_ID., &q->peer_id))/(nl_attr_u32(a[PEER_ID], \&q->peer_id), false))/ | unit/test_dco_ovpn
+		netlink 2.6: key ids have three bits | control/dco_v2.c | s/k->material.key_id > 7/false/ | unit/test_dco_v2
+		netlink 2.6: commands that we do not know | control/dco_v2.c | s/r->cmd == 0 .. r->cmd >= ARRAY_LEN(commands)/r->cmd == 0/ | unit/test_dco_v2
+		netlink 2.6: command 0 | control/dco_v2.c | s/r->cmd == 0 .. r->cmd >= ARRAY_LEN(commands)/r->cmd >= ARRAY_LEN(commands)/ | unit/test_dco_v2
+		netlink 2.6: dumps fit their datagram | control/dco_v2.c | s/if (nl_room(o) < PEER_MAX)/if (false)/ | unit/test_dco_v2
+		netlink 2.6: a remote's family, IPv4 | control/dco_v2.c | s/return v4.sin_family == AF_INET;/return true;/ | unit/test_dco_v2
+		netlink 2.6: a remote's family, IPv6 | control/dco_v2.c | s/return v6.sin6_family == AF_INET6;/return true;/ | unit/test_dco_v2
+		netlink 2.6: a device is named | control/dco_v2.c | s/!nl_attr_u32(a.ATTR_IFINDEX., &q->ifindex))/(nl_attr_u32(a[ATTR_IFINDEX], \&q->ifindex), false))/ | unit/test_dco_v2
+		netlink 2.6: a socket's number | control/dco_v2.c | s/p->has_socket && !nl_attr_u32(a.NEW_PEER_SOCKET., &p->socket)/p->has_socket \&\& (nl_attr_u32(a[NEW_PEER_SOCKET], \&p->socket), false)/ | unit/test_dco_v2
+		netlink 2.6: a remote has a known length | control/dco_v2.c | s/if (len == sizeof(v6)) {/if (true) {/ | unit/test_dco_v2
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
 		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu
+		outer: IPv4 total length | dataplane/classify.c | s/total > len - ETH_HDR_LEN .. // | unit/test_classify
+		outer: IPv4 header length | dataplane/classify.c | s/hdr_len < IP4_HDR_LEN .. total < hdr_len/false/ | unit/test_classify
+		outer: IPv6 payload length | dataplane/classify.c | s/ .. l4_len > len - ETH_HDR_LEN - IP6_HDR_LEN)/)/ | unit/test_classify
+		outer: a fragment header in whole | dataplane/classify.c | s/ && l4_len >= IP6_FRAG_HDR_LEN &&/ \&\&/ | unit/test_classify
+		outer: a UDP header in whole | dataplane/classify.c | s/l4_len < UDP_HDR_LEN .. // | unit/test_classify
+		outer: an Ethernet header in whole | dataplane/classify.c | s/if (len < ETH_HDR_LEN) {/if (false) {/ | unit/test_classify
+		outer: nothing inside | dataplane/classify.c | s/if (c->len < 1) {/if (false) {/ | unit/test_classify
+		outer: our ports | dataplane/classify.c | s/a->port == port && a->ip.family/a->ip.family/ | unit/test_classify
+		outer: our addresses | dataplane/classify.c | s/ && memcmp(a->ip.b, ip, len) == 0)/)/ | unit/test_classify
+		outer: of this family | dataplane/classify.c | s/a->ip.family == family && // | unit/test_classify
+		outer: port 0 | dataplane/classify.c | s/ .. be16_load(frame + udp + 2) == 0)/)/ | unit/test_classify
+		outer: openers are two | dataplane/classify.c | s/c->opener = true;/;/ | unit/test_classify
 		limit: a network's share | dataplane/limit.c | s/return take(&l->sources\[slot\].*/return true;/ | unit/test_limit
 		limit: all openers | dataplane/limit.c | s/!take(&l->openers, &l->all, now)/false/ | unit/test_limit
 		limit: all strangers | dataplane/limit.c | s/return take(&l->strangers.*/return true;/ | unit/test_limit
@@ -80,6 +145,11 @@ table()
 		limit: new peers are known | dataplane/peer.c | s/known_add(&dp->known.*;// | component/test_device cpu
 		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu
 		limit: shared by those who receive | dataplane/dp.c | s/receiving += .*/receiving += 1;/ | component/test_device cpu
+		limit: an opener's network pays | dataplane/limit.c | /if (opener) {/,/}/ s/!pass_source(l, src, now, why)/false/ | unit/test_limit
+		limit: an opener buys the answers | dataplane/limit.c | s/^\t\tnote_passed(l, hash, now);/\t\t;/ | unit/test_limit
+		limit: of this sender | dataplane/limit.c | s/set.i..tag == hash >> 32 && // | unit/test_limit
+		limit: an entry is used up | dataplane/limit.c | s/return p->credit == 0 .. /return / | unit/test_limit
+		limit: the strangers' network pays | dataplane/limit.c | s/^\tif (!pass_source(l, src, now, why))$/\tif (false)/ | unit/test_limit
 		stalled device: keys wait for it | dataplane/worker.c | s/if (aead_inflight(w->aead) > 0) {/if (false) {/ | component/test_stall scheduler
 		stalled device: others do not | dataplane/worker.c | s/ .. w->now < w->drain_again// | component/test_stall scheduler
 		stalled device: nothing is freed under it | dataplane/dp.c | s/return left == 0;/return true;/ | component/test_stall scheduler
@@ -104,9 +174,8 @@ table()
 		float: but to where one was | control/ways.c | s/ .. !info.gone// | control/test_agent_float
 		float: nothing follows what was not done | control/ways.c | s/if (ret < 0) {/if (false) {/ | control/test_agent_float
 		float: control packets have names, in | control/datagrams.c | s/!places_in(.*)) {/false) {/ | control/test_agent_float
-		float: control packets have names, out | control/datagrams.c | s/!places_out(.*))$/false)/ | control/test_agent_float
+		float: control packets have names, out | control/datagrams.c | s/if (!places_out(places, &remote, &local.ip)) {/if (false) {/ | control/test_agent_float
 		float: a name is of the socket's family, in | control/datagrams.c | s/!shim_addr_fits(.*)) {$/false) {/ | control/test_agent_float
-		float: a name is of the socket's family, out | control/datagrams.c | s/!shim_addr_fits(&remote, s->k.family))$/false)/ | control/test_agent_float
 		float: a newcomer has another name | control/places.c | s/\*remote = p->at;$/;/ | unit/test_places
 		float: a newcomer's name leads back | control/iface.c | s/!places_out(.*)) {/false) {/ | control/test_agent_float
 		float: 2.7 is told, and told later | control/notices.c | /^static void tell_floats/,/^}/ s/ret == -EAGAIN/false/ | control/test_agent_told
@@ -114,9 +183,14 @@ table()
 		float: and no longer | control/datagrams.c | s/^\tsockets_settle(t);/;/ | control/test_agent_told
 		float: either name, meanwhile | control/places.c | s/ .. p->told)/)/ | unit/test_places
 		float: answered from where it writes to | control/places.c | s/(p->told .. p->read)/false/ | unit/test_places
-		path: a source that is gone is none | control/hostif_paths.c | s/ \&\& hostif_ports_have(.*));$/;/; s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
+		path: a source that is gone is none | control/hostif_paths.c | s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
+		float: too many | dataplane/floats.c | s/bool enough = from - now + cost <= depth;/bool enough = true;/ | component/test_float cpu
+		float: a peer in the past has none | dataplane/floats.c | s/if (p == NULL)$/if (false)/ | component/test_float cpu
+		float: port 0 | dataplane/floats.c | s/remote->port == 0 .. // | component/test_float cpu
+		float: a path of the other family | dataplane/peer.c | s/path->local.ip.family != remote->ip.family/false/ | component/test_float cpu
+		float: no path to a port that is not there | dataplane/peer.c | s/path->port >= dp->nb_ports .. // | component/test_events cpu
 		undefined peer id: from where the peer is | dataplane/decap.c | s/ .. !pkt_is_from(p, only)// | component/test_float cpu
 		undefined peer id: this one only | dataplane/decap.c | s/wire_peer_id(word) != WIRE_PEER_UNDEF .. // | component/test_float cpu
 		undefined peer id: in p2p only | dataplane/peer.c | s/if (inst->mode == DP_MODE_P2P) {$/{/ | component/test_float cpu
@@ -134,6 +208,17 @@ table()
 		order: a p2p device has one worker | dataplane/state.h | s/inst->mode == DP_MODE_P2P)/false)/ | component/test_encap cpu
 		fragments: old ids are thrown away | dataplane/ipid.h | s/now - s->end > IPID_OLD/false/ | unit/test_ipid
 		fragments: ids are shared by workers | dataplane/state.h | s/ipid_take(&w->dp->ipids\[e->ipid\],/ipid_take(\&w->dp->ipids[w->index],/ | component/test_frag cpu
+		fragments: so many and no more | dataplane/frag.c | s/d->n < FRAG_PIECES ? FIT_NEW : FIT_NOT/FIT_NEW/ | component/test_frag cpu
+		fragments: of one datagram only | dataplane/frag.c | s/if (memcmp(&d->key, k, sizeof(\*k)) == 0)/if (true)/ | component/test_frag cpu
+		fragments: so many datagrams | dataplane/frag.c | s/if (LIST_EMPTY(&w->frag.unused))/if (false)/ | component/test_frag cpu
+		fragments: an empty piece | dataplane/frag.c | s/p->len == 0 .. // | component/test_frag cpu
+		fragments: multiples of eight | dataplane/frag.c | s/(more && p->len % 8 != 0) .. // | component/test_frag cpu
+		fragments: none longer than a datagram | dataplane/frag.c | s/ .. end > UINT16_MAX)/)/ | component/test_frag cpu
+		fragments: so many bytes and no more | dataplane/frag.c | s/first->at + d->total > FRAG_ROOM/false/ | component/test_frag cpu
+		fragments: the first piece's buffer has room | dataplane/frag.c | s/need <= (uint32_t)m->buf_len - m->data_off)/true)/ | component/test_frag cpu
+		fragments: a shared buffer is not written to | dataplane/frag.c | s/RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 &&/true \&\&/ | component/test_frag cpu
+		fragments: an equal piece has an equal end | dataplane/frag.c | s/same_bytes(p, q) && more == (d->total != end)/same_bytes(p, q)/ | component/test_frag cpu
+		fragments: nothing comes behind the end | dataplane/frag.c | s/ .. end > d->total))/))/ | component/test_frag cpu
 		mss: options past the end | dataplane/mss.c | s/tcp\[at + 1\] > end - at/false/ | unit/test_mss
 		mss: options without length | dataplane/mss.c | s/tcp\[at + 1\] < 2/tcp[at + 1] < 1/ | unit/test_mss
 		mss: the option's own length | dataplane/mss.c | s/tcp\[at + 1\] == MSS_LEN ? at : 0/at/ | unit/test_mss
@@ -151,7 +236,7 @@ table()
 		mss: off is off | dataplane/segment.c | s/w->dp->mssfix_off/false/ | component/test_path cpu
 		ecn: a mark that nobody would see drops | dataplane/decap.c | s/!tos_decap(inner, family, p->tos_outer)/(tos_decap(inner, family, p->tos_outer), false)/ | component/test_path cpu
 		ecn: marks are carried inward | dataplane/decap.c | s/tos_matters(p->tos_outer)/false/ | component/test_path cpu
-		ecn: the table | dataplane/tos.c | s/= DROP/= ECN_NONE/ | unit/test_tos
+		ecn: the table | dataplane/tos.c:2 | s/= DROP/= ECN_NONE/ | unit/test_tos
 		ecn: the checksum follows | dataplane/tos.c | s/checksum_replace(p + 10, old, new)// | unit/test_tos
 		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
 		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
@@ -169,63 +254,317 @@ table()
 		key: not if it is good meanwhile | dataplane/wear.c | s/key_wear(k) != KEY_GOOD) {/true) {/ | component/test_limits cpu
 		key: exhausted, its peer ends | dataplane/liveness.c | s/wear_check(dp, inst, p, dp_now_ms())/false/ | component/test_limits cpu
 		key: exhausted, its successor is used | dataplane/wear.c | s/newest->generation <= k->generation/true/ | component/test_limits cpu
-		key: asked for when somebody listens | control/notices.c | s/if (ret == -EAGAIN)/if (0)/ | control/test_agent_families
+		key: asked for when somebody listens | control/notices.c:2 | s/if (ret == -EAGAIN)/if (0)/ | control/test_agent_families
+		key: seven eighths of the blocks | crypto/key.h | s/(KEY_BLOCKS_MAX . 8 \* 7)/KEY_BLOCKS_MAX/ | contract/test_key
+		key: 2^36 blocks | crypto/key.h | s/((1ull << 36) - 1)/((1ull << 37) - 1)/ | contract/test_key
+		key: refused, not before | dataplane/decap.c | s/if (key_is_refused(run.key))/if (key_wear(run.key) == KEY_WORN_FAILED)/ | component/test_limits cpu
+		key: failures are counted | dataplane/decap.c | s/atomic_fetch_add_explicit(&p->key->failed, 1, memory_order_relaxed);/;/ | component/test_limits cpu
+		key: ChaCha20-Poly1305 has no limit of blocks | crypto/key.c | s/if (k->alg == AEAD_CHACHA20_POLY1305)/if (false)/ | contract/test_key
+		key: asked for again when that failed | dataplane/wear.c | s/(k->asked_ms != 0 && now_ms - k->asked_ms < WEAR_ASK_AGAIN_MS)/k->asked_ms != 0/ | component/test_limits cpu
+		key: a worn one in the old slot asks for nothing | dataplane/wear.c | /^static void ask/,/^}/ s/keyslots_newest(&p->keys)/keyslots_tx_key(\&p->keys)/ | component/test_limits cpu
+		key: ids have three bits | dataplane/peer.c | s/if (m->key_id > 7)/if (false)/ | component/test_life cpu
+		key: half of the packet ids | crypto/key.h | s/KEY_PACKETS_ASK (1ull << 31)/KEY_PACKETS_ASK (1ull << 31) + 1/ | contract/test_key
+		key: half of the packet ids, not before | crypto/key.h | s/KEY_PACKETS_ASK (1ull << 31)/KEY_PACKETS_ASK (1ull << 31) - 1/ | contract/test_key
+		key: 2^35 failures | crypto/key.h | s/(1ull << 35)/(1ull << 34)/ | contract/test_key
+		key: 2^36 failures | crypto/key.h | s/KEY_FAILED_MAX\t(1ull << 36)/KEY_FAILED_MAX\t(1ull << 37)/ | contract/test_key
+		key: packets received count beside blocks | crypto/key.c | s/rx += __atomic_load_n.*;// | contract/test_key
 		nonce: ids end | crypto/pktid.c | s/if (id > p->limit)/if (0)/; s/memory_order_relaxed) > p->limit)/memory_order_relaxed) > p->limit + 99)/ | unit/test_pktid
 		nonce: a closed key gives none | crypto/pktid.c | s/next, p->limit + 1, mem/next, 1, mem/ | unit/test_pktid
 		nonce: a key installed twice is one | dataplane/wear.c | s/first = pktid_close(&same->tx);/first = 1;/ | component/test_limits cpu
 		nonce: a key removed is remembered | dataplane/wear.c | s/first = RTE_MAX(first, w->keys.i..first_id);/;/ | component/test_limits cpu
 		nonce: a peer's end, too | dataplane/peer.c | s/^\tremember_keys(dp, p);// | component/test_limits cpu
 		nonce: its tail belongs to a key | dataplane/wear.c | s/memcpy(&words.AEAD_KEY_MAX.*;// | component/test_limits cpu
+		nonce: no more than there are | crypto/pktid.c | s/return left < n ? (uint16_t)left : n;/return n;/ | unit/test_pktid
+		nonce: each id once | crypto/pktid.c | s/atomic_fetch_add_explicit(&p->next, n, /atomic_fetch_add_explicit(\&p->next, n - 1, / | unit/test_pktid
+		nonce: one that lost its label counts, too | dataplane/wear.c | s/i < 2 ? &p->keys.slot.i. : &p->keys.left/\&p->keys.slot[i % 2]/ | component/test_limits cpu
+		nonce: it goes on where it was | dataplane/wear.c | s/if (first > 1)/if (false)/ | component/test_limits cpu
+		nonce: the key that goes hands on once | dataplane/wear.c | s/same->fingerprint = 0;/;/ | component/test_limits cpu
+		nonce: one that lost its label is remembered | dataplane/peer.c | s/i < 2 ? &p->keys.slot.i. : &p->keys.left/\&p->keys.slot[i % 2]/ | component/test_limits cpu
+		nonce: the key in use is the new one | dataplane/peer.c | s/if (wear_inherit(dp, p, key, m))$/if (wear_inherit(dp, p, key, m) \&\& false)/ | component/test_limits cpu
+		nonce: its key belongs to it | dataplane/wear.c | s/memcpy(words, m->encrypt, aead_key_len(m->alg));/;/ | component/test_limits cpu
+		nonce: a key that goes is remembered | dataplane/grace.c | s/wear_remember(.*;// | component/test_limits cpu
 		replay: a key installed twice is one | dataplane/wear.c | s/top = received(same);/;/ | component/test_limits cpu
 		replay: a key removed is remembered | dataplane/wear.c | s/top = RTE_MAX(top, .*;/;/ | component/test_limits cpu
+		replay: id 0 is none | crypto/replay.h | s/if (id == 0)$/if (false)/ | unit/test_replay
+		replay: the window's end | crypto/replay.h | s/top - id >= r->window/top - id > r->window/ | unit/test_replay
+		replay: what slides out is forgotten | crypto/replay.c | s/replay_word_set(word, .word & keep);/;/ | unit/test_replay
+		replay: a new window can be closed | crypto/replay.c | s/memset(r->seen, 0xff, /memset(r->seen, 0, / | unit/test_replay
+		replay: windows are powers of two | crypto/replay.c | s/(window & (window - 1)) == 0/true/ | unit/test_replay
+		replay: it goes on where it was | dataplane/wear.c | s/if (top > 0)/if (false)/ | component/test_limits cpu
 		goodbye: authenticated | dataplane/decap.c | s/p->job.status == AEAD_OK/true/ | component/test_limits cpu
 		goodbye: not seen before | dataplane/decap.c | s/replay_check(rx, run->pkts\[i\]->pktid)/REPLAY_FRESH/; s/replay_commit(rx, run->pkts.*pktid)/REPLAY_FRESH/ | component/test_limits cpu
 		goodbye: its length | dataplane/inner.c | s/len == sizeof(occ) + 1/len > sizeof(occ)/ | component/test_limits cpu
 		goodbye: its word | dataplane/inner.c | s/p.sizeof(occ). == OCC_EXIT/true/ | component/test_limits cpu
+		goodbye: an OCC message is not delivered | dataplane/inner.c | s/len >= sizeof(occ) && memcmp(p, occ, sizeof(occ)) == 0/false/ | unit/test_inner
 		silence: what waits is heard first | dataplane/hearing.c | s/if (!has_caught_up(dp, i, now))/if (false)/ | component/test_limits cpu
 		silence: up to the mark | dataplane/hearing.c | s/hear(&dp->hearing, dp->hearing.mark)/hear(\&dp->hearing, now)/ | component/test_limits cpu
 		silence: a busy worker's queues | dataplane/hearing.c | s/>= TURNS_BUSY &&/>= 1 \&\&/ | component/test_limits cpu
 		silence: a stall is none | dataplane/hearing.c | s/silence -= RTE_MIN.*;/;/ | component/test_limits cpu
 		silence: many stalls | dataplane/hearing.c | s/h->deaf.1..length += h->deaf.0..length;// | component/test_limits cpu
+		silence: a stall before the last packet is none | dataplane/hearing.c | s/if (end > last)/if (true)/ | component/test_limits cpu
+		silence: from when the peer came | dataplane/liveness.c | s/RTE_MAX(last_rx, p->since)/last_rx/ | component/test_limits cpu
+		silence: who has no keepalive does not expire | dataplane/liveness.c | s/return p->timeout != 0 &&/return true \&\&/ | component/test_limits cpu
+		silence: forgeries keep nobody | dataplane/decap.c | s/if (authenticated(w, pkts.i.))/if (__atomic_store_n(\&pkts[i]->peer->stats[w->index].last_rx, w->now, __ATOMIC_RELAXED), authenticated(w, pkts[i]))/ | component/test_limits cpu
+		silence: packets inside a device | dataplane/hearing.c | s/ && aead_inflight(w->aead) == 0)/)/ | component/test_stall scheduler
 		keepalive: one ping at a time | dataplane/liveness.c | s/p->pinged = now;/;/ | component/test_limits cpu
+		keepalive: none to a peer without a key | dataplane/liveness.c | s/keyslots_tx_key(&p->keys) != NULL &&/true \&\&/ | component/test_life cpu
+		keepalive: swallowed | dataplane/wire.h | s/return len == WIRE_PING_LEN && memcmp(p, wire_ping, WIRE_PING_LEN) == 0;/return false;/ | unit/test_wire
+		agent: bodies as long as their kind | control/client.c | s/return bodies.h->type..variable .. h->len == bodies.h->type..len;/return true;/ | control/test_agent
+		agent: of this version | control/client.c | s/hello.version != SHIM_VERSION/false/ | control/test_agent
+		agent: to the socket that it came for | control/datagrams.c | s/s->claimed && s->tid == tid/s->claimed/ | control/test_agent_sockets
+		agent: a record is as long as it says | control/client.c | s/ .. h->len != len - sizeof(\*h))/)/ | control/test_agent_records
+		agent: a record is of this protocol | control/client.c | s/h->magic != SHIM_MAGIC .. // | control/test_agent_records
+		agent: records that there are | control/client.c | s/h->type < SHIM_HELLO .. h->type >= ARRAY_LEN(bodies)/false/ | control/test_agent_records
+		agent: HELLO first | control/client.c | s/return h->type == SHIM_HELLO && h->len/return h->len/ | control/test_agent_records
+		agent: a HELLO in whole | control/client.c | s/ && h->len >= sizeof(struct shim_hello);/;/ | control/test_agent_records
+		agent: one HELLO | control/client.c | s/if (c->hello) {$/if (false) {/ | control/test_agent_records
+		agent: with a network namespace | control/client.c | s/!conn_is_netns(\*fd)/false/ | control/test_agent_records
+		agent: a network namespace, not a file | control/conn.c | s/n > 5 && memcmp(target, "net:.", 5) == 0/n > 5/ | control/test_agent_records
+		agent: names for the log | control/client.c | s/^\tprintable(c->program);// | control/test_agent_records
+		agent: devices of our kinds | control/client.c | s/dco_family_by_kind(link->kind) == NULL/false/ | control/test_agent_records
+		agent: modes that there are | control/client.c | s/link->mode != DP_MODE_P2P && link->mode != DP_MODE_MP/false/ | control/test_agent_records
+		agent: a device's name has an end | control/client.c | s/link.name.sizeof(link.name) - 1. = .*;/;/ | control/test_agent_records
+		agent: keys do not stay in records | control/client.c | s/^\texplicit_bzero(c->conn.record, (size_t)n);.*$/\t;/ | control/test_agent_records
+		agent: a process's own device only | control/requests.c | s/ifindex != 0 && iface_ifindex(in) == ifindex/true/ | control/test_agent_records
+		agent: its own peers in a dump | control/requests.c | s/bool own = is_own(rq, q.ifindex);/bool own = true;/ | control/test_agent_records
+		agent: a key for another's device is passed over | control/requests.c | s/q->verb == DCO_NEW_KEY ? 0 : -EINVAL/-EINVAL/ | control/test_agent_records
+		agent: netlink by genl sockets only | control/requests.c | s/ .. !sockets_has_genl(rq->sockets, h->id))/)/ | control/test_agent_records
+		agent: a peer's socket is one of this process | control/sockets.c | s/ && (uint32_t)s->fd_there == p->socket)/)/ | control/test_agent_records
+		agent: a peer's socket is bound | control/sockets.c | s/ .. !s->claimed \(..\)$/ \1/ | control/test_agent_records
+		agent: sockets are socket pairs | control/sockets.c | s/!conn_is_socketpair(fd) .. // | control/test_agent_records
+		agent: that keep records apart | control/conn.c | s/type == SOCK_SEQPACKET/true/ | control/test_agent_records
+		agent: socket ids are not 0 | control/sockets.c | s/ .. id == 0)/)/ | control/test_agent_records
+		agent: socket ids are not used twice | control/sockets.c | s/if (find(t, id) != NULL)/if (false)/ | control/test_agent
+		agent: sockets of two kinds | control/sockets.c | s/o->kind != SHIM_KIND_GENL && o->kind != SHIM_KIND_UDP/false/ | control/test_agent_records
+		agent: so many sockets | control/sockets.c | s/return t->nb < SOCKETS_MAX ? 0 : -EMFILE;/return 0;/ | control/test_agent_records
+		agent: what is bound is a UDP socket | control/sockets.c | s/s != NULL && s->kind == SHIM_KIND_UDP ? s : NULL/s/ | control/test_agent_records
+		agent: an option's length | control/ksock.c | s/if (o->len > sizeof(o->value))/if (false)/ | control/test_agent_records
+		agent: a socket's family | control/ksock.c | s/family != AF_INET && family != AF_INET6/false/ | control/test_agent_records
+		agent: IPv6 does not fit IPv4 sockets | control/ksock.c | s/ .. (family == AF_INET && a.ip.family != IP_V4))/)/ | control/test_agent_records
+		agent: nor as a source | control/ksock.c | s/k->family == AF_INET && source.ip.family != IP_V4/false/ | control/test_agent_records
+		agent: options that matter here only | control/ksock.c | s/o->level == applied.i..level && o->name == applied.i..name/true/ | control/test_agent_records
+		agent: one removes its own device | control/sockets.c | s/ .. iface_ifindex(t->iface) != ifindex)/)/ | control/test_agent_records
+		agent: datagrams longer than their header | control/datagrams.c | s/if (len <= sizeof(d)) {/if (false) {/ | control/test_agent_records
+		agent: groups that there are | control/notices.c | s/if (f == NULL)$/if (false)/ | control/test_agent_records
+		agent: a group's number has its length | control/notices.c | s/f = o->len == sizeof(group) ? /f = true ? / | control/test_agent_records
+		agent: an end that finds no room is told later | control/notices.c | s/if (sockets_notice(t, &n) < 0)/if (sockets_notice(t, \&n) < 0 \&\& false)/ | control/test_agent_peers
+		agent: peer ids have 24 bits | control/iface.c | s/if (q->peer_id > DP_PEER_ID_MAX) {/if (false) {/ | control/test_agent_records
+		agent: a key that cannot be had ends its peer | control/iface.c | s/} else if (!info.gone) {/} else if (false) {/ | control/test_agent_peers
+		agent: unknown ciphers are not tried | control/iface.c | s/if (k->known)/if (true)/ | control/test_agent_peers
+		agent: openvpn hears of peers that we do not have | control/iface.c | s/^\t\tnote_unknown(in, q->peer_id);/\t\t;/ | control/test_agent_peers
+		agent: to a client all ends are expiry | control/iface.c | s/return DP_GONE_EXPIRED;/return why;/ | control/test_agent_peers
+		agent: who says nothing is closed | control/client.c | s/(!c->hello && now_ms > c->hello_by_ms)/false/ | control/test_agent_life connection_without_hello_is_closed
+		agent: a peer has a socket | control/sockets.c | s/!p->has_socket .. // | control/test_agent_records
+		agent: the kernel's socket takes nothing in | control/ksock.c | s/BPF_RET . BPF_K, 0)/BPF_RET + BPF_K, 65535)/ | control/test_agent_records
+		agent: a device in use stays | control/sockets.c | s/t->iface != NULL && iface_ifindex(t->iface) != 0/false/ | control/test_agent_records
+		agent: empty control packets | control/datagrams.c | s/s == NULL .. ev->len == 0/s == NULL/ | control/test_agent_records
+		agent: also of peers that cannot be | control/iface.c | s/id > DP_PEER_ID_MAX .. // | control/test_agent_records
+		agent: keys do not stay in requests | control/requests.c | s/^\tdco_request_wipe(&q);$/\t;/ | control/test_agent_records
+		gate: closed until it is open | control/gate.c | s/umask(0177)/umask(0)/ | control/test_gate
+		gate: one daemon | control/gate.c | s/flock(fd, LOCK_EX . LOCK_NB) < 0/false/ | control/test_gate
+		gate: root and the group only | control/gate.c | s/(peer.uid == 0 /(true / | control/test_gate
+		gate: of this group | control/gate.c | s/if (groups.i. == wanted)/if (true)/ | control/test_gate
+		gate: the group that is set | control/gate.c | s/g->has_group && in_group/in_group/ | control/test_gate
+		gate: whoever listens keeps the path | control/gate.c | s/if (ret != ECONNREFUSED) {/if (false) {/ | control/test_gate
+		gate: a file that is no socket stays | control/gate.c | s/if (!S_ISSOCK(st.st_mode)) {/if (false) {/ | control/test_gate
+		gate: one's own socket is removed | control/gate.c | s/ && st.st_dev == g->dev &&$/ \&\&/; s/^\t\tst.st_ino == g->ino)/\t\ttrue)/ | control/test_gate
+		keys: an id names one key | crypto/keyslots.c | s/k != NULL && k->id == key_id ? k : NULL/k/ | unit/test_keyslots
+		keys: of two with one id the newer | crypto/keyslots.c | s/b->generation > a->generation/false/ | unit/test_keyslots
+		keys: nothing is sent with one that the peer may not have | crypto/keyslots.c | s/k != NULL && atomic_load_explicit(&k->confirmed, memory_order_relaxed) ? k : NULL/k/ | unit/test_keyslots
+		keys: nor with a spent one | crypto/keyslots.c | s/a_spent ? NULL : if_confirmed(a), b_spent ? NULL : if_confirmed(b)/if_confirmed(a), if_confirmed(b)/ | unit/test_keyslots
+		keys: the primary one is used | crypto/keyslots.c:2 | s/^\t\tkeyslots_confirm(k);$/\t\t;/ | unit/test_keyslots
+		keys: one that left is found still | crypto/keyslots.c | s/if (k == NULL) .\* after/if (false) \/* after/ | unit/test_keyslots
+		keys: both ends of a key | crypto/key.c | s/m->decrypt, &k->decrypt/m->encrypt, \&k->decrypt/ | contract/test_key
+		keys: one that cannot be made leaves no session | crypto/key.c | s/^\taead_session_free(a, k->encrypt);$/\t;/ | contract/test_key
+		keys: sessions end with it, decrypt | crypto/key.c | s/^\taead_session_free(a, k->decrypt);$/\t;/ | contract/test_key
+		keys: sessions end with it, encrypt | crypto/key.c | s/^\t\taead_session_free(a, k->encrypt);$/\t\t;/ | contract/test_key
+		keys: a spent session is not freed twice | crypto/key.c | s/if (!atomic_load_explicit(&k->spent, memory_order_relaxed))/if (true)/ | component/test_life cpu
+		keys: not in core dumps | crypto/aead_pool.c | s/rte_mempool_mem_iter(mp, keep_from_dumps, d->name);/(void)keep_from_dumps;/ | contract/test_secrets
+		keys: no bytes stay where a key was | crypto/key.c | s/^\texplicit_bzero(k, size);$/\t;/ | contract/test_key
+		keys: a forgery confirms none | dataplane/decap.c | s/^\treplay_look(w, &run);/\tkeyslots_confirm(run.key); replay_look(w, \&run);/ | component/test_life cpu
+		self-test: the text is OpenSSL's | crypto/aead_selftest.c | s/memcmp(p + HEAD, text, lengths.i.) != 0/false/ | contract/test_devices
+		self-test: the tag is OpenSSL's | crypto/aead_selftest.c | s/memcmp(p + AEAD_AAD_LEN, t->tag.i., AEAD_TAG_LEN) != 0/false/ | contract/test_devices
+		self-test: errors of the device | crypto/aead_selftest.c | s/j->status == AEAD_DEVICE_ERROR/false/ | contract/test_devices
+		self-test: a device that does not answer | crypto/aead_selftest.c | s/if (timed_out(&start))/if (false)/ | contract/test_devices
+		self-test: it is done | crypto/aead.c | s/prove(a, d, conf->devices.i..mode);/0;/ | contract/test_devices
+		self-test: what only claims CPU crypto is tried by queue | crypto/aead.c | s/if (mode == AEAD_MODE_CPU)$/if (true)/ | contract/test_devices
+		self-test: no CPU crypto where it is demanded | crypto/aead.c | s/mode == AEAD_MODE_CPU && !promised/false/ | contract/test_devices
+		self-test: what the device says of a tag | crypto/aead_selftest.c | s/if (j->status != expected)/if (false)/ | contract/test_devices
+		self-test: decryption is tried with all that can be wrong | crypto/aead_selftest.c | s/dir == AEAD_DECRYPT ? NB_SPOILS : SPOIL_NOTHING + 1/SPOIL_NOTHING + 1/ | contract/test_devices
+		self-test: nothing is written behind the text | crypto/aead_selftest.c | s/p.HEAD + lengths.i. + g. != 0xa5/false/ | contract/test_devices
+		self-test: nothing is written before the tag | crypto/aead_selftest.c | s/memcmp(p, t->aad.i., AEAD_AAD_LEN) != 0/false/ | contract/test_devices
+		instance: no address twice | dataplane/instance.c | s/if (conflict(&dp->transports.i., local, v4_too))/if (false)/ | component/test_events cpu
+		instance: the specific address first | dataplane/instance.c | s/ip_is_any(&t->local.ip) == any)/any == 0)/ | component/test_events cpu
+		instance: its transports end with it | dataplane/instance.c | s/if (dp->transports.i..iid == iid)/if (false)/ | component/test_events cpu
+		early: the next key only | dataplane/early.c | s/!comes_next(p->peer, key_id) .. // | component/test_decap cpu
+		early: from where the peer is | dataplane/early.c | s/ .. !pkt_is_from(p, p->peer))/)/ | component/test_life cpu
+		early: so many packets | dataplane/early.c | s/s->n == EARLY_PKTS/false/ | component/test_life cpu
+		early: not for ever | dataplane/early.c | s/w->now - s->since > WAIT_MS .*)/false)/ | component/test_life cpu
+		known: a slot that was full stays so | dataplane/known.c | s/.s > 0 && .s < FULL/*s > 0/ | unit/test_limit
+		known: one that is not there is not removed | dataplane/known.c | s/.s > 0 && .s < FULL/*s < FULL/ | unit/test_limit
+		gone: told once | dataplane/liveness.c | s/if (t == NULL .. t->reported)$/if (t == NULL)/ | component/test_life cpu
+		encap: nothing leaves that was not encrypted | dataplane/encap.c | s/if (pkts.i.->job.status == AEAD_OK)/if (true)/ | component/test_encap cpu
+		shim: an answer is of this protocol | shim/rpc.c | s/h->magic != SHIM_MAGIC .. // | control/test_shim answers_that_are_none_end_the_connection
+		shim: and to this request | shim/rpc.c | s/h->seq != request->seq .. // | control/test_shim answers_that_are_none_end_the_connection
+		shim: of its kind | shim/rpc.c | s/h->magic != SHIM_MAGIC .. h->type != request->type/h->magic != SHIM_MAGIC/ | control/test_shim answers_that_are_none_end_the_connection
+		shim: as long as it says | shim/rpc.c | s/return (size_t)n - sizeof(.h) == h->len ? 0 : -EPROTO;/return 0;/ | control/test_shim answers_that_are_none_end_the_connection
+		shim: errors are negative | shim/rpc.c | s/ .. h->error > 0)/)/ | control/test_shim answers_that_are_none_end_the_connection
+		shim: a daemon of another version | shim/rpc.c | s/h.error == 0 && version == SHIM_VERSION/h.error == 0/ | control/test_shim agent_of_another_version_is_refused
+		shim: no tun for an openvpn of ours | shim/shim.c | s/path == NULL/true/ | control/test_shim tun_is_refused_to_an_attached_openvpn
+		shim: a tun for others | shim/shim.c | s/ .. strncmp(program_invocation_short_name, "openvpn", 7) == 0;/ + 1;/ | control/test_shim other_programs_do_not_notice_the_shim
+		shim: no packets to another program | shim/shim.c | s/program_refused(__builtin_return_address(0))/false/ | control/test_shim tun_is_refused_to_an_attached_openvpn
+		shim: TCP ends openvpn 2.6 | shim/shim.c | s/^\t\tend_if_tcp_carries(fd, level, name);/\t\t;/ | control/test_shim tcp_ends_openvpn_26_with_a_sentence
+		shim: not 2.7 | shim/shim.c | s/genl_mixes()/false/ | control/test_shim tcp_does_not_end_openvpn_27
+		shim: a failed openvpn ends with failure | shim/shim.c | s/if (status == 0 && shim.state == SHIM_FAILED/if (false \&\& status == 0 \&\& shim.state == SHIM_FAILED/ | control/test_shim tcp_ends_openvpn_26_with_a_sentence
+		shim: families of ours | shim/genl.c | s/len == n && memcmp(name, families.i..name, n) == 0/true/ | control/test_shim other_programs_do_not_notice_the_shim
+		shim: groups of ours | shim/genl.c | s/(group & 0xffff0000) == SHIM_GROUPS && // | control/test_shim server_start*
+		shim: without a daemon keys are taken | shim/genl.c | s/p.0. == shim.genl->new_key/false/ | control/test_shim agent_death*
+		shim: without a daemon there is nothing new | shim/genl.c | s/ .. p.0. == shim.genl->get_peer);/);/ | control/test_shim agent_death*
+		shim: without a daemon dumps are empty | shim/genl.c | s/if (ours && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)/if (false)/ | control/test_shim agent_death*
+		shim: datagrams no longer than the protocol's | shim/udp.c | s/if (len > SHIM_DGRAM_MAX)/if (false)/ | control/test_shim datagrams_keep_their_bounds_and_addresses
+		shim: the end of a socket is no datagram | shim/fds.c | s/(n == 0 && (msg_flags & MSG_TRUNC) == 0)/false/ | control/test_shim agent_death*
+		shim: no errno that ends openvpn | shim/genl.c | s/ret = replies_error(&s->replies, &h, -EINVAL);/ret = replies_error(\&s->replies, \&h, ret);/ | control/test_shim no_error_of_the_agent_ends_openvpn
+		shim: programs of openvpn get no socket | shim/fds.c | s/socketpair(AF_UNIX, SOCK_SEQPACKET . SOCK_CLOEXEC, 0, pair)/socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)/ | control/test_shim server_start*
+		shim: UDP only | shim/shim.c | s/protocol == IPPROTO_UDP &&/true \&\&/ | control/test_shim server_start*
+		shim: links of our kinds | shim/rtnl.c | s/strcmp(link->kind, "ovpn-dco") != 0 && strcmp(link->kind, "ovpn") != 0/false/ | control/test_shim server_start*
+		away: another root directory | shim/away.c | s/if (root_changed())/if (false)/ | control/test_shim_away another_root_directory_ends_openvpn_at_once
+		away: no right to come back | shim/away.c | s/else if (ret == -EACCES)/else if (false)/ | control/test_shim_away lost_rights_end_openvpn
+		away: sessions begin anew | shim/away.c | s/^\t\tkill(getpid(), SIGUSR1);/\t\t;/ | control/test_shim_away next_daemon_gets_everything_in_place
 	END
 }
 
+# trim VARIABLE...: no blanks at either end.
 trim()
 {
-	local text=$1
+	local -n text
 
-	text=${text#"${text%%[![:space:]]*}"}
-	printf '%s' "${text%"${text##*[![:space:]]}"}"
-}
-
-# wanted LINE: is it one of those asked for?
-wanted()
-{
-	local word
-
-	[ ${#words[@]} -gt 0 ] || return 0
-	for word in "${words[@]}"; do
-		[[ $1 == *"$word"* ]] && return 0
+	for text in "$@"; do
+		text=${text#"${text%%[![:space:]]*}"}
+		text=${text%"${text##*[![:space:]]}"}
 	done
-	return 1
 }
 
-# passes TEST...: with nothing broken it must.
-declare -A passing
+# rows: name, file, number of lines, sed and test of each line that was asked for, in tabs.
+rows()
+{
+	local line name file program test lines word
+
+	while IFS= read -r line; do
+		for word in "${words[@]}"; do
+			[[ $line != *"$word"* ]] || break
+		done
+		[ ${#words[@]} = 0 ] || [[ $line == *"$word"* ]] || continue
+		IFS='|' read -r name file program test <<<"$line"
+		trim name file program test
+		lines=1
+		if [[ $file == *:* ]]; then
+			lines=${file#*:}
+		else # one for each command
+			word=${program//; s?/}
+			lines=$((1 + (${#program} - ${#word}) / 4))
+		fi
+		printf '%s\t%s\t%s\t%s\t%s\n' "$name" "src/${file%:*}" "$lines" "$program" "$test"
+	done < <(table)
+}
+
+# changes NAME FILE LINES SED TEST: is the row what it was when it was written?
+changes()
+{
+	local name=$1 file=$2 lines=$3 program=$4 test=${5%% *} n
+
+	if [ ! -f "$ROOT/$file" ]; then
+		echo "NO FILE     $name: $file"
+		return 1
+	fi
+	if [ ! -f "$ROOT/tests/$test.c" ] && [ ! -f "$ROOT/tests/$test" ]; then
+		echo "NO TEST     $name: tests/$test"
+		return 1
+	fi
+	n=$(sed "$program" "$ROOT/$file" | diff - "$ROOT/$file" | grep -c '^<')
+	if [ "$n" != "$lines" ]; then
+		echo "CHANGES     $name: $n lines of $file, not $lines: $program"
+		return 1
+	fi
+}
+
+check()
+{
+	local faults=0 n=0 row
+
+	while IFS=$'\t' read -r -a row; do
+		n=$((n + 1))
+		changes "${row[@]}" || faults=$((faults + 1))
+	done < <(rows)
+	echo "$n rows, $faults stale"
+	[ "$n" -gt 0 ] && [ "$faults" = 0 ]
+}
+
+# How meson would run the tests, by the names of the table: what is built for it, its environment,
+# its command.
+declare -A targets environment command
+read_tests()
+{
+	local key needs env cmd
+
+	while IFS=$'\t' read -r key needs env cmd; do
+		targets[$key]=$needs environment[$key]=$env command[$key]=$cmd
+	done < <(jq -r --slurpfile targets "$T/build/meson-info/intro-targets.json" --arg build "$T/build/" \
+		--arg tests "$T/tree/tests/" '
+		($targets[0] | map({key: .id, value: (.filename[0] | ltrimstr($build))}) | from_entries) as $file
+		| .[] | (.cmd[0] | endswith(".sh")) as $script
+		| [ (if $script then .cmd[0:1] else .cmd end | join(" ") | ltrimstr($build + "tests/") | ltrimstr($tests)),
+			(.depends | map($file[.]) | join(" ")),
+			(.env | to_entries | map(.key + "=" + .value) | join(" ") | if . == "" then "A=" else . end),
+			(.cmd | join(" ")) ] | join("\t")' "$T/build/meson-info/intro-tests.json")
+}
+
+# known TEST: with arguments that meson does not give it, it is the test without them.
+known()
+{
+	local whole=${1%% *}
+
+	[ -z "${targets[$1]:-}" ] && [ -n "${targets[$whole]:-}" ] || return 0
+	targets[$1]=${targets[$whole]} environment[$1]=${environment[$whole]}
+	command[$1]="${command[$whole]} ${1#* }"
+}
+
+build()
+{
+	# shellcheck disable=SC2086
+	ninja -C "$T/build" ${targets[$1]} >"$T/log" 2>&1
+}
+
+# run TEST: a broken build may hang, so it has its time, and some more.
+run()
+{
+	# shellcheck disable=SC2086
+	{
+		(set -f && cd "$T/build" && env ${environment[$1]} timeout -k 5 "${allowed[$1]:-120}" ${command[$1]}) \
+			>"$T/log" 2>&1 </dev/null
+	} 2>/dev/null # bash tells of crashes
+}
+
+# passes TEST: with nothing broken it must.
+declare -A allowed
 passes()
 {
-	[ -z "${passing[$*]:-}" ] || return 0
-	ninja -C "$T/build" "tests/$1" >"$T/log" 2>&1 &&
-		(cd "$T" && timeout -k 5 120 "$T/build/tests/$1" "${@:2}") >"$T/log" 2>&1 && passing[$*]=1
+	local start=$SECONDS
+
+	[ -z "${allowed[$1]:-}" ] || return 0
+	build "$1" && run "$1" && allowed[$1]=$(((SECONDS - start) * 3 + 15))
 }
 
-# try NAME FILE SED TEST...: true if the test fails with the check broken.
+# try NAME FILE LINES SED TEST: true if the test fails with the check broken.
 try()
 {
-	local name=$1 file=src/$2 program=$3 test=$4
+	local name=$1 file=$2 program=$4 test=$5 status start=$SECONDS
 
-	if ! passes "${@:4}"; then
+	known "$test"
+	if [ -z "${targets[$test]:-}" ]; then
+		echo "NO TEST     $name: $test"
+		return 1
+	fi
+	if ! passes "$test"; then
 		echo "FAILS       $name: $test, with nothing broken"
 		tail -n 5 "$T/log"
 		return 1
@@ -235,26 +574,34 @@ try()
 		echo "NO CHANGE   $name: the code is not what the table expects"
 		return 1
 	fi
-	if ! ninja -C "$T/build" "tests/$test" >"$T/log" 2>&1; then
+	if ! build "$test"; then
 		echo "NO BUILD    $name"
 		grep -m 3 error "$T/log"
 		return 1
 	fi
-	# a broken build may hang, and a crash is as good as a failure
-	if (cd "$T" && timeout -k 5 120 "$T/build/tests/$test" "${@:5}") >"$T/log" 2>&1; then
+	run "$test"
+	status=$?
+	case $status in
+	0)
 		echo "NOT NOTICED $name: $test passes"
 		return 1
-	fi
-	echo "noticed     $name ($(grep -cE "^(\[  FAILED  \] [a-z]|not ok)" "$T/log") failures)"
+		;;
+	124 | 137) status="it hangs" ;;
+	1[3-9][0-9]) status="signal $((status - 128))" ;; # a crash is as good as a failure
+	*) status="$(grep -E "^(\[  (FAILED|ERROR ) +\] [a-z]|not ok|FAIL)" "$T/log" | sort -u | wc -l) failures" ;;
+	esac
+	echo "noticed     $name ($status, $((SECONDS - start)) s)"
 }
 
 words=()
+only_check=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--list)
 		table | cut -d '|' -f 1
 		exit 0
 		;;
+	--check) only_check=yes ;;
 	--help | -h)
 		usage
 		exit 0
@@ -267,30 +614,36 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+if [ -n "$only_check" ]; then
+	check
+	exit
+fi
 
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 export RUNTIME_DIRECTORY=$T # of DPDK: what fails does not tidy up
 trap 'exit 130' INT TERM
+# meson takes ccache if it is there; its entries shall do for another folder, too
+export CCACHE_BASEDIR=$T CCACHE_NOHASHDIR=1
 mkdir "$T/tree"
 (cd "$ROOT" && tar -c --exclude="./build*" --exclude=./.git .) | tar -x -C "$T/tree" || exit 1
 cp -a "$T/tree/src" "$T/src" # as it is, whatever happens to the checkout meanwhile
 # without optimisation it builds faster, and -Werror would refuse what a broken check leaves unused
-meson setup "$T/build" "$T/tree" --buildtype=debug -Dtests=enabled >"$T/log" 2>&1 || {
+meson setup "$T/build" "$T/tree" -Doptimization=0 -Ddebug=false -Db_ndebug=false -Dtests=enabled \
+	>"$T/log" 2>&1 || {
 	tail -n 20 "$T/log"
 	exit 1
 }
+read_tests
 noticed=0
 missed=0
-while IFS='|' read -r name file program test; do
-	wanted "$name" || continue
-	# shellcheck disable=SC2046
-	if try "$(trim "$name")" "$(trim "$file")" "$(trim "$program")" $(trim "$test"); then
+while IFS=$'\t' read -r -a row; do
+	if try "${row[@]}"; then
 		noticed=$((noticed + 1))
 	else
 		missed=$((missed + 1))
 	fi
-	cp "$T/src/$(trim "$file")" "$T/tree/src/$(trim "$file")"
-done < <(table)
-echo "$noticed broken checks noticed, $missed not"
+	cp "$T/${row[1]}" "$T/tree/${row[1]}"
+done < <(rows)
+echo "$noticed broken checks noticed, $missed not, $((SECONDS / 60)) min $((SECONDS % 60)) s"
 [ "$missed" = 0 ]

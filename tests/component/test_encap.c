@@ -185,6 +185,42 @@ static void interleaved_peers_keep_their_order(void **state)
 	close(s.device);
 }
 
+/* The linker puts this before aead_poll() (meson.build): a device that fails. */
+static bool device_fails;
+uint16_t __real_aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n);
+uint16_t __wrap_aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n);
+
+uint16_t __wrap_aead_poll(struct aead_queue *q, struct aead_job **jobs, uint16_t n)
+{
+	uint16_t got = __real_aead_poll(q, jobs, n);
+
+	for (uint16_t i = 0; device_fails && i < got; i++)
+		jobs[i]->status = AEAD_DEVICE_ERROR;
+	return got;
+}
+
+/* Who knows what is in its buffers: plain text, perhaps. */
+static void what_a_device_did_not_encrypt_stays_inside(void **state)
+{
+	struct udp_addr remote = udp_of("198.51.100.7", 50000);
+	struct key_material m = reference_key(AEAD_AES_256_GCM, 0, 1);
+	uint8_t mac[MAC_LEN], inner[100], frame[FRAME_MAX];
+	struct site s;
+
+	site_new(&s, *state, 0, DP_MODE_MP, "192.0.2.1", 1194);
+	site_peer(&s, PEER, remote, "10.8.0.2", NULL, &m);
+	site_peer_mac(&s, PEER, mac);
+	inner_of(4, inner, 100, 0);
+	for (int i = 0; i < 4; i++) {
+		device_fails = i % 2 == 0;
+		world_write(s.device, frame, site_frame(frame, mac, inner, 100));
+		world_settle(*state);
+		assert_int_equal(world_sent(*state, 0, frame), device_fails ? 0 : 42 + 24 + 100);
+		world_drops(*state, DROP_CRYPTO_ERROR, device_fails);
+	}
+	close(s.device);
+}
+
 /* Multicast and the peer's own: one worker has them all, or they would overtake each other. */
 static void a_p2p_device_belongs_to_one_worker(void **state)
 {
@@ -362,6 +398,8 @@ int main(int argc, char **argv)
 			interleaved_peers_keep_their_order, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			what_one_end_encrypts_the_other_delivers, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_device_did_not_encrypt_stays_inside, world_setup, world_teardown),
 		cmocka_unit_test(a_p2p_device_belongs_to_one_worker),
 		cmocka_unit_test_setup_teardown(
 			frames_of_the_kernel_pass_untouched, world_setup, world_teardown),

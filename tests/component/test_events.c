@@ -311,6 +311,10 @@ static void instances_run_out_and_their_ids_are_never_reused(void **state)
 	assert_int_equal(dp_instance_del(wd->dp, iids[100]), -ENOENT);
 	assert_int_equal(dp_instance_new(wd->dp, DP_MODE_MP, &iid), 0);
 	assert_true(iid > seen);
+	assert_int_equal(dp_instance_mtu(wd->dp, iid, 1400), 0);
+	/* it has the other one's place, not its name */
+	assert_int_equal(dp_instance_mtu(wd->dp, iids[100], 1400), -ENOENT);
+	assert_int_equal(dp_instance_del(wd->dp, iids[100]), -ENOENT);
 	world_reclaim(wd);
 }
 

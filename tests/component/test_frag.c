@@ -600,7 +600,7 @@ static size_t cut(uint8_t *out, const uint8_t *frame, size_t len, size_t at, siz
 
 struct control {
 	struct pair p;
-	uint8_t payload[4000], frame[FRAME_MAX];
+	uint8_t payload[FRAME_MAX], frame[FRAME_MAX];
 	size_t len; /* of frame, */
 	size_t end; /* and of what is cut: UDP header and payload */
 };
@@ -726,23 +726,145 @@ static void two_ends_of_a_datagram_are_a_conflict(void **state)
 }
 
 /* Together as many bytes as the datagram has, but not the same ones. */
+/* The same bytes, once as the end and once not. */
+static void an_end_that_comes_again_as_none_is_a_conflict(void **state)
+{
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		for (int first = 0; first < 2; first++) {
+			struct control c;
+
+			control_up(&c, outer, 2000, 1195);
+			for (int i = 0; i < 2; i++) {
+				size_t all = c.len;
+
+				if (i == first)
+					c.len = c.len - c.end + 808;
+				piece_arrives(&c, 800, 8, 7);
+				c.len = all;
+			}
+			world_drops(c.p.wd, DROP_FRAGMENT, 2);
+			piece_arrives(&c, 0, 800, 7);
+			expect_control(&c, false);
+			world_drops(c.p.wd, DROP_FRAGMENT, 1);
+			pair_free(&c.p);
+		}
+	}
+}
+
 static void pieces_behind_the_end_are_a_conflict(void **state)
 {
 	(void)state;
 	for (int outer = 0; outer < 2; outer++) {
-		struct control c;
-		size_t all;
+		for (int end_first = 0; end_first < 2; end_first++) {
+			struct control c;
 
-		control_up(&c, outer, 3000, 1195);
-		all = c.len;
-		piece_arrives(&c, 2000, 792, 7);
-		c.len = all - c.end + 1000;
-		piece_arrives(&c, 992, 8, 7);
-		c.len = all;
-		world_drops(c.p.wd, DROP_FRAGMENT, 2);
-		piece_arrives(&c, 0, 200, 7);
-		world_drops(c.p.wd, DROP_FRAGMENT, 1);
-		expect_control(&c, false);
+			control_up(&c, outer, 3000, 1195);
+			for (int i = 0; i < 2; i++) {
+				size_t all = c.len;
+
+				if (i == end_first) {
+					piece_arrives(&c, 2000, 792, 7);
+					continue;
+				}
+				c.len = all - c.end + 1000;
+				piece_arrives(&c, 992, 8, 7);
+				c.len = all;
+			}
+			world_drops(c.p.wd, DROP_FRAGMENT, 2);
+			piece_arrives(&c, 0, 200, 7);
+			world_drops(c.p.wd, DROP_FRAGMENT, 1);
+			expect_control(&c, false);
+			pair_free(&c.p);
+		}
+	}
+}
+
+/* The end of a datagram of 64 KiB and a little. */
+static void last_piece_arrives_too_far(struct control *c)
+{
+	uint8_t out[FRAME_MAX];
+	size_t n = cut(out, c->frame, c->len, c->end - 16, 16, 7);
+
+	if (be16_load(out + 12) == 0x0800) {
+		be16_store(out + 20, 65528 / 8);
+		be16_store(out + 24, 0);
+		be16_store(out + 24, frame_checksum(0, out + 14, 20));
+	} else {
+		be16_store(out + 56, 65528);
+	}
+	assert_true(world_arrive(c->p.wd, 1, out, n));
+	world_settle(c->p.wd);
+}
+
+static void pieces_that_no_datagram_has_end_it(void **state)
+{
+	enum { EMPTY, NOT_OF_EIGHT, TOO_FAR, NB };
+
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		for (int fault = 0; fault < NB; fault++) {
+			struct control c;
+
+			control_up(&c, outer, 2000, 1195);
+			piece_arrives(&c, 800, 800, 7);
+			if (fault == TOO_FAR)
+				last_piece_arrives_too_far(&c);
+			else
+				piece_arrives(&c, 0, fault == EMPTY ? 0 : 796, 7);
+			world_drops(c.p.wd, DROP_FRAGMENT, 2);
+			piece_arrives(&c, 0, 800, 7);
+			piece_arrives(&c, 1600, c.end - 1600, 7);
+			expect_control(&c, false);
+			world_drops(c.p.wd, DROP_FRAGMENT, 2);
+			pair_free(&c.p);
+		}
+	}
+}
+
+static void a_datagram_has_so_many_bytes_and_no_more(void **state)
+{
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		for (size_t over = 0; over < 2; over++) {
+			struct control c;
+			uint64_t pieces = 0;
+
+			/* the first piece's headers count */
+			control_up(&c, outer, FRAG_ROOM - (outer == 0 ? 34 : 62) - 8 + over, 1195);
+			for (size_t at = 0; at < c.end; at += 1400, pieces++)
+				piece_arrives(&c, at, RTE_MIN(1400, c.end - at), 7);
+			expect_control(&c, over == 0);
+			world_drops(c.p.wd, DROP_TOO_BIG, over == 0 ? 0 : pieces);
+			world_no_drops(c.p.wd);
+			pair_free(&c.p);
+		}
+	}
+}
+
+/* Some drivers share buffers, with a tap for example: what others may see is not written to. */
+static void a_shared_first_piece_stays_as_it_came(void **state)
+{
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		uint8_t out[FRAME_MAX];
+		struct rte_mbuf *m;
+		struct control c;
+		size_t n;
+
+		control_up(&c, outer, 1600, 1195);
+		n = cut(out, c.frame, c.len, 0, 800, 7);
+		m = rte_pktmbuf_alloc(c.p.wd->dp->ports[1].pool);
+		assert_non_null(m);
+		memcpy(rte_pktmbuf_append(m, (uint16_t)n), out, n);
+		rte_mbuf_refcnt_update(m, 1);
+		assert_int_equal(rte_ring_enqueue(c.p.wd->in[1], m), 0);
+		piece_arrives(&c, 800, c.end - 800, 7);
+		expect_control(&c, true);
+		assert_int_equal(m->data_len, n);
+		assert_memory_equal(rte_pktmbuf_mtod(m, void *), out, n);
+		rte_pktmbuf_free(m);
+		world_no_drops(c.p.wd);
 		pair_free(&c.p);
 	}
 }
@@ -902,9 +1024,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(equal_pieces_may_come_twice),
 		cmocka_unit_test(pieces_in_conflict_never_pass),
 		cmocka_unit_test(two_ends_of_a_datagram_are_a_conflict),
+		cmocka_unit_test(an_end_that_comes_again_as_none_is_a_conflict),
 		cmocka_unit_test(pieces_behind_the_end_are_a_conflict),
+		cmocka_unit_test(pieces_that_no_datagram_has_end_it),
 		cmocka_unit_test(pieces_that_overlap_in_part_are_a_conflict),
 		cmocka_unit_test(a_datagram_has_so_many_pieces_and_no_more),
+		cmocka_unit_test(a_datagram_has_so_many_bytes_and_no_more),
+		cmocka_unit_test(a_shared_first_piece_stays_as_it_came),
 		cmocka_unit_test(pieces_for_others_are_the_kernels_as_they_came),
 		cmocka_unit_test(a_datagram_in_one_fragment_is_whole),
 		cmocka_unit_test(every_piece_of_a_storm_is_accounted_for),

@@ -178,6 +178,71 @@ static void selftest_finds_what_differs_and_says_where(void **state)
 	}
 }
 
+/*
+ * A device that is wrong: the linker puts this between CPU crypto and the driver (meson.build),
+ * which does its work well before.
+ */
+enum lie { NO_LIE, ACCEPTS_ALL, REFUSES_ALL, BREAKS, WRITES_BEHIND, WRITES_BEFORE };
+static enum lie lie;
+
+uint32_t __real_rte_cryptodev_sym_cpu_crypto_process(
+	uint8_t id, void *session, union rte_crypto_sym_ofs ofs, struct rte_crypto_sym_vec *v);
+uint32_t __wrap_rte_cryptodev_sym_cpu_crypto_process(
+	uint8_t id, void *session, union rte_crypto_sym_ofs ofs, struct rte_crypto_sym_vec *v);
+
+uint32_t __wrap_rte_cryptodev_sym_cpu_crypto_process(
+	uint8_t id, void *session, union rte_crypto_sym_ofs ofs, struct rte_crypto_sym_vec *v)
+{
+	uint32_t n = __real_rte_cryptodev_sym_cpu_crypto_process(id, session, ofs, v);
+
+	for (uint32_t i = 0; i < v->num; i++) {
+		const struct rte_crypto_vec *text = v->src_sgl[i].vec;
+
+		if (lie == ACCEPTS_ALL || lie == REFUSES_ALL || lie == BREAKS)
+			v->status[i] = lie == ACCEPTS_ALL ? 0 : lie == REFUSES_ALL ? EBADMSG : EIO;
+		else if (lie == WRITES_BEHIND)
+			((uint8_t *)text->base)[text->len] ^= 1;
+		else if (lie == WRITES_BEFORE)
+			((uint8_t *)v->aad[i].va)[0] ^= 1;
+	}
+	return n;
+}
+
+static void selftest_finds_a_device_that_is_wrong(void **state)
+{
+	static const struct {
+		enum lie lie;
+		int err;
+		const char *words;
+	} rows[] = {
+		{ACCEPTS_ALL, -EBADMSG, "AES-128-GCM decrypt: 0 bytes: a wrong tag is accepted"},
+		{REFUSES_ALL, -EBADMSG, "AES-128-GCM encrypt: 0 bytes: a good tag is refused"},
+		{BREAKS, -ENOTSUP, "AES-128-GCM encrypt: 0 bytes: the device reports an error"},
+		{WRITES_BEHIND, -EBADMSG, "AES-128-GCM encrypt: 0 bytes: writes behind the text"},
+		{WRITES_BEFORE, -EBADMSG, "AES-128-GCM encrypt: 0 bytes: writes before the tag"},
+	};
+	struct aead_device_info info;
+	struct aead_fault fault;
+	struct aead *a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(rig_aead("crypto_aesni_gcm", AEAD_MODE_CPU, 1, 8, &a), 0);
+		lie = rows[i].lie;
+		assert_int_equal(aead_selftest(a, &a->devices[0], &truth, &fault), rows[i].err);
+		assert_string_equal(fault.text, rows[i].words);
+		assert_int_equal(a->devices[0].sessions, 0);
+		aead_free(a);
+		/* nothing is encrypted by it */
+		refused("crypto_aesni_gcm", AEAD_MODE_CPU, rows[i].err);
+		assert_int_equal(rig_aead("crypto_aesni_gcm", AEAD_MODE_AUTO, 1, 8, &a), 0);
+		aead_device_info(a, 0, &info);
+		assert_false(info.cpu);
+		aead_free(a);
+		lie = NO_LIE;
+	}
+}
+
 /* A stopped cryptodev takes no jobs; it logs each attempt, which is not for this test's output. */
 static void selftest_gives_up_on_a_device_that_does_not_answer(void **state)
 {
@@ -319,6 +384,7 @@ int main(void)
 		cmocka_unit_test(devices_scheduler_with_lcores_that_cannot_work_is_refused),
 		cmocka_unit_test(devices_counts_must_make_sense),
 		cmocka_unit_test(selftest_finds_what_differs_and_says_where),
+		cmocka_unit_test(selftest_finds_a_device_that_is_wrong),
 		cmocka_unit_test(selftest_gives_up_on_a_device_that_does_not_answer),
 		cmocka_unit_test(devices_each_key_goes_to_the_first_that_can),
 		cmocka_unit_test(devices_share_a_queue),

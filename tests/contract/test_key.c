@@ -18,6 +18,19 @@
 static struct arena arena;
 static struct slab keys; /* of windows of up to 8192 ids */
 
+/* The linker puts this before slab_give() (meson.build): what a slab gets back holds nothing. */
+void __real_slab_give(void *object);
+void __wrap_slab_give(void *object);
+
+void __wrap_slab_give(void *object)
+{
+	const uint8_t *p = object;
+
+	for (size_t i = 0; p != NULL && i < keys.size; i++)
+		assert_int_equal(p[i], 0);
+	__real_slab_give(object);
+}
+
 static uint32_t sessions_in_use(struct aead *a)
 {
 	struct aead_device_info info;
@@ -141,12 +154,77 @@ static void key_that_cannot_be_made_leaves_nothing(void **state)
 	aead_free(a);
 }
 
+/* The numbers are openvpn's, written down anew: crypto.c, cipher_get_aead_limits(). */
+#define BLOCKS_ASK 60129542137ull /* 2^36 - 1, of each eight seven */
+
+static void key_wears_out_by_blocks_and_packets_of_a_direction(void **state)
+{
+	struct key_material m = material();
+	struct aead *a = device(4);
+	struct key *k;
+
+	(void)state;
+	assert_int_equal(key_new(a, &keys, &m, 64, 0, &k), 0);
+	atomic_store(&k->tx_blocks, BLOCKS_ASK);
+	k->rx_blocks = BLOCKS_ASK;
+	assert_int_equal(key_wear(k), KEY_GOOD); /* the directions are not added up */
+	pktid_init(&k->tx, 2, PKTID_MAX_CLASSIC);
+	assert_int_equal(key_wear(k), KEY_WORN_BLOCKS);
+	atomic_store(&k->tx_blocks, BLOCKS_ASK - 1);
+	assert_int_equal(key_wear(k), KEY_GOOD);
+	key_lock(k);
+	assert_int_equal(replay_commit(&k->rx, 1), REPLAY_FRESH);
+	key_unlock(k);
+	assert_int_equal(key_wear(k), KEY_WORN_BLOCKS);
+	k->rx_blocks = BLOCKS_ASK - 1;
+	assert_int_equal(key_wear(k), KEY_GOOD);
+	/* another cipher has no such limit */
+	k->alg = AEAD_CHACHA20_POLY1305;
+	k->rx_blocks = UINT64_MAX / 2;
+	atomic_store(&k->tx_blocks, UINT64_MAX / 2);
+	assert_int_equal(key_wear(k), KEY_GOOD);
+	key_free(a, k);
+	aead_free(a);
+}
+
+static void key_wears_out_by_half_of_its_ids_and_by_failures(void **state)
+{
+	static const enum aead_alg algs[] = {AEAD_AES_256_GCM, AEAD_CHACHA20_POLY1305};
+	struct key_material m = material();
+	struct aead *a = device(4);
+	struct key *k;
+
+	(void)state;
+	assert_int_equal(key_new(a, &keys, &m, 64, 0, &k), 0);
+	for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
+		k->alg = (uint8_t)algs[i];
+		pktid_init(&k->tx, 2147483648, PKTID_MAX_CLASSIC); /* has sent one less */
+		assert_int_equal(key_wear(k), KEY_GOOD);
+		pktid_init(&k->tx, 2147483649, PKTID_MAX_CLASSIC);
+		assert_int_equal(key_wear(k), KEY_WORN_PACKETS);
+		pktid_init(&k->tx, 1, PKTID_MAX_CLASSIC);
+		atomic_store(&k->failed, 34359738368);
+		assert_int_equal(key_wear(k), KEY_GOOD);
+		atomic_store(&k->failed, 34359738369);
+		assert_int_equal(key_wear(k), KEY_WORN_FAILED);
+		atomic_store(&k->failed, 68719476736);
+		assert_false(key_is_refused(k));
+		atomic_store(&k->failed, 68719476737);
+		assert_true(key_is_refused(k));
+		atomic_store(&k->failed, 0);
+	}
+	key_free(a, k);
+	aead_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(key_is_born_unused_and_unconfirmed),
 		cmocka_unit_test(key_uses_each_half_for_its_direction),
 		cmocka_unit_test(key_that_cannot_be_made_leaves_nothing),
+		cmocka_unit_test(key_wears_out_by_blocks_and_packets_of_a_direction),
+		cmocka_unit_test(key_wears_out_by_half_of_its_ids_and_by_failures),
 	};
 	int failed;
 

@@ -100,6 +100,20 @@ static void call_links(void)
 	CHECK(rtnl_ask(&del, sizeof(del)) == 0);
 	/* no longer ours: the kernel answers, and has no such device */
 	CHECK(rtnl_ask(&del, sizeof(del)) == -ENODEV);
+	/* nor are links of other kinds */
+	calls_newlink(&add, "ovpn0", "nonsense");
+	CHECK(rtnl_ask(&add, sizeof(add)) == -EOPNOTSUPP);
+}
+
+/* Datagrams that are not UDP's, as far as anybody says. */
+static void call_other_protocol(void)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_INET);
+	CHECK(close(fd) == 0);
 }
 
 static void set_int(int fd, int level, int name, int value)
@@ -127,6 +141,7 @@ static void call_udp_socket(void)
 	int first = udp4_bound(1194);
 	int again;
 
+	CHECK(fcntl(first, F_GETFD) == FD_CLOEXEC); /* what openvpn starts has no shim */
 	set_int(first, SOL_SOCKET, SO_RCVBUF, 4096);
 	set_int(first, SOL_SOCKET, SO_SNDBUF, 4096);
 	CHECK(getsockopt(first, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 4 * 4096);
@@ -168,6 +183,7 @@ static void call_server_start(void)
 	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
 	call_other_socket_joins();
 	call_udp_socket();
+	call_other_protocol();
 	CHECK(close(genl) == 0);
 }
 
@@ -742,6 +758,24 @@ static void call_agent_hangs(void)
 	CHECK(nb_sigterm == 0);
 }
 
+static void call_agent_lies(void)
+{
+	int genl;
+
+	signal(SIGTERM, count);
+	genl = attached_genl();
+	CHECK(ask_genl(genl, 2) == -ENOTCONN);
+	CHECK(nb_sigterm == 0);
+}
+
+static void call_agent_refuses(void)
+{
+	int genl = attached_genl();
+
+	CHECK(ask_genl(genl, 2) == -EINVAL);
+	CHECK(close(genl) == 0);
+}
+
 static void check_tun_refused(void)
 {
 	errno = 0;
@@ -864,6 +898,8 @@ static const struct {
 	{"agent_dies_in_request", call_agent_dies_in_request},
 	{"agent_dies_while_idle", call_agent_dies_while_idle},
 	{"agent_hangs", call_agent_hangs},
+	{"agent_lies", call_agent_lies},
+	{"agent_refuses", call_agent_refuses},
 	{"comes_back", call_comes_back},
 	{"asked_while_away", call_asked_while_away},
 	{"asks_after_a_pause", call_asks_after_a_pause},

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ static int stranger(const struct rig *rig)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	const struct timeval limit = {.tv_sec = 2}; /* who says nothing is sent away, but later */
 	char byte;
 
 	strcpy(addr.sun_path, rig->dco);
@@ -60,6 +62,7 @@ static int stranger(const struct rig *rig)
 		return 2;
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return 3;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	return recv(fd, &byte, 1, 0) == 0 ? 0 : 4;
 }
 

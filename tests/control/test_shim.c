@@ -304,6 +304,63 @@ static void agent_that_hangs_is_given_up(void **state)
 	agent_free(&a);
 }
 
+/* Whoever listens there: what it says is not believed. */
+static void answers_that_are_none_end_the_connection(void **state)
+{
+	enum { MAGIC, TYPE, SEQ, POSITIVE, SHORT, LONG, CUT, NB };
+
+	(void)state;
+	for (int fault = 0; fault < NB; fault++) {
+		struct shim_agent a;
+		struct {
+			struct shim_hdr h;
+			struct nlmsghdr nl;
+			struct nlmsgerr error;
+		} r = {.nl = {.nlmsg_len = sizeof(r) - sizeof(r.h), .nlmsg_type = NLMSG_ERROR}};
+		size_t len = fault == CUT ? 10 : sizeof(r);
+
+		agent_start_calls(&a, "agent_lies");
+		serve_hello(&a);
+		serve_genl(&a, 1);
+		agent_expect(
+			&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
+		/* but for the fault: an acknowledgement */
+		r.nl.nlmsg_seq = CALLS_NL_SEQ;
+		r.h = a.h;
+		r.h.flags = SHIM_LAST;
+		r.h.len = r.nl.nlmsg_len + (fault == LONG ? 4 : 0) - (fault == SHORT ? 4 : 0);
+		r.h.magic ^= fault == MAGIC;
+		r.h.type = fault == TYPE ? SHIM_CLOSE : SHIM_NETLINK;
+		r.h.seq -= fault == SEQ;
+		r.h.error = fault == POSITIVE ? EINVAL : 0;
+		assert_int_equal(send(a.conn, &r, len, MSG_NOSIGNAL), (ssize_t)len);
+		agent_wait(&a, 0);
+		assert_int_equal(agent_said(&a, "its answer is not in the protocol"), 1);
+		agent_free(&a);
+	}
+}
+
+/* ENODEV and ENOMEM end openvpn at once, whatever it had asked. */
+static void no_error_of_the_agent_ends_openvpn(void **state)
+{
+	static const int errors[] = {-ENODEV, -ENOMEM, -EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		struct shim_agent a;
+
+		agent_start_calls(&a, "agent_refuses");
+		serve_hello(&a);
+		serve_genl(&a, 1);
+		agent_expect(
+			&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
+		agent_answer(&a, errors[i], NULL, 0);
+		agent_serve_close(&a, 1);
+		agent_wait(&a, 0);
+		agent_free(&a);
+	}
+}
+
 static void agent_of_another_version_is_refused(void **state)
 {
 	uint32_t version = SHIM_VERSION + 1;
@@ -421,7 +478,8 @@ static void other_programs_do_not_notice_the_shim(void **state)
 	check_passive(shell);
 }
 
-int main(void)
+/* With an argument: the tests of that name, which may have a * in it. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_start_reaches_the_agent_call_by_call),
@@ -435,6 +493,8 @@ int main(void)
 		cmocka_unit_test(agent_death_in_a_request_ends_that_with_enotconn),
 		cmocka_unit_test(agent_death_while_idle_wakes_openvpn_once),
 		cmocka_unit_test(agent_that_hangs_is_given_up),
+		cmocka_unit_test(answers_that_are_none_end_the_connection),
+		cmocka_unit_test(no_error_of_the_agent_ends_openvpn),
 		cmocka_unit_test(agent_of_another_version_is_refused),
 		cmocka_unit_test(tun_is_refused_to_an_attached_openvpn),
 		cmocka_unit_test(tcp_ends_openvpn_26_with_a_sentence),
@@ -445,5 +505,7 @@ int main(void)
 	};
 
 	alarm(90);
+	if (argc == 2)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

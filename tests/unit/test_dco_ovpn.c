@@ -251,6 +251,72 @@ static void addresses_that_contradict_are_refused(void **state)
 	assert_int_equal(end(&m, &q), -EINVAL);
 }
 
+static void addresses_have_the_length_of_their_family(void **state)
+{
+	static const struct {
+		uint16_t type;
+		size_t len;
+	} rows[] = {
+		{P_VPN4, 3},
+		{P_VPN4, 5},
+		{P_VPN4, 16},
+		{P_VPN6, 4},
+		{P_VPN6, 15},
+		{P_VPN6, 17},
+		{P_LOCAL4, 2},
+		{P_LOCAL6, 4},
+		{P_REMOTE4, 16},
+		{P_REMOTE6, 4},
+	};
+	static const uint8_t bytes[17] = {192, 0, 2, 1};
+	struct message m;
+	struct dco_request q;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		begin_peer(&m);
+		if (rows[i].type == P_REMOTE4 || rows[i].type == P_REMOTE6)
+			mnl_attr_put_u16(m.h, P_PORT, htons(1194));
+		else
+			put_remote(&m, rows[i].type == P_LOCAL6 ? "fd00::7" : "192.0.2.7", 1194);
+		mnl_attr_put(m.h, rows[i].type, rows[i].len, bytes);
+		assert_int_equal(end(&m, &q), -EINVAL);
+	}
+}
+
+/* Half a number is none. */
+static void numbers_have_their_width(void **state)
+{
+	static const uint16_t types[] = {P_SOCKET, P_INTERVAL, P_TIMEOUT, P_TX_ID};
+	struct message m;
+	struct dco_request q;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		begin(&m, PEER_NEW, 0, A_PEER);
+		put_remote(&m, "192.0.2.7", 1194);
+		mnl_attr_put_u32(m.h, P_INTERVAL, 10);
+		mnl_attr_put_u32(m.h, P_TIMEOUT, 60);
+		assert_int_equal(end(&m, &q), 0);
+		mnl_attr_put_u16(m.h, types[i], 7);
+		assert_int_equal(end(&m, &q), -EINVAL);
+	}
+}
+
+static void device_and_peer_are_named(void **state)
+{
+	uint8_t m[sizeof(capture_peer_del)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_peer_del, sizeof(m));
+	m[22] = 99; /* the interface's type, and the peer's */
+	assert_int_equal(codec_read(FAMILY, m, sizeof(m), &q), -EINVAL);
+	memcpy(m, capture_peer_del, sizeof(m));
+	m[34] = 99;
+	assert_int_equal(codec_read(FAMILY, m, sizeof(m), &q), -EINVAL);
+}
+
 /* How a connected TCP socket is handed over: the agent refuses it, the codec must say what it is.
  */
 static void peer_without_remote_is_told_apart(void **state)
@@ -459,6 +525,9 @@ static void key_that_cannot_be_had_is_a_good_request(void **state)
 		assert_int_equal(end(&m, &q), 0);
 		assert_int_equal(q.key.known, keys[i].known);
 		assert_int_equal(q.key.material.key_id, 7);
+		/* one that is too long ends where the next begins */
+		assert_memory_equal(q.key.material.decrypt, "\1\2\3", 3);
+		assert_memory_equal(q.key.material.encrypt_tail, "\1\2\3", 3);
 	}
 	begin_key(&m, 0, 0, 0);
 	assert_int_equal(end(&m, &q), 0);
@@ -851,6 +920,9 @@ int main(void)
 		cmocka_unit_test(keys_are_read_with_their_algorithm),
 		cmocka_unit_test(addresses_of_all_kinds_are_read),
 		cmocka_unit_test(addresses_that_contradict_are_refused),
+		cmocka_unit_test(addresses_have_the_length_of_their_family),
+		cmocka_unit_test(numbers_have_their_width),
+		cmocka_unit_test(device_and_peer_are_named),
 		cmocka_unit_test(peer_without_remote_is_told_apart),
 		cmocka_unit_test(keepalive_may_come_with_the_peer),
 		cmocka_unit_test(newer_attributes_are_passed_over),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/socket.h>
 
 #include "base.h"
 #include "codec.h"
@@ -203,6 +204,52 @@ static void peer_without_remote_is_told_apart(void **state)
 	assert_true(q.new_peer.has_socket);
 }
 
+static void socket_device_and_peer_are_named(void **state)
+{
+	uint8_t m[sizeof(capture_new_peer_client_v4)];
+	uint8_t get[sizeof(capture_get_peer)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_new_peer_client_v4, sizeof(m));
+	assert_int_equal(m[42], 3); /* the socket's attribute type; its length before it */
+	m[40] = 6;
+	assert_int_equal(read_bytes(m, sizeof(m), &q), -EINVAL);
+	memcpy(get, capture_get_peer, sizeof(get));
+	get[22] = 99;
+	assert_int_equal(read_bytes(get, sizeof(get), &q), -EINVAL);
+	memcpy(get, capture_get_peer, sizeof(get));
+	get[34] = 99;
+	assert_int_equal(read_bytes(get, sizeof(get), &q), -EINVAL);
+}
+
+/* Where a client's remote stands: its length, and the family in it. */
+#define REMOTE_AT 48
+#define FAMILY_AT 52
+
+static void remote_is_an_address_of_its_family(void **state)
+{
+	uint8_t v4[sizeof(capture_new_peer_client_v4)];
+	uint8_t v6[sizeof(capture_new_peer_client_v6)];
+	struct dco_request q;
+
+	(void)state;
+	for (unsigned int family = 0; family < 256; family++) {
+		memcpy(v4, capture_new_peer_client_v4, sizeof(v4));
+		memcpy(v6, capture_new_peer_client_v6, sizeof(v6));
+		v4[FAMILY_AT] = v6[FAMILY_AT] = (uint8_t)family;
+		assert_int_equal(read_bytes(v4, sizeof(v4), &q), family == AF_INET ? 0 : -EINVAL);
+		assert_int_equal(read_bytes(v6, sizeof(v6), &q), family == AF_INET6 ? 0 : -EINVAL);
+	}
+	memcpy(v6, capture_new_peer_client_v6, sizeof(v6));
+	for (uint8_t len = 4; len < v6[REMOTE_AT]; len++) {
+		memcpy(v6, capture_new_peer_client_v6, sizeof(v6));
+		v6[REMOTE_AT] = len;
+		assert_int_equal(read_bytes(v6, sizeof(v6), &q), -EINVAL);
+		v6[REMOTE_AT] = capture_new_peer_client_v6[REMOTE_AT];
+	}
+}
+
 static void unknown_command_is_refused(void **state)
 {
 	uint8_t m[sizeof(capture_get_peer)];
@@ -353,6 +400,8 @@ int main(void)
 		cmocka_unit_test(key_that_cannot_be_had_is_a_good_request),
 		cmocka_unit_test(slot_and_key_id_have_limits),
 		cmocka_unit_test(peer_without_remote_is_told_apart),
+		cmocka_unit_test(socket_device_and_peer_are_named),
+		cmocka_unit_test(remote_is_an_address_of_its_family),
 		cmocka_unit_test(unknown_command_is_refused),
 		cmocka_unit_test(truncated_messages_are_refused),
 		cmocka_unit_test(hostile_messages_do_no_harm),

@@ -214,6 +214,13 @@ static void request_needs_one_whole_message(void **state)
 	assert_int_equal(nl_request_read(two, sizeof(capture_get_peer), &r), 0);
 	two[6] &= (uint8_t)~NLM_F_REQUEST;
 	assert_int_equal(nl_request_read(two, sizeof(capture_get_peer), &r), -EINVAL);
+	/* as long as they say, but for the padding, and without room for a command */
+	two[6] |= NLM_F_REQUEST;
+	for (uint32_t claimed = NLMSG_HDRLEN; claimed < NLMSG_HDRLEN + GENL_HDRLEN; claimed++) {
+		memcpy(two, &claimed, sizeof(claimed));
+		assert_int_equal(nl_request_read(two, claimed, &r), -EINVAL);
+		assert_int_equal(nl_request_read(two, NLMSG_ALIGN(claimed), &r), -EINVAL);
+	}
 }
 
 static void attributes_that_overrun_are_refused(void **state)
