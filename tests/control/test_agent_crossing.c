@@ -172,7 +172,7 @@ static void writes(struct bench *b, int socket, const struct udp_addr *named)
 	struct {
 		struct shim_dgram d;
 		char payload[5];
-	} __attribute__((packed)) out = {.payload = "hello"};
+	} __attribute__((packed)) out = {.payload = {'h', 'e', 'l', 'l', 'o'}};
 
 	/* as the shim writes it: a mapped address is one of IPv4 */
 	out.d.remote = on(named->ip.family == IP_V4 ? V4 : V6, named);
