@@ -4,8 +4,8 @@
  *
  * One SOCK_SEQPACKET connection per openvpn process carries requests and replies in order: each
  * request is answered by one record with the same seq, a netlink request by one or more, the last
- * with SHIM_LAST. Everything else is a socketpair whose agent end is passed over that connection in
- * OPEN, known by an id that is never used twice:
+ * with SHIM_LAST; LINK_LEAVE is not answered. Everything else is a socketpair whose agent end is
+ * passed over that connection in OPEN, known by an id that is never used twice:
  *
  *   GENL   agent -> shim: one netlink notification per datagram. Nothing the other way.
  *   UDP    both ways: struct shim_dgram followed by 1..SHIM_DGRAM_MAX bytes of UDP payload;
@@ -39,6 +39,11 @@ enum shim_type {
 	SHIM_LINK_NEW,	/* body shim_link; reply the same with ifindex + fd of the device, see below
 			 */
 	SHIM_LINK_DEL,	/* body shim_link with ifindex */
+	/*
+	 * Body shim_link with ifindex; no answer. This connection ends, the device shall not: its
+	 * descriptor is kept. A daemon that does not know this ends the connection, as without it.
+	 */
+	SHIM_LINK_LEAVE,
 };
 
 #define SHIM_LAST 1u /* flags: the last record of a reply */

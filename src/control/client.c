@@ -15,6 +15,7 @@
 #include "ovpn-dpdk/shim_proto.h"
 
 #define REQUEST_BURST 8	   /* of one process in one turn of the loop */
+#define LAST_WORDS    8	   /* records read of a connection that ends */
 #define HELLO_MS      5000 /* a connection that says nothing is closed then */
 
 struct client {
@@ -140,6 +141,17 @@ static int on_link_del(struct client *c, const uint8_t *body)
 	return sockets_unlink(c->sockets, link.ifindex);
 }
 
+/* Its openvpn offers the device back on another connection; others' devices are none of its. */
+static void on_link_leave(struct client *c, const uint8_t *body)
+{
+	struct iface *in = sockets_iface(c->sockets);
+	struct shim_link link;
+
+	memcpy(&link, body, sizeof(link));
+	if (in != NULL && iface_ifindex(in) == link.ifindex)
+		iface_leave(in);
+}
+
 static int on_open(struct client *c, const struct shim_hdr *h, const uint8_t *body, int *fd)
 {
 	struct shim_open o;
@@ -202,6 +214,9 @@ static void on_request(struct client *c, const struct shim_hdr *h, const uint8_t
 	case SHIM_LINK_DEL:
 		answer(c, h, SHIM_LAST, on_link_del(c, body), NULL, 0);
 		break;
+	case SHIM_LINK_LEAVE:
+		on_link_leave(c, body);
+		break;
 	}
 }
 
@@ -223,6 +238,7 @@ static bool well_formed(const struct client *c, const struct shim_hdr *h, size_t
 		[SHIM_NETLINK] = {.variable = true},
 		[SHIM_LINK_NEW] = {.len = sizeof(struct shim_link)},
 		[SHIM_LINK_DEL] = {.len = sizeof(struct shim_link)},
+		[SHIM_LINK_LEAVE] = {.len = sizeof(struct shim_link)},
 	};
 
 	if (len < sizeof(*h) || h->magic != SHIM_MAGIC || h->len != len - sizeof(*h))
@@ -235,12 +251,22 @@ static bool well_formed(const struct client *c, const struct shim_hdr *h, size_t
 	return bodies[h->type].variable || h->len == bodies[h->type].len;
 }
 
+/* The length of what was read, or what conn_receive() says; *h: its header, *fd as there. */
+static ssize_t read_record(struct client *c, struct shim_hdr *h, int *fd)
+{
+	ssize_t n = conn_receive(&c->conn, fd);
+
+	if (n > 0)
+		memcpy(h, c->conn.record, (size_t)n < sizeof(*h) ? (size_t)n : sizeof(*h));
+	return n;
+}
+
 /* False: nothing more to read now. */
 static bool read_request(struct client *c)
 {
 	struct shim_hdr h;
 	int fd;
-	ssize_t n = conn_receive(&c->conn, &fd);
+	ssize_t n = read_record(c, &h, &fd);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
@@ -248,7 +274,6 @@ static bool read_request(struct client *c)
 		c->conn.ended = true;
 		return false;
 	}
-	memcpy(&h, c->conn.record, (size_t)n < sizeof(h) ? (size_t)n : sizeof(h));
 	if (well_formed(c, &h, (size_t)n)) {
 		on_request(c, &h, c->conn.record + sizeof(h), &fd);
 	} else {
@@ -311,8 +336,31 @@ close_fd:
 	return ret;
 }
 
+/*
+ * We may have hung, and find the shim gone when we answer what it asked before: its last word, that
+ * the device shall stay, has not been read then. A request and that word are all there can be.
+ */
+static void read_last_word(struct client *c)
+{
+	struct shim_hdr h;
+	ssize_t n = 1;
+	int fd;
+
+	/* the first read may fail, because the shim has not read everything */
+	for (unsigned int i = 0; i < LAST_WORDS && n != 0 && n != -EAGAIN; i++) {
+		n = read_record(c, &h, &fd);
+		if (n <= 0)
+			continue;
+		if (well_formed(c, &h, (size_t)n) && h.type == SHIM_LINK_LEAVE)
+			on_link_leave(c, c->conn.record + sizeof(h));
+		conn_close_foreign(fd);
+		explicit_bzero(c->conn.record, (size_t)n);
+	}
+}
+
 void client_free(struct client *c)
 {
+	read_last_word(c);
 	if (c->hello)
 		log_info("%s[%u] detached", c->program, c->pid);
 	/* first: whichever end the shim notices, there is nobody to ask any more */

@@ -203,10 +203,15 @@ void hostif_device_del(struct hostif *h, struct hostif_device *d)
 {
 	if (d == NULL)
 		return;
-	hostif_device_fini(d, !h->leave);
+	hostif_device_fini(d, !h->leave && !d->leave);
 	LIST_REMOVE(d, link);
 	hostif_ns_put(d->ns);
 	free(d);
+}
+
+void hostif_device_leave(struct hostif_device *d)
+{
+	d->leave = true;
 }
 
 void hostif_devices_leave(struct hostif *h)

@@ -78,9 +78,10 @@ int hostif_device_adopt(struct hostif *h, uint32_t iid, int netns_fd, int tap, u
 	struct hostif_device **out);
 /* A descriptor of a new device, once; the caller's from here on. -1: there is none any more. */
 int hostif_device_take_fd(struct hostif_device *d);
-/* Removes it from the kernel at once. NULL is ignored. */
+/* Removes it from the kernel at once, unless it is to be left. NULL is ignored. */
 void hostif_device_del(struct hostif *h, struct hostif_device *d);
-/* From now on devices are left to whoever else has a descriptor of them. */
+/* When it goes, it is left to whoever else has a descriptor of it; so are all. */
+void hostif_device_leave(struct hostif_device *d);
 void hostif_devices_leave(struct hostif *h);
 uint32_t hostif_device_ifindex(const struct hostif_device *d);
 const char *hostif_device_name(const struct hostif_device *d);

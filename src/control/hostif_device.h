@@ -30,6 +30,7 @@ struct hostif_device {
 	uint32_t mtu; /* as the data plane knows it */
 	char name[RTNL_NAME_LEN];
 	int keep_fd;	 /* for its openvpn, until that has it; -1: none */
+	bool leave;	 /* it stays in the kernel when it goes here */
 	bool gone;	 /* somebody removed it from the kernel */
 	bool unfinished; /* a neighbour entry could not be made yet */
 	bool stale;	 /* iroutes has to be filled anew */

@@ -122,6 +122,12 @@ int iface_take_fd(struct iface *in)
 	return in->device != NULL ? hostif_device_take_fd(in->device) : -1;
 }
 
+void iface_leave(struct iface *in)
+{
+	if (in->device != NULL)
+		hostif_device_leave(in->device);
+}
+
 uint32_t iface_ifindex(const struct iface *in)
 {
 	return in->device != NULL ? hostif_device_ifindex(in->device) : 0;

@@ -36,6 +36,8 @@ int iface_link(struct iface *in, int netns_fd, const char *name);
 int iface_adopt(struct iface *in, int netns_fd, int tap, uint32_t ifindex);
 /* A descriptor of a new device for its openvpn to keep, once; the caller's from here on. Or -1. */
 int iface_take_fd(struct iface *in);
+/* The device shall outlive the instance, for its openvpn, which keeps a descriptor. */
+void iface_leave(struct iface *in);
 /* 0: no device. */
 uint32_t iface_ifindex(const struct iface *in);
 /* "": no device. */

@@ -178,8 +178,27 @@ static int hide(int fd)
 	return high;
 }
 
+/*
+ * An agent that hangs may go on. It then takes the end of this connection for that of openvpn, and
+ * would remove the devices that are about to be offered back: it is told before. Where there is no
+ * room for that it does.
+ */
+static void leave_links(void)
+{
+	fcntl(shim.rpc_fd, F_SETFL, O_NONBLOCK); /* it has been waited for long enough */
+	for (unsigned int i = 0; i < SHIM_LINKS; i++) {
+		const struct kept_link *k = &shim.links[i];
+		struct shim_hdr h = new_request(SHIM_LINK_LEAVE, 0, sizeof(k->link));
+
+		if (k->link.ifindex != 0 && k->fd >= 0)
+			send_request(&h, &k->link, -1);
+	}
+}
+
 static void lost_errno(int error)
 {
+	if (error == -ETIMEDOUT)
+		leave_links();
 	rpc_lost(error == -ETIMEDOUT	   ? "no answer in time"
 			: error == -EPROTO ? "its answer is not in the protocol"
 					   : strerror(-error));

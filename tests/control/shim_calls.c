@@ -705,6 +705,20 @@ static void call_ends(void)
 	end_well();
 }
 
+/* One request that is not answered in time, and none after it. */
+static void call_waits_in_vain(void)
+{
+	int fds[2];
+
+	signal(SIGUSR1, count);
+	fds[0] = genl_member();
+	make_device();
+	fds[1] = udp4_bound(1194);
+	CHECK(ask_genl(fds[0], 3) == -ENOTCONN);
+	loop_until(&nb_sigusr1, 1, fds, 2);
+	CHECK(close(fds[1]) == 0 && close(fds[0]) == 0);
+}
+
 static void call_ends_in_another_root(void)
 {
 	int fds[2];
@@ -904,6 +918,7 @@ static const struct {
 	{"asked_while_away", call_asked_while_away},
 	{"asks_after_a_pause", call_asks_after_a_pause},
 	{"ends", call_ends},
+	{"waits_in_vain", call_waits_in_vain},
 	{"ends_in_another_root", call_ends_in_another_root},
 	{"ends_without_rights", call_ends_without_rights},
 	{"leaves_a_helper", call_leaves_a_helper},

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -111,6 +112,114 @@ static void without_openvpn_the_device_ends_with_the_daemon(void **state)
 	EVENTUALLY(if_nametoindex("ovpn7") == 0);
 	shim_detach(&s);
 	rig_start(rig);
+}
+
+/* The agent's thread hangs in a signal handler, between two of these. */
+static int is_held[2];
+static int goes_on[2];
+
+static void hang(int sig)
+{
+	char byte = (char)sig;
+
+	if (write(is_held[1], &byte, 1) != 1 || read(goes_on[0], &byte, 1) != 1)
+		abort();
+}
+
+static void agent_hangs(const struct rig *rig)
+{
+	const struct sigaction act = {.sa_handler = hang};
+	char byte;
+
+	assert_int_equal(pipe2(is_held, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(goes_on, O_CLOEXEC), 0);
+	assert_int_equal(sigaction(SIGUSR2, &act, NULL), 0);
+	assert_int_equal(pthread_kill(rig->thread, SIGUSR2), 0);
+	assert_int_equal(read(is_held[0], &byte, 1), 1);
+}
+
+static void agent_goes_on(void)
+{
+	assert_int_equal(write(goes_on[1], "", 1), 1);
+}
+
+static void agent_went_on(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		close(is_held[i]);
+		close(goes_on[i]);
+	}
+}
+
+static void say_leave(struct shim *s, uint32_t ifindex)
+{
+	struct shim_link l = {.ifindex = ifindex};
+
+	shim_send(s, SHIM_LINK_LEAVE, 0, &l, sizeof(l), -1);
+}
+
+enum last_request { NONE, ANSWERED, PENDING, LAST_REQUESTS };
+
+/* As a shim that waited in vain. What the agent says to it then finds nobody. */
+static void give_up(struct shim *s, const struct rig *rig, enum last_request last)
+{
+	struct pollfd p = {.fd = s->conn, .events = POLLIN};
+
+	if (last == ANSWERED) { /* a moment too late: it is not read */
+		shim_send(s, SHIM_CLOSE, 99, NULL, 0, -1);
+		assert_int_equal(poll(&p, 1, 1000), 1);
+	}
+	agent_hangs(rig);
+	if (last == PENDING)
+		shim_send(s, SHIM_CLOSE, 99, NULL, 0, -1);
+	say_leave(s, s->ifindex);
+	shim_detach(s);
+	agent_goes_on();
+	EVENTUALLY(fake_dp_left(rig->dp).devices == 0);
+	agent_went_on();
+}
+
+static void device_outlives_a_connection_that_was_given_up(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	struct shim next;
+	int device = device_in_use(&s, rig);
+	int fd;
+
+	for (enum last_request last = NONE; last < LAST_REQUESTS; last++) {
+		print_message("last request: %d\n", last);
+		give_up(&s, rig, last);
+		assert_int_equal(if_nametoindex("ovpn7"), s.ifindex);
+		shim_attach(&next, rig);
+		assert_int_equal(link_new(&next, s.ifindex, device, &fd), 0);
+		assert_int_equal(next.ifindex, s.ifindex);
+		s = next;
+	}
+	assert_true(sh("ip address show dev ovpn7 | grep -q 10.8.0.1/24"));
+	give_up(&s, rig, PENDING);
+	/* nobody else keeps it: openvpn ends */
+	assert_int_equal(if_nametoindex("ovpn7"), s.ifindex);
+	close(device);
+	EVENTUALLY(if_nametoindex("ovpn7") == 0);
+}
+
+static void only_its_own_device_is_left(void **state)
+{
+	struct rig *rig = *state;
+	struct shim other;
+	struct shim s;
+	int device = device_in_use(&s, rig);
+
+	shim_attach(&other, rig);
+	assert_int_equal(shim_link(&other, "ovpn8", DP_MODE_MP), 0);
+	say_leave(&other, s.ifindex);
+	shim_detach(&other);
+	EVENTUALLY(if_nametoindex("ovpn8") == 0);
+	say_leave(&s, other.ifindex);
+	shim_detach(&s);
+	EVENTUALLY(if_nametoindex("ovpn7") == 0);
+	close(device);
 }
 
 static int tap(const char *name, int flags)
@@ -289,6 +398,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(device_outlives_the_daemon_and_is_taken_back),
+		RIG_TEST(device_outlives_a_connection_that_was_given_up),
+		RIG_TEST(only_its_own_device_is_left),
 		RIG_TEST(without_openvpn_the_device_ends_with_the_daemon),
 		RIG_TEST(descriptors_that_are_no_such_device_are_refused),
 		RIG_TEST(each_new_device_brings_its_descriptor_however_late),

@@ -265,6 +265,47 @@ static void expect_failure(struct shim_agent *a, const char *sentence)
 	agent_free(a);
 }
 
+/* It may go on, and must not take the end of the connection for openvpn's: it is told. */
+static void daemon_that_hangs_is_to_leave_the_device(void **state)
+{
+	struct shim_link left;
+	struct shim_agent a;
+	int device;
+
+	(void)state;
+	agent_start_calls(&a, "waits_in_vain");
+	serve_hello(&a);
+	serve_genl(&a, 1);
+	serve_member(&a, 1);
+	device = serve_device(&a);
+	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET);
+	serve_bind(&a, 2);
+	agent_expect(&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
+	agent_expect(&a, SHIM_LINK_LEAVE, 0, sizeof(left));
+	left = ovpn0(&a);
+	left.ifindex = CALLS_IFINDEX;
+	assert_memory_equal(a.body, &left, sizeof(left));
+	agent_expect_end(&a);
+	/* the same daemon */
+	agent_die(&a);
+	agent_accept(&a);
+	serve_hello(&a);
+	agent_serve_open(&a, 3, SHIM_KIND_GENL, 0);
+	serve_member(&a, 3);
+	agent_serve_open(&a, 4, SHIM_KIND_UDP, AF_INET);
+	serve_bind(&a, 4);
+	expect_device(&a, device);
+	answer_device(&a);
+	agent_serve_close(&a, 4);
+	agent_serve_close(&a, 3);
+	agent_expect_end(&a);
+	agent_wait(&a, 0);
+	assert_int_equal(agent_said(&a, "lost ovpn-dpdkd (no answer in time)"), 1);
+	assert_int_equal(agent_said(&a, "attached to ovpn-dpdkd again"), 1);
+	close(device);
+	agent_free(&a);
+}
+
 static void refused_device_ends_openvpn(void **state)
 {
 	struct shim_agent a;
@@ -428,6 +469,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(next_daemon_gets_everything_of_27_too),
 		cmocka_unit_test(what_was_asked_meanwhile_is_done_later),
 		cmocka_unit_test(end_of_a_daemon_is_noticed_by_who_asks_for_the_family),
+		cmocka_unit_test(daemon_that_hangs_is_to_leave_the_device),
 		cmocka_unit_test(refused_device_ends_openvpn),
 		cmocka_unit_test(refused_address_ends_openvpn),
 		cmocka_unit_test(address_that_is_not_there_yet_is_waited_for),

@@ -71,6 +71,26 @@ outlives()
 	offloaded
 }
 
+# The daemon hangs for longer than openvpn waits for an answer (it asks each second, for its status
+# file), and goes on: openvpn takes it for dead, then for a new one.
+outlives_a_hang()
+{
+	local index
+
+	index=$(ifindex)
+	kill -STOP "$DAEMON_PID"
+	sleep 12.5
+	kill -CONT "$DAEMON_PID"
+	wait_for 5 grep -q 'lost ovpn-dpdkd (no answer in time)' "$T/server.log" ||
+		fail 'a hang: openvpn has not given up'
+	wait_for 20 answered c1 || fail 'a hang: the client is not back'
+	wait_for 20 answered c2 || fail 'a hang: the second client is not back'
+	alive "$SERVER_PID" || fail 'a hang: openvpn ended'
+	[ "$(ifindex)" = "$index" ] || fail 'a hang: it is another device'
+	wait_for 5 attached || fail 'a hang: openvpn is not attached'
+	offloaded
+}
+
 # While there is no daemon: the management interface answers, and openvpn takes no CPU to speak of.
 patient()
 {
@@ -144,6 +164,7 @@ ping_all c1 10 0.02 10.8.0.1
 
 outlives 'killed, persist-tun, explicit-exit-notify' KILL patient
 outlives 'stopped, persist-tun, explicit-exit-notify' TERM true
+outlives_a_hang
 stop "$SERVER_PID"
 
 DAEMON_GROUP=
