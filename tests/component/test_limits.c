@@ -401,6 +401,22 @@ static void a_key_installed_twice_goes_on_where_it_was(void **state)
 	world_no_drops(b->s.world);
 }
 
+/* Which of the two gave out an id last is not looked into: the older one gives out no more. */
+static void a_key_installed_twice_does_not_come_back_to_life(void **state)
+{
+	struct bench *b = *state;
+	uint32_t pktid;
+
+	assert_true(send_one(b, &b->m, &pktid));
+	new_key(b, KEYSLOT_SECONDARY, &b->m);
+	assert_true(send_one(b, &b->m, &pktid));
+	expect_good(b);
+	assert_int_equal(dp_key_del(dp_of(b), b->s.iid, PEER, KEYSLOT_SECONDARY), 0);
+	assert_false(send_one(b, &b->m, &pktid));
+	expect_worn(b, 2, KEY_WORN_PACKETS, false);
+	expect_alive(b);
+}
+
 static void a_key_that_comes_back_goes_on_where_it_was(void **state)
 {
 	struct bench *b = *state;
@@ -834,6 +850,7 @@ int main(int argc, char **argv)
 		TEST(a_late_swap_does_not_end_the_peer),
 		TEST(a_key_installed_twice_goes_on_where_it_was),
 		TEST(a_key_that_comes_back_goes_on_where_it_was),
+		TEST(a_key_installed_twice_does_not_come_back_to_life),
 		TEST(a_key_installed_twice_takes_no_packet_twice),
 		TEST(an_authentic_goodbye_ends_the_peer),
 		TEST(other_options_messages_end_nobody),

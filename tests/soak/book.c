@@ -193,6 +193,8 @@ void book_read(struct book *b)
 			on_float(b, p, &n);
 			continue;
 		}
+		if (n.kind == NLC_KEY_SWAP && p != NULL && p->live && p->twice)
+			continue;
 		if (n.kind == NLC_KEY_SWAP)
 			breach("another key is asked for peer %u, whose keys are young", id);
 		if (p == NULL) {

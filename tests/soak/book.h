@@ -23,6 +23,7 @@ struct book_peer {
 	uint32_t address; /* index of its VPN addresses */
 	bool has[2];	  /* keys in its slots, by enum nlc_slot */
 	uint8_t newest;	  /* key id */
+	bool twice; /* one key was put into both slots: if the newer one goes, none can send */
 };
 
 /* What happened, over all books of a run. */

@@ -208,6 +208,7 @@ static void odd_one(struct churn *u)
 	case 3: /* the same key again, over itself */
 		new_key(u, p, NLC_PRIMARY, p->newest);
 		new_key(u, p, NLC_SECONDARY, p->newest);
+		p->twice = true;
 		break;
 	case 4:
 		book_answered(&u->book, p, nlc_key_del(u->c, id, NLC_PRIMARY), "DEL_KEY");
