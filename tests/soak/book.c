@@ -160,11 +160,15 @@ static void on_stranger(struct book *b, uint32_t id, enum nlc_gone why)
 	b->counts->strange++;
 }
 
-/* Where it was, or where noise has spoken for it meanwhile. Mortal ones it leaves alone. */
+/*
+ * Where it was, or where noise has spoken for it meanwhile. Those that are mortal from the
+ * beginning it leaves alone; of who became so later, floats of before may still be unread.
+ */
 static bool may_be_at(const struct book *b, const struct book_peer *p, const struct udp_addr *a)
 {
 	return udp_addr_equal(&p->conf.remote, a) ||
-		(!p->mortal && b->noise.family != IP_NONE && ip_equal(&b->noise, &a->ip));
+		(!book_slot_is_mortal(slot_of(b, p)) && b->noise.family != IP_NONE &&
+			ip_equal(&b->noise, &a->ip));
 }
 
 /* Only a family that has a word for it says so, and of nobody twice. */
