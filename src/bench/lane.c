@@ -274,12 +274,10 @@ static void run_bare(struct lane *l)
 		l->bare_session[i] = feed_peer(&l->feed, l->feed.number + i);
 	}
 	encrypt = aead_bare_run(l->bare, AEAD_ENCRYPT, &b);
-	decrypt = mode == BENCH_ENCAP || mode == BENCH_CRYPTO
-		? 1
-		: aead_bare_run(l->bare, AEAD_DECRYPT, &b);
+	decrypt = mode == BENCH_ENCAP || alone ? 1 : aead_bare_run(l->bare, AEAD_DECRYPT, &b);
 	if (encrypt == 0 || decrypt == 0)
 		l->fault = LANE_BARE;
-	if (mode == BENCH_CRYPTO) {
+	if (alone) {
 		l->packets += BENCH_BATCH;
 		l->worker_cycles += encrypt;
 	}

@@ -12,8 +12,9 @@
 
 #include "crypto/aead_private.h"
 
-#define BURST_MAX 512
-#define STALL_S	  5 /* so long without an answer, and the device is given up */
+#define BURST_MAX  512
+#define INSIDE_MAX (2 * BURST_MAX) /* operations, at most; there are more in the pool */
+#define STALL_S	   5		   /* so long without an answer, and the device is given up */
 
 /* Behind every crypto op. */
 struct op_tail {
@@ -133,8 +134,10 @@ static inline void populate(const struct aead_bare *b, enum aead_dir dir,
 
 /* What came back; ok: all of it went well, and not too late. */
 struct harvest {
-	struct rte_mbuf **spare; /* buffers that may be used again; NULL: none is */
+	/* buffers that may be used again, if they are: as many as there may be inside the device */
+	struct rte_mbuf *spare[INSIDE_MAX];
 	uint16_t nb_spare;
+	bool reuse;
 	uint64_t last; /* TSC when something came; 0: since it was looked for */
 	bool ok;
 };
@@ -156,7 +159,7 @@ static void collect(struct aead_bare *b, struct harvest *h)
 		failed |= ops[i]->status ^ RTE_CRYPTO_OP_STATUS_SUCCESS;
 	if (failed != 0)
 		h->ok = false;
-	if (h->spare != NULL) {
+	if (h->reuse) {
 		struct rte_mbuf **spare = h->spare + h->nb_spare;
 
 		for (uint16_t i = 0; i < n; i++)
@@ -181,15 +184,18 @@ static bool allocate(struct aead_bare *b, uint16_t window, struct rte_crypto_op 
 uint64_t aead_bare_run(struct aead_bare *b, enum aead_dir dir, const struct aead_bare_batch *batch)
 {
 	struct rte_crypto_op *ops[BURST_MAX];
-	struct harvest h = {
-		.spare = batch->reuse ? batch->pkts : NULL, .nb_spare = batch->n, .ok = true};
-	uint64_t start = rte_rdtsc();
+	uint16_t window = RTE_MIN(batch->window, RTE_MIN(batch->n, INSIDE_MAX));
+	struct harvest h = {.nb_spare = window, .reuse = batch->reuse, .ok = true};
+	uint64_t start;
+
+	memcpy(h.spare, batch->pkts, window * sizeof(h.spare[0]));
+	start = rte_rdtsc();
 
 	for (uint16_t at = 0, n, sent; at < batch->n; at += n) {
-		struct rte_mbuf **pkts = batch->pkts + at;
+		struct rte_mbuf *const *pkts = batch->pkts + at;
 
-		n = RTE_MIN(RTE_MIN(batch->burst, batch->window), batch->n - at);
-		if (!allocate(b, batch->window, ops, n, &h))
+		n = RTE_MIN(RTE_MIN(batch->burst, window), batch->n - at);
+		if (!allocate(b, window, ops, n, &h))
 			return 0;
 		if (batch->reuse)
 			pkts = h.spare + (h.nb_spare -= n);

@@ -14,12 +14,12 @@ struct aead_bare;
 
 /* One batch: text of packet i is at off, len[i] bytes, with its tag behind it. */
 struct aead_bare_batch {
-	struct rte_mbuf **pkts;
+	struct rte_mbuf *const *pkts;
 	/*
 	 * Each packet in the buffer that came back last, as out of a mempool's cache, where
 	 * dpdk-test-crypto-perf takes its own: hardly more buffers than are inside the device, all
-	 * in the nearest cache; nor does it write nonces. pkts is in another order then. False:
-	 * each in its own, with its own nonce.
+	 * in the nearest cache; nor does it write nonces. These are the first of pkts. False: each
+	 * in its own, with its own nonce.
 	 */
 	bool reuse;
 	const uint16_t *len;
