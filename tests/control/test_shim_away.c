@@ -55,6 +55,20 @@ static int serve_device(struct shim_agent *a)
 	return device[0];
 }
 
+/* From the beginning: netlink is 1, UDP is 2. Returns the other end of the device. */
+static int serve_session(struct shim_agent *a)
+{
+	int device;
+
+	serve_hello(a);
+	serve_genl(a, 1);
+	serve_member(a, 1);
+	device = serve_device(a);
+	agent_serve_open(a, 2, SHIM_KIND_UDP, AF_INET);
+	serve_bind(a, 2);
+	return device;
+}
+
 /* Offered back, with its descriptor. */
 static void expect_device(struct shim_agent *a, int device)
 {
@@ -110,12 +124,7 @@ static void comes_back(const char *scenario)
 	int device;
 
 	agent_start_calls(&a, scenario);
-	serve_hello(&a);
-	serve_genl(&a, 1);
-	serve_member(&a, 1);
-	device = serve_device(&a);
-	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET);
-	serve_bind(&a, 2);
+	device = serve_session(&a);
 	serve_option(&a, 2, IPPROTO_IP, IP_PKTINFO, 1);
 	serve_option(&a, 2, SOL_SOCKET, SO_MARK, 7);
 	serve_option(&a, 2, SOL_SOCKET, SO_MARK, 8);
@@ -274,12 +283,7 @@ static void daemon_that_hangs_is_to_leave_the_device(void **state)
 
 	(void)state;
 	agent_start_calls(&a, "waits_in_vain");
-	serve_hello(&a);
-	serve_genl(&a, 1);
-	serve_member(&a, 1);
-	device = serve_device(&a);
-	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET);
-	serve_bind(&a, 2);
+	device = serve_session(&a);
 	agent_expect(&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
 	agent_expect(&a, SHIM_LINK_LEAVE, 0, sizeof(left));
 	left = ovpn0(&a);
@@ -440,12 +444,7 @@ static void end_is_noticed_while_a_plugins_helper_lives(void **state)
 
 	(void)state;
 	agent_start_calls(&a, "leaves_a_helper");
-	serve_hello(&a);
-	serve_genl(&a, 1);
-	serve_member(&a, 1);
-	device = serve_device(&a);
-	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET);
-	serve_bind(&a, 2);
+	device = serve_session(&a);
 	agent_expect(&a, SHIM_NETLINK, 1, sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr));
 	agent_answer(&a, 0, &ack, sizeof(ack));
 	assert_int_equal(waitpid(a.child, &status, 0), a.child);
