@@ -319,6 +319,7 @@ static int run(const struct config *c)
 	ret = hostif_new(dp, &hostif);
 	if (ret < 0)
 		goto free_dp;
+	hostif_settings(hostif, c->instances, c->nb_instances);
 	ret = make_mirrors(c, hostif);
 	if (ret < 0)
 		goto free_hostif;

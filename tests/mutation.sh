@@ -233,7 +233,9 @@ table()
 		mss: checksum at odd places | dataplane/mss.c | s/at % 2 != 0/false/ | unit/test_mss
 		mss: clamped inward | dataplane/decap.c | s/if (mss_may_be_said(inner, len))/if (false)/ | component/test_path cpu
 		mss: clamped outward | dataplane/encap.c | s/if (mss_may_be_said(.*/if (false)/ | component/test_path cpu
-		mss: off is off | dataplane/segment.c | s/w->dp->mssfix_off/false/ | component/test_path cpu
+		mss: off is off | dataplane/segment.c | s/mssfix == DP_MSSFIX_OFF/false/ | component/test_path cpu
+		mss: an instance's own size | dataplane/segment.c | s/RTE_MIN(mssfix, e->mtu)/e->mtu/ | component/test_path cpu
+		mss: of this instance | control/hostif.c | s/strcmp(s->device, d->name) == 0/true/ | control/test_hostif_device
 		ecn: a mark that nobody would see drops | dataplane/decap.c | s/!tos_decap(inner, family, p->tos_outer)/(tos_decap(inner, family, p->tos_outer), false)/ | component/test_path cpu
 		ecn: marks are carried inward | dataplane/decap.c | s/tos_matters(p->tos_outer)/false/ | component/test_path cpu
 		ecn: the table | dataplane/tos.c:2 | s/= DROP/= ECN_NONE/ | unit/test_tos
@@ -428,8 +430,14 @@ table()
 		shim: the end of a socket is no datagram | shim/fds.c | s/(n == 0 && (msg_flags & MSG_TRUNC) == 0)/false/ | control/test_shim agent_death*
 		shim: no errno that ends openvpn | shim/genl.c | s/ret = replies_error(&s->replies, &h, -EINVAL);/ret = replies_error(\&s->replies, \&h, ret);/ | control/test_shim no_error_of_the_agent_ends_openvpn
 		shim: programs of openvpn get no socket | shim/fds.c | s/socketpair(AF_UNIX, SOCK_SEQPACKET . SOCK_CLOEXEC, 0, pair)/socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)/ | control/test_shim server_start*
+		shim: no UDP for an openvpn that is not offloaded | shim/shim.c | s/(shim.state == SHIM_IDLE && !is_openvpn())/shim.state == SHIM_IDLE/ | control/test_shim not_offloaded*
+		shim: no TCP either | shim/shim.c | s/? is_openvpn() /? false / | control/test_shim not_offloaded*
 		shim: UDP only | shim/shim.c | s/protocol == IPPROTO_UDP &&/true \&\&/ | control/test_shim server_start*
 		shim: links of our kinds | shim/rtnl.c | s/strcmp(link->kind, "ovpn-dco") != 0 && strcmp(link->kind, "ovpn") != 0/false/ | control/test_shim server_start*
+		bench: bytes that came over a port | bench/feed.c | s/return feed_check(s, .n, m);/return true;/ | component/test_bench.sh compared
+		bench: their order | bench/traffic.c | s/n != FEED_UNKNOWN && !lane_in_order(l, n)/false/ | component/test_bench.sh compared
+		bench: bytes that the worker changed | dataplane/encap.c | s/^\tmemcpy(data, &head, sizeof(head));/&\n\tif (pktid % 1000 == 0) data[WIRE_DATA_HDR_LEN + len - 1] ^= 1;/ | component/test_bench.sh peers
+		bench: packets that nobody counted | dataplane/decap.c | s/^\tdeliver(w, p, family, dev);/\tif (p->pktid % 1000 == 0) { rte_pktmbuf_free(pkt_mbuf(p)); return 0; }\n&/ | component/test_bench.sh peers
 		away: another root directory | shim/away.c | s/if (root_changed())/if (false)/ | control/test_shim_away another_root_directory_ends_openvpn_at_once
 		away: no right to come back | shim/away.c | s/else if (ret == -EACCES)/else if (false)/ | control/test_shim_away lost_rights_end_openvpn
 		away: sessions begin anew | shim/away.c | s/^\t\tkill(getpid(), SIGUSR1);/\t\t;/ | control/test_shim_away next_daemon_gets_everything_in_place

@@ -26,6 +26,7 @@
 #define BENCH_BURST_MAX 512
 #define BENCH_WINDOW	192 /* one worker of crypto_scheduler holds 255 */
 #define BENCH_PORTS_MAX 8
+#define BENCH_LANES_MAX 128
 #define BENCH_SIDE_NONE UINT32_MAX
 
 enum bench_mode { BENCH_ENCAP, BENCH_DECAP, BENCH_LOOP, BENCH_CRYPTO };

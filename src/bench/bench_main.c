@@ -33,7 +33,8 @@ static int start_eal(int n, char **argv)
 	rte_log_set_global_level(RTE_LOG_WARNING);
 	if ((n > 0 ? rte_eal_init(n, argv) : rte_eal_init(2, none)) >= 0)
 		return 0;
-	log_err("EAL does not start: %s", rte_strerror(rte_errno));
+	log_err("EAL does not start: %s (without hugepages: EAL options --no-huge -m 1024)",
+		rte_strerror(rte_errno));
 	return -1;
 }
 

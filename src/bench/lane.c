@@ -335,16 +335,30 @@ void lane_look(struct lane *l)
 	atomic_store(&l->stop, true);
 }
 
+/* A batch in units of the bare device's right behind it: what slowed the machine is in both. */
+static void add_ratio(struct lane *l)
+{
+	const struct samples *ours = &l->ours, *device = &l->device;
+	struct samples *r = &l->ratios;
+
+	r->v[r->n++ % SAMPLES_MAX] =
+		ours->v[(ours->n - 1) % SAMPLES_MAX] / device->v[(device->n - 1) % SAMPLES_MAX];
+}
+
 int lane_main(void *arg)
 {
 	struct lane *l = arg;
 
 	lane_begin(l);
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed) && l->fault == LANE_OK) {
+		uint32_t ours = l->ours.n, device = l->device.n;
+
 		if (l->rig->conf.mode != BENCH_CRYPTO)
 			run_ours(l);
 		if (l->rig->conf.bare)
 			run_bare_aside(l);
+		if (l->ours.n != ours && l->device.n != device)
+			add_ratio(l);
 		l->feed.number += BENCH_BATCH;
 		lane_look(l);
 	}
@@ -400,7 +414,7 @@ void lane_reset(struct lane *l, struct bench_size size)
 	l->offered = l->received = l->taken = l->timed = 0;
 	l->cpu_s = l->wall_s = 0;
 	l->nb_staged = 0;
-	l->ours.n = l->device.n = l->churned.n = 0;
+	l->ours.n = l->device.n = l->churned.n = l->ratios.n = 0;
 	l->gaps[0] = l->gaps[1] = (struct gaps){0};
 	for (unsigned int i = 0; i < NB_DROPS; i++)
 		l->drops[i] = stat_read(&l->w->stats.drops[i]);

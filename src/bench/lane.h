@@ -70,6 +70,7 @@ struct lane {
 	uint32_t nb_staged;
 	struct staged staged[STAGED_MAX];
 	struct samples ours, device, churned; /* churned: ours while the main thread did so */
+	struct samples ratios;		      /* of ours to the device's next to it */
 	struct gaps gaps[2];		      /* calm, churning */
 };
 

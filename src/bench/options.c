@@ -271,7 +271,7 @@ static int read_option(int opt, const char *name, const char *value, struct benc
 		c->window = (uint16_t)n;
 		return ret;
 	case 'l':
-		return set_int(number(name, value, 1, 128), &c->lcores);
+		return set_int(number(name, value, 1, BENCH_LANES_MAX), &c->lcores);
 	case 'k':
 		ret = set_int(number(name, value, 1, 1000000000), &n);
 		c->packets = n;
@@ -385,7 +385,9 @@ int bench_options(int argc, char **argv, struct bench_conf *c)
 			return 1;
 		}
 		if (opt == '?') {
-			fprintf(stderr, "Try 'ovpn-dpdk-bench -- --help'.\n");
+			fprintf(stderr,
+				"EAL options stand before a '--'. Try 'ovpn-dpdk-bench "
+				"-- --help'.\n");
 			return -1;
 		}
 		if (read_option(opt, longs[index].name, optarg, c) < 0)

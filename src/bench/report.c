@@ -132,7 +132,8 @@ static void add_lane(struct result *res, const struct lane *l)
 	res->taken += l->taken;
 	res->timed += l->timed;
 	if (l->wall_s > 0) {
-		res->on_cpu = RTE_MIN(res->on_cpu, l->cpu_s / l->wall_s);
+		res->on_cpu_each[l->index] = RTE_MIN(l->cpu_s / l->wall_s, 1.0);
+		res->on_cpu = RTE_MIN(res->on_cpu, res->on_cpu_each[l->index]);
 		res->wall_s = RTE_MAX(res->wall_s, l->wall_s);
 	}
 	for (unsigned int k = 0; k < NB_DROPS; k++) {
@@ -213,10 +214,13 @@ const char *report_sum(struct rig *r, struct lane *const *lanes, struct result *
 	out->ours = spread_of(lanes, r->nb_lanes, offsetof(struct lane, ours));
 	out->device = spread_of(lanes, r->nb_lanes, offsetof(struct lane, device));
 	out->churned = spread_of(lanes, r->nb_lanes, offsetof(struct lane, churned));
+	out->ratios = spread_of(lanes, r->nb_lanes, offsetof(struct lane, ratios));
 	sum_gaps(r, lanes, out);
 	out->cost = cost_of(lanes, r->nb_lanes, out);
-	if (r->conf.mode == BENCH_CRYPTO)
+	if (r->conf.mode == BENCH_CRYPTO) {
 		out->ours = out->device;
+		out->ratios = (struct spread){1, 1, 1};
+	}
 	if (out->device.median > 0)
 		out->ratio = out->ours.median / out->device.median;
 	sum_stages(lanes[0], out);
@@ -255,8 +259,8 @@ void report_begin(struct rig *r)
 		r->nb_lanes == 1 ? "" : "s", each);
 	printf("memory: %.1f KiB a peer with two keys, %.0f MiB fixed\n\n", r->memory.a_peer / 1024,
 		(double)r->memory.fixed / (1 << 20));
-	printf("%7s %8s %8s %10s %10s %10s %8s %8s %7s %6s\n", "size", "Mpps", "Gbit/s", "cyc/pkt",
-		"(min", "max)", "device", "ratio", "source", "on-CPU");
+	printf("%7s %8s %8s %10s %10s %10s %8s %7s %7s %7s %7s %6s\n", "size", "Mpps", "Gbit/s",
+		"cyc/pkt", "(min", "max)", "device", "ratio", "(min", "max)", "source", "on-CPU");
 }
 
 /* Lost packets over the offered rate. */
@@ -307,6 +311,15 @@ static json_t *json_spread(const struct spread *s)
 	return json_pack("{s:f, s:f, s:f}", "median", s->median, "min", s->min, "max", s->max);
 }
 
+static json_t *json_on_cpu(const struct rig *r, const struct result *res)
+{
+	json_t *each = json_array();
+
+	for (unsigned int i = 0; i < r->nb_lanes; i++)
+		json_array_append_new(each, json_real(res->on_cpu_each[i]));
+	return each;
+}
+
 static json_t *json_churn(const struct rig *r, const struct result *res)
 {
 	const struct churn_result *c = &res->churn;
@@ -354,9 +367,10 @@ static void print_json(struct rig *r, const struct result *res)
 		json_spread(&res->ours), "device_cycles", json_spread(&res->device), "stages",
 		json_stages(res), "staged_cycles", res->staged);
 
+	json_object_set_new(o, "on_cpu_each", json_on_cpu(r, res));
+	json_object_set_new(o, "ratios", json_spread(&res->ratios));
 	if (r->conf.nb_ports > 0)
 		json_object_set_new(o, "wire", json_wire(res));
-
 	json_object_set_new(o, "gap_us", json_real(RTE_MAX(res->gap_us[0], res->gap_us[1])));
 	json_object_set_new(o, "memory", json_memory(&r->memory));
 	if (r->nb_others > 0)
@@ -377,6 +391,17 @@ static void print_stages(const struct result *res)
 	}
 	if (any)
 		putchar('\n');
+}
+
+/* With several workers: which of them was disturbed. */
+static void print_on_cpu(const struct rig *r, const struct result *res)
+{
+	if (r->nb_lanes == 1)
+		return;
+	printf("        on-CPU of each worker:");
+	for (unsigned int i = 0; i < r->nb_lanes; i++)
+		printf(" %.0f%%", res->on_cpu_each[i] * 100);
+	putchar('\n');
 }
 
 static void print_churn(const struct rig *r, const struct result *res)
@@ -408,11 +433,13 @@ void report_result(struct rig *r, const struct result *res)
 	printf("%7s %8.3f %8.2f %10.1f %10.1f %10.1f ", bench_size_name(res->size, size), res->mpps,
 		res->gbps, res->ours.median, res->ours.min, res->ours.max);
 	if (res->device.median > 0)
-		printf("%8.1f %8.2f ", res->device.median, res->ratio);
+		printf("%8.1f %7.2f %7.2f %7.2f ", res->device.median, res->ratio, res->ratios.min,
+			res->ratios.max);
 	else
-		printf("%8s %8s ", "-", "-");
+		printf("%8s %7s %7s %7s ", "-", "-", "-", "-");
 	printf("%7.1f %5.0f%%\n", res->source, res->on_cpu * 100);
 	print_stages(res);
+	print_on_cpu(r, res);
 	if (r->conf.nb_ports > 0)
 		printf("        offered %llu, received %llu, sent %llu, taken %llu\n",
 			(unsigned long long)res->offered, (unsigned long long)res->received,

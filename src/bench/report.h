@@ -15,11 +15,13 @@ struct result {
 	double mean_size;	    /* of inner packets; over ports: of those that were there */
 	struct spread ours, device; /* cycles per packet */
 	double ratio;		    /* of the medians */
+	struct spread ratios;	    /* of batches side by side */
 	double mpps, gbps;	    /* all lanes; at the median */
 	double source;		    /* cycles per packet of taking and giving back */
 	double stages[NB_STAGES];   /* cycles per packet */
 	double staged;		    /* of the same batches, as a whole */
 	double on_cpu;		    /* the lane that had least */
+	double on_cpu_each[BENCH_LANES_MAX];
 	double wall_s;
 	uint64_t packets, dropped;
 	uint64_t offered, received, sent, taken; /* over ports */

@@ -85,7 +85,7 @@ static const struct rule pushed[] = {
 	{"fragment", EACH, NULL, EFFECT_NOTE, OPENVPN_ALL, NOT_PUSHED,
 		"remove the line; push \"tun-mtu N\", or let the outer packets be fragmented"},
 	{"mssfix", EACH, NULL, EFFECT_NOTE, OPENVPN_ALL, NOT_PUSHED,
-		"mssfix in ovpn-dpdk.yaml, for both directions of all tunnels of the daemon"},
+		"mssfix in ovpn-dpdk.yaml, for both directions of this device's tunnels"},
 	{"disable-dco", EACH, NULL, EFFECT_NOTE, OPENVPN_ALL, NOT_PUSHED,
 		"remove the line: clients offload or not as they like"},
 };

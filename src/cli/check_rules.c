@@ -142,7 +142,7 @@ static const struct rule rules[] = {
 		"packets between clients go through the kernel, whose routes and firewall decide",
 		"remove the line; allow or forbid them in the firewall"},
 	{"mssfix", LAST, NULL, EFFECT_NOTE, OPENVPN_ALL, "openvpn tells an offload nothing of it",
-		"mssfix in ovpn-dpdk.yaml, for all tunnels of the daemon; it is auto there"},
+		"mssfix in ovpn-dpdk.yaml, for all devices or under instances; it is auto there"},
 	{"shaper", LAST, NULL, EFFECT_NOTE, OPENVPN_ALL, "openvpn does not see the packets",
 		"tc on the tunnel's device"},
 	{"reneg-bytes", LAST, not_zero, EFFECT_NOTE, OPENVPN_ALL,

@@ -19,10 +19,18 @@
 /* Far more than 16 ports need; keeps hostile files cheap. */
 #define FILE_MAX 65536
 
-/* What libcyaml fills: struct config, but sockets as they stand in the file. */
+#define INSTANCES_MAX 256
+
+struct parsed_instance {
+	const char *device, *mssfix;
+};
+
+/* What libcyaml fills: struct config, but sockets and mssfix as they stand in the file. */
 struct parsed {
 	struct config c;
 	const char *mssfix;
+	struct parsed_instance *instances;
+	unsigned int nb_instances;
 	struct sockets {
 		const char *control;
 		const char *operator;
@@ -34,6 +42,7 @@ struct loaded {
 	struct config c; /* first: the caller's pointer */
 	struct parsed *parsed;
 	struct config_crypto default_crypto[2];
+	struct config_instance instances[INSTANCES_MAX];
 };
 
 static const cyaml_schema_value_t string_schema = {
@@ -93,6 +102,16 @@ static const cyaml_schema_value_t crypto_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_crypto, crypto_fields),
 };
 
+static const cyaml_schema_field_t instance_fields[] = {
+	REQUIRED_STRING("device", struct parsed_instance, device),
+	REQUIRED_STRING("mssfix", struct parsed_instance, mssfix),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t instance_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct parsed_instance, instance_fields),
+};
+
 static const cyaml_schema_field_t socket_fields[] = {
 	OPTIONAL_STRING("control", struct sockets, control),
 	OPTIONAL_STRING("operator", struct sockets, operator),
@@ -114,6 +133,7 @@ static const cyaml_schema_field_t fields[] = {
 	OPTIONAL_STRING("mssfix", struct parsed, mssfix),
 	OPTIONAL_ENUM("dscp", struct parsed, c.dscp, tos_words),
 	OPTIONAL_ENUM("ecn", struct parsed, c.ecn, tos_words),
+	OPTIONAL_LIST("instances", struct parsed, instances, nb_instances, &instance_schema),
 	CYAML_FIELD_MAPPING("sockets", CYAML_FLAG_OPTIONAL, struct parsed, sockets, socket_fields),
 	CYAML_FIELD_END,
 };
@@ -273,6 +293,13 @@ static void fill(struct loaded *l, bool handshake_rate_given)
 	c->replay_window = c->replay_window != 0 ? c->replay_window : 8192;
 	c->handshake_rate = handshake_rate_given ? c->handshake_rate : 1000;
 	c->mssfix = mssfix_of(l->parsed->mssfix);
+	for (unsigned int i = 0; i < l->parsed->nb_instances; i++)
+		l->instances[i] = (struct config_instance){
+			.device = l->parsed->instances[i].device,
+			.mssfix = mssfix_of(l->parsed->instances[i].mssfix),
+		};
+	c->instances = l->instances;
+	c->nb_instances = l->parsed->nb_instances;
 	c->dco_socket = l->parsed->sockets.control;
 	if (c->dco_socket == NULL)
 		c->dco_socket = SHIM_SOCKET;

@@ -34,6 +34,12 @@ struct config_crypto {
 	enum config_crypto_mode mode;
 };
 
+/* What one openvpn's device has instead of the settings for all. */
+struct config_instance {
+	const char *device; /* as its configuration names it; in whichever network namespace */
+	uint16_t mssfix;    /* as below */
+};
+
 struct config {
 	const char **eal; /* EAL arguments, one each, before those of the command line */
 	unsigned int nb_eal;
@@ -48,7 +54,9 @@ struct config {
 	uint32_t handshake_rate; /* openers a second towards openvpn; default 1000; 0: no limit */
 	enum config_idle idle;
 	enum config_inner inner;
-	uint16_t mssfix; /* 0: auto; CONFIG_MSSFIX_OFF; or 576..9000 */
+	uint16_t mssfix;			 /* 0: auto; CONFIG_MSSFIX_OFF; or 576..9000 */
+	const struct config_instance *instances; /* 0..256 */
+	unsigned int nb_instances;
 	enum config_tos dscp, ecn;
 	const char *dco_socket; /* default SHIM_SOCKET */
 	const char *ctl_socket; /* default CTL_SOCKET */

@@ -323,6 +323,24 @@ static void device_free(struct hostif_device *d)
 	free(d);
 }
 
+void hostif_settings(struct hostif *h, const struct config_instance *all, unsigned int n)
+{
+	h->settings = all;
+	h->nb_settings = n;
+}
+
+/* What is set for devices of that name. */
+static void apply_settings(const struct hostif *h, const struct hostif_device *d)
+{
+	for (unsigned int i = 0; i < h->nb_settings; i++) {
+		const struct config_instance *s = &h->settings[i];
+
+		if (strcmp(s->device, d->name) == 0)
+			dp_instance_mssfix(h->dp, d->iid,
+				s->mssfix == CONFIG_MSSFIX_OFF ? DP_MSSFIX_OFF : s->mssfix);
+	}
+}
+
 int hostif_device_new(
 	struct hostif *h, uint32_t iid, int netns_fd, const char *name, struct hostif_device **out)
 {
@@ -343,6 +361,7 @@ int hostif_device_new(
 	if (ret < 0)
 		goto close_tap;
 	LIST_INSERT_HEAD(&d->ns->devices, d, link);
+	apply_settings(h, d);
 	*out = d;
 	return 0;
 close_tap:
@@ -369,6 +388,7 @@ int hostif_device_adopt(struct hostif *h, uint32_t iid, int netns_fd, int tap, u
 		return ret;
 	}
 	LIST_INSERT_HEAD(&d->ns->devices, d, link);
+	apply_settings(h, d);
 	kick(h);
 	*out = d;
 	return 0;

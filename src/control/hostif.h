@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base.h"
+#include "control/config.h"
 #include "dataplane/dp.h"
 
 struct hostif;
@@ -21,6 +22,8 @@ struct hostif_device;
 struct hostif_remote;
 
 int hostif_new(struct dp *dp, struct hostif **out);
+/* For devices of these names, from now on. They stay the caller's, longer than h lives. */
+void hostif_settings(struct hostif *h, const struct config_instance *all, unsigned int n);
 void hostif_free(struct hostif *h); /* removes the TAPs it made */
 
 /*

@@ -17,6 +17,8 @@ struct hostif {
 	struct hostif_ns_list ns;
 	struct hostif_ns *home;
 	bool leave; /* devices stay when we end */
+	const struct config_instance *settings;
+	unsigned int nb_settings;
 	struct hostif_ports ports;
 	struct hostif_paths paths;
 };

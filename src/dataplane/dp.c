@@ -165,8 +165,7 @@ int dp_new(const struct dp_conf *conf, struct dp **out)
 	dp->replay_window = conf->replay_window;
 	dp->handshake_rate = conf->handshake_rate;
 	dp->idle_poll = conf->idle_poll;
-	dp->mssfix_off = conf->mssfix == DP_MSSFIX_OFF;
-	dp->mssfix = conf->mssfix == 0 ? UINT16_MAX : conf->mssfix;
+	dp->mssfix = conf->mssfix;
 	dp->tos_mask = (uint8_t)~conf->tos_clear;
 	dp->nb_workers = conf->nb_workers;
 	dp->agent.fd = dp->hostio.epoll = dp->hostio.waker.fd = -1;

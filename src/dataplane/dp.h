@@ -44,6 +44,12 @@ int dp_instance_del(struct dp *dp, uint32_t iid);
 int dp_instance_device(struct dp *dp, uint32_t iid, int fd, const uint8_t mac[DP_MAC_LEN]);
 /* The MTU that the kernel has for the device: TCP through it says no larger segments. -ENOENT. */
 int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu);
+#define DP_MSSFIX_OFF 1 /* TCP segments are left as they are */
+/*
+ * How large outer packets with a TCP segment of it may be, beside what the path takes: bytes of IP,
+ * 0: only the path counts, or DP_MSSFIX_OFF. At first what dp_conf says. -ENOENT.
+ */
+int dp_instance_mssfix(struct dp *dp, uint32_t iid, uint16_t mssfix);
 /* The largest MTU of a device all of whose packets have room in our buffers. */
 uint32_t dp_device_mtu_max(const struct dp *dp);
 /* The mirror TAP of a port, likewise; it has the port's MAC. */

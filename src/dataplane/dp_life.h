@@ -8,8 +8,6 @@
 /* AEAD sessions beside the peers' own: of keys that were replaced and wait to be freed. */
 #define DP_SESSIONS_SPARE 256
 
-#define DP_MSSFIX_OFF 1 /* of dp_conf.mssfix: segments are left as they are */
-
 struct dp_port_conf {
 	const char *name; /* kernel name of the mirror TAP, and the port's name in `show ports` */
 	const char *devargs; /* existing ethdev name, PCI address or vdev devargs */
@@ -28,7 +26,7 @@ struct dp_conf {
 	uint32_t handshake_rate; /* openers a second towards openvpn, all workers; 0: no limit */
 	uint32_t mbufs;	   /* receive mbufs of each port; 0: derived from queues and descriptors */
 	bool idle_poll;	   /* idle workers poll instead of sleeping */
-	uint16_t mssfix;   /* bytes of an outer packet with a TCP segment; 0: the path's MTU */
+	uint16_t mssfix;   /* of new instances: see dp_instance_mssfix() */
 	uint8_t tos_clear; /* bits of the inner TOS that are not copied outward */
 };
 

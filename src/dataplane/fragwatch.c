@@ -27,7 +27,8 @@ static void notice(struct dp *dp, const struct instance *inst, const struct peer
 		.fragmented = fragmented,
 		.path_mtu = e->mtu,
 		.fits = segment_room(e, e->mtu),
-		.mssfix_off = dp->mssfix_off,
+		.mssfix_off =
+			atomic_load_explicit(&inst->mssfix, memory_order_relaxed) == DP_MSSFIX_OFF,
 	};
 }
 

@@ -177,6 +177,7 @@ int dp_instance_new(struct dp *dp, enum dp_mode mode, uint32_t *iid)
 			continue; /* 0 means none */
 		inst->iid = *iid = id;
 		inst->mode = mode;
+		atomic_store_explicit(&inst->mssfix, dp->mssfix, memory_order_relaxed);
 		inst->generations = (uint16_t)rte_rdtsc();
 		TAILQ_INIT(&inst->peer_list);
 		TAILQ_INIT(&inst->unreported);
@@ -243,6 +244,16 @@ int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
 	if (inst == NULL)
 		return -ENOENT;
 	atomic_store_explicit(&inst->mtu, mtu, memory_order_relaxed);
+	return 0;
+}
+
+int dp_instance_mssfix(struct dp *dp, uint32_t iid, uint16_t mssfix)
+{
+	struct instance *inst = instance_find(dp, iid);
+
+	if (inst == NULL)
+		return -ENOENT;
+	atomic_store_explicit(&inst->mssfix, mssfix, memory_order_relaxed);
 	return 0;
 }
 

@@ -15,11 +15,12 @@ void segment_clamp(struct worker *w, const struct pkt *p, uint8_t *inner, uint16
 {
 	const struct endpoint *e = atomic_load_explicit(&p->peer->endpoint, memory_order_acquire);
 	uint32_t device = atomic_load_explicit(&p->inst->mtu, memory_order_relaxed);
+	uint16_t mssfix = atomic_load_explicit(&p->inst->mssfix, memory_order_relaxed);
 	uint32_t most;
 
-	if (w->dp->mssfix_off || e == NULL)
+	if (mssfix == DP_MSSFIX_OFF || e == NULL)
 		return;
-	most = segment_room(e, RTE_MIN(w->dp->mssfix, e->mtu));
+	most = segment_room(e, mssfix == 0 ? e->mtu : RTE_MIN(mssfix, e->mtu));
 	if (device != 0)
 		most = RTE_MIN(most, device);
 	stat_add(&w->stats.segments_lowered, mss_clamp(inner, len, most));

@@ -27,6 +27,7 @@ struct instance {
 	struct peertab peers;
 	_Atomic(struct peer *) only; /* P2P: the peer, or NULL */
 	_Atomic(uint32_t) mtu;	     /* of the device; 0: not known */
+	_Atomic(uint16_t) mssfix;    /* see dp_instance_mssfix() */
 
 	/* agent only */
 	uint16_t generations;	    /* of peers, for their MACs */
@@ -58,9 +59,6 @@ struct dp {
 	struct known known; /* where live peers are */
 	atomic_bool stop;
 	bool idle_poll, running;
-	bool mssfix_off;
-	uint16_t mssfix; /* an outer packet with a TCP segment is no larger than this, nor the path
-			  */
 	struct ipid ipids[IPID_COUNTERS];
 
 	/* agent only */
@@ -75,6 +73,7 @@ struct dp {
 	struct hearing hearing;
 	uint32_t next_iid;
 	uint32_t handshake_rate;
+	uint16_t mssfix;  /* of new instances */
 	uint8_t tos_mask; /* of new endpoints */
 	struct dp_fragmenting fragmenting;
 	struct dp_fragmenting_news fragmenting_news; /* packets 0: none */

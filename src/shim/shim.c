@@ -84,16 +84,29 @@ static bool program_refused(const void *caller)
 	return true;
 }
 
+/* openvpn's helper sockets name no protocol. */
+static bool is_tunnel_udp(int family, int type, int protocol, const void *caller)
+{
+	return protocol == IPPROTO_UDP && (family == AF_INET || family == AF_INET6) &&
+		(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_DGRAM &&
+		in_main_executable(caller);
+}
+
+/*
+ * An openvpn that is to be offloaded has asked for the family before: this one would carry its
+ * data itself. A client would even log in before it wanted its tun; with `dev null` it wants none.
+ */
 EXPORT int socket(int family, int type, int protocol)
 {
-	bool ours = shim.state != SHIM_IDLE && protocol == IPPROTO_UDP &&
-		(family == AF_INET || family == AF_INET6) &&
-		(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_DGRAM &&
-		in_main_executable(__builtin_return_address(0));
-
-	if (!ours)
+	if (!is_tunnel_udp(family, type, protocol, __builtin_return_address(0)) ||
+		(shim.state == SHIM_IDLE && !is_openvpn()))
 		return real()->socket(family, type, protocol);
-	return (int)result(udp_socket(family, type));
+	if (shim.state != SHIM_IDLE)
+		return (int)result(udp_socket(family, type));
+	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so a "
+	     "UDP socket is refused: see openvpn's messages above for the reason, or run " CHECK);
+	errno = ENODEV;
+	return -1;
 }
 
 EXPORT int socketpair(int family, int type, int protocol, int fds[2])
@@ -166,6 +179,7 @@ static void end_if_tcp_carries(int fd, int level, int name)
 		type != SOCK_STREAM || (family != AF_INET && family != AF_INET6))
 		return;
 	shim.state = SHIM_FAILED;
+	shim.owner = getpid();
 	rpc_disconnect();
 	tell("openvpn is configured for TCP, and ovpn-dpdkd carries UDP only, ending this process: "
 	     "see " CHECK);
@@ -175,8 +189,12 @@ static void end_if_tcp_carries(int fd, int level, int name)
 /* The kernel is asked directly: no other than this function needs libc's. */
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
-	if ((shim.state == SHIM_ATTACHED || shim.state == SHIM_AWAY) && shim.owner == getpid() &&
-		in_main_executable(__builtin_return_address(0)))
+	bool ours = shim.state == SHIM_IDLE
+		? is_openvpn() /* with http-proxy it asks for no family */
+		: (shim.state == SHIM_ATTACHED || shim.state == SHIM_AWAY) &&
+			shim.owner == getpid();
+
+	if (ours && in_main_executable(__builtin_return_address(0)))
 		end_if_tcp_carries(fd, level, name);
 	return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
 }

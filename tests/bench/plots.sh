@@ -350,6 +350,29 @@ figures_sizes()
 	done
 }
 
+# Where the cycles are that the device does not have, for one peer and for the most.
+figures_stages()
+{
+	local files=() name
+
+	for name in encap-sizes decap-sizes encap-peers decap-peers; do
+		! has $name || files+=("$OUT/$name.json")
+	done
+	[ ${#files[@]} -gt 0 ] || return 0
+	printf '\n| packets | cycles | device | classify | lookup | prepare | crypto less device | finish | rx, tx, idle |\n'
+	echo '|---|---|---|---|---|---|---|---|---|'
+	jq -rs 'add | def d: round; ([.[].peers] | max) as $most |
+		[.[] | select((.size == 64 or .size == 512 or .size == 1420) and
+			((.peers == 1 and .pattern == "rr") or (.peers > 1 and .peers == $most)))] |
+		sort_by(.peers)[] | .stages as $s |
+		"| \(.mode) \(.size), \(.peers) peer\(if .peers == 1 then "" else "s" end) "
+		+ "| \(.staged_cycles | d) | \(.device_cycles_per_op | d) | \($s.classify | d) "
+		+ "| \($s.lookup | d) | \($s.prepare | d) | \($s.crypto - .device_cycles_per_op | d) "
+		+ "| \($s.finish | d) | \($s.rx + $s.tx + $s.idle | d) |"' "${files[@]}"
+	echo
+	echo 'Cycles of the batches whose stages are measured (every eighth), which take a little longer.'
+}
+
 figures_peers()
 {
 	has encap-peers && has decap-peers || return 0
@@ -434,6 +457,7 @@ pictures
 {
 	figures_head
 	figures_sizes
+	figures_stages
 	figures_peers
 	figures_lcores
 	figures_churn

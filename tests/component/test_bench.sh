@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# test_bench.sh BENCH: ovpn-dpdk-bench keeps count and compares bytes, in every mode, with every
-# kind of device and port; wrong options are refused in words. Under a minute in all.
+# test_bench.sh BENCH [PART...]: ovpn-dpdk-bench keeps count and compares bytes, in every mode, with
+# every kind of device and port; wrong options are refused in words. Under a minute in all.
 
 set -u -o pipefail
 BENCH=$1
+shift
 PREFIX=bench-test-$$
 OUT=$(mktemp -d) || exit 1
 trap 'rm -rf "$OUT" "/var/run/dpdk/$PREFIX" "/tmp/dpdk/$PREFIX"' EXIT
@@ -92,6 +93,8 @@ peers()
 {
 	whole 64,imix 20000 --peers 300 --pattern zipf
 	whole 64,imix 20000 --peers 300 --pattern random --lcores 2
+	expect 'two workers' 'all((.on_cpu_each | length) == 2 and all(.on_cpu_each[]; . > 0 and . <= 1) and
+		(.on_cpu_each | min) == .on_cpu)'
 }
 
 # what is shorter than an IP header is dropped, and counted
@@ -118,7 +121,10 @@ drivers()
 				fail "$mode, $device"
 			expect "$mode, $device" --arg m $mode 'length == 1 and all(.mode == $m and
 				.cycles_per_packet > 0 and .mpps > 0 and .device_cycles_per_op > 0 and
-				.packets >= 4096 and .drops == {})'
+				.packets >= 4096 and .drops == {} and .size == 300 and .peers == 1 and
+				.gbps > 0 and .cipher != "" and (.on_cpu_each | length) == 1 and
+				.on_cpu_each[0] == .on_cpu and .ratios.min > 0 and
+				.ratios.min <= .ratios.median and .ratios.median <= .ratios.max)'
 		done
 		expect "crypto" 'all(.ratio == 1)'
 	done
@@ -189,20 +195,26 @@ stages()
 # over ports: what went in came out, or was dropped by name (ovpn-dpdk-bench itself looks, too)
 ports()
 {
-	local mode
+	local mode cipher
 
-	for mode in encap decap loop; do
-		bench -- --mode $mode --json --seconds 0.2 --size 64 --port net_null0 ||
-			fail "$mode, net_null"
-		expect "$mode, net_null" 'all(.wire | .offered + .received > 1000)'
-		[ $mode = decap ] || expect "$mode, net_null" 'all(.wire.mean_size == 64)'
-	done
-	for mode in encap loop; do
-		bench --vdev net_ring0 -- --mode $mode --json --seconds 0.2 --size 64,1420 \
-			--port net_ring0 || fail "$mode, net_ring"
-		expect "$mode, net_ring" 'all(.packets > 1000 and .drops == {})'
+	for cipher in AES-256-GCM null; do # by crypto_aesni_gcm and crypto_null
+		for mode in encap decap loop; do
+			bench -- --mode $mode --json --seconds 0.2 --size 64 --port net_null0 \
+				--cipher $cipher || fail "$mode, net_null, $cipher"
+			expect "$mode, net_null, $cipher" 'all(.wire | .offered + .received > 1000)'
+			[ $mode = decap ] ||
+				expect "$mode, net_null, $cipher" 'all(.wire.mean_size == 64)'
+		done
+		for mode in encap loop; do
+			bench --vdev net_ring0 -- --mode $mode --json --seconds 0.2 --size 64,1420 \
+				--port net_ring0 --cipher $cipher || fail "$mode, net_ring, $cipher"
+			# what was sent has come back, so that loop had something to compare
+			expect "$mode, net_ring, $cipher" 'all(.packets > 1000 and .drops == {} and
+				.wire.offered > 1000 and .wire.taken == .wire.offered)'
+		done
 	done
 	capture
+	compared
 	wire
 }
 
@@ -246,6 +258,41 @@ capture()
 	expect "decap with other keys" --argjson n "$sent" \
 		'.[0] | .packets == 0 and .drops == {"auth-failed": $n}'
 }
+
+# a file's packets that loop expects as they are, longer, and later ones first: two of these have no
+# result. They are authentic, so the comparison alone can tell.
+compared()
+{
+	local file=$OUT/compare.pcap
+
+	pair AES-256-GCM
+	bench -- --mode encap --json --packets 2000 --size 100 --static-peers "$OUT/pair" --side a \
+		--port net_pcap0,tx_pcap="$file" || fail "encap into a second capture file"
+	/usr/bin/python3 - "$file" "$OUT/backwards.pcap" <<-'END'
+		import struct, sys
+		data = open(sys.argv[1], 'rb').read()
+		records, at = [], 24
+		while at < len(data):
+		    end = at + 16 + struct.unpack_from('=I', data, at + 8)[0]
+		    records.append(data[at:end])
+		    at = end
+		open(sys.argv[2], 'wb').write(data[:24] + b''.join(reversed(records)))
+	END
+	loop_of "$file" 100 || fail "loop over a capture file"
+	expect "loop over a capture file" '.[0] | .drops == {} and .wire.taken >= 2000'
+	loop_of "$file" 101 && fail "loop takes packets of 100 bytes for 101"
+	grep -q 'came back with other bytes than were sent: no result' "$OUT/err" && no_result ||
+		fail "packets that are not as expected: other words"
+	loop_of "$OUT/backwards.pcap" 100 && fail "loop takes packets in another order"
+	grep -q 'came back in another order than they were sent: no result' "$OUT/err" && no_result ||
+		fail "packets in another order: other words"
+}
+loop_of()
+{
+	bench -- --mode loop --json --seconds 0.3 --size "$2" --static-peers "$OUT/pair" --side b \
+		--port net_pcap0,rx_pcap="$1",tx_pcap=/dev/null
+}
+no_result() { [ "$(jq length "$OUT/out")" = 0 ]; }
 
 # side SIDE MODE ROLE: one of two processes, which obeys "$OUT/SIDE.in".
 side()
@@ -396,11 +443,14 @@ churn()
 		--device crypto_scheduler
 }
 
-for part in lengths bursts peers short drivers stall stages ports churn; do
+only=$#
+[ $only -gt 0 ] || set -- lengths bursts peers short drivers stall stages ports churn
+for part; do
 	start=$SECONDS
 	$part
 	echo "$part: $((SECONDS - start)) s"
 done
+[ "$only" = 0 ] || exit 0
 whole 64,1420 20000 --cipher null
 
 # says LINE...: what the prompt makes of these commands
@@ -422,6 +472,11 @@ grep -v started "$OUT/out" | jq -s -e 'map(.[0].peers) == [1, 2, 2]' >/dev/null 
 	fail "the prompt, three runs: $(cat "$OUT/out")"
 PROMPT=(--device crypto_none)
 says start quit && fail "a prompt that could not start says all is well"
+
+# lines while it runs
+bench -- --seconds 1 --stats-period 0.1 --size 64 --no-device || fail "--stats-period"
+[ "$(grep -c 'so far: [1-9][0-9]* packets, [1-9]' "$OUT/err")" -ge 3 ] ||
+	fail "--stats-period 0.1 has other lines"
 
 # a signal ends it
 rm -f "$OUT/c.in"
@@ -466,9 +521,31 @@ refused 'number of seconds' --seconds soon
 refused '4 or 6' --inner 5
 refused 'no option' extra
 refused 'unrecognized' --nonsense
+"$BENCH" -l 0,1 2>"$OUT/err" && fail "-l 0,1 without a '--' is accepted"
+grep -q "EAL options stand before a '--'" "$OUT/err" || fail "-l 0,1 without a '--': other words"
 refused 'needs a --port' --static-peers /nonexistent
 refused 'No such file' --static-peers /nonexistent --port net_null0
 refused 'one of --static-peers' --side a
+refused 'one of a, b' --side c
+refused 'whole number from 1 to 512' --burst 0
+refused 'whole number from 1 to 512' --burst many
+refused 'whole number from 1 to 128' --lcores 0
+refused 'whole number from 1 to 128' --lcores 129
+refused 'fewer peers than lcores' --lcores 2
+refused 'whole number from 1 to 1000000000' --packets 0
+refused 'number of seconds' --seconds 0
+refused 'number of seconds' --stats-period never
+refused '4 or 6' --outer 46
+refused 'at least one size' --size ,
+refused 'at most 16 sizes' --size "$(seq -s , 17)"
+refused 'too long a list' --size "$(seq -s , 100)"
+# shellcheck disable=SC2046
+refused 'at most 8 ports' $(printf -- '--port net_null%d ' 0 1 2 3 4 5 6 7 8)
+refused 'cannot be made' --port net_nothing0
+refused 'it has no ports' --mode crypto --port net_null0
+refused 'leaves nothing' --mode crypto --no-device
+refused 'requires an argument' --mode
+refused "doesn't allow an argument" --json=yes
 # wrong_pair WORDS LINE: refused so, if it stands in the file
 wrong_pair()
 {

@@ -478,6 +478,24 @@ static void the_operator_says_how_large_or_not_at_all(void **state)
 	far_free(&f);
 }
 
+static void an_instance_can_have_a_size_of_its_own(void **state)
+{
+	struct world_conf conf = {.nb_ports = 1, .mssfix = 1400};
+	struct far f;
+
+	(void)state;
+	far_new(&f, 0, &conf);
+	assert_int_equal(dp_instance_mssfix(f.wd->dp, f.s.iid, 1300), 0);
+	expect_mss(&f, 1460, 1208, 1188);
+	assert_int_equal(dp_instance_mssfix(f.wd->dp, f.s.iid, DP_MSSFIX_OFF), 0);
+	expect_mss(&f, 1460, 1460, 1460);
+	assert_int_equal(dp_instance_mssfix(f.wd->dp, f.s.iid, 0), 0);
+	expect_mss(&f, 1460, 1408, 1388);
+	assert_int_equal(dp_instance_mssfix(f.wd->dp, f.s.iid + 1, 1300), -ENOENT);
+	expect_mss(&f, 1460, 1408, 1388);
+	far_free(&f);
+}
+
 static void lowered_sizes_are_counted(void **state)
 {
 	struct dp_lcore_info info;
@@ -637,6 +655,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(full_segments_fit_the_path_without_pieces),
 		cmocka_unit_test(segments_are_no_larger_than_the_device_takes),
 		cmocka_unit_test(the_operator_says_how_large_or_not_at_all),
+		cmocka_unit_test(an_instance_can_have_a_size_of_its_own),
 		cmocka_unit_test(lowered_sizes_are_counted),
 		cmocka_unit_test(data_is_not_touched),
 		cmocka_unit_test(a_syn_of_a_stranger_is_not_looked_at),

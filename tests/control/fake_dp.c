@@ -186,6 +186,14 @@ int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
 	return instance(dp, iid) == NULL ? -ENOENT : 0;
 }
 
+int dp_instance_mssfix(struct dp *dp, uint32_t iid, uint16_t mssfix)
+{
+	LOCKED(dp);
+
+	(void)mssfix;
+	return instance(dp, iid) == NULL ? -ENOENT : 0;
+}
+
 uint32_t dp_device_mtu_max(const struct dp *dp)
 {
 	(void)dp;

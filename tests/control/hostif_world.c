@@ -100,6 +100,12 @@ int dp_instance_mtu(struct dp *dp, uint32_t iid, uint32_t mtu)
 	return 0;
 }
 
+int dp_instance_mssfix(struct dp *dp, uint32_t iid, uint16_t mssfix)
+{
+	dp->instance[iid].mssfix = mssfix;
+	return 0;
+}
+
 uint32_t dp_device_mtu_max(const struct dp *dp)
 {
 	(void)dp;

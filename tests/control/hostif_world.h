@@ -29,6 +29,7 @@ struct dp {
 		struct dp_route *routes;
 		unsigned int nb_routes;
 		uint32_t mtu; /* 0: nobody has said */
+		uint16_t mssfix;
 		unsigned int pushes;
 	} instance[WORLD_INSTANCES];
 	int refuse; /* the error of the next verb that takes a descriptor */

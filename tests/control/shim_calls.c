@@ -867,6 +867,21 @@ static void call_forks(void)
 	CHECK(close(genl) == 0);
 }
 
+/* openvpn by its name that asks for no family: it would carry its data itself. */
+static void call_not_offloaded(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK(fd >= 0 && close(fd) == 0);
+	CHECK(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) == -1 && errno == ENODEV);
+	CHECK(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP) == -1 && errno == ENODEV);
+	check_tun_refused();
+	signal(SIGTERM, count);
+	ask_buffer(AF_INET);
+	CHECK(nb_sigterm == 1);
+	exit(0);
+}
+
 /* A program that is not openvpn: its sockets are the kernel's. */
 static void call_passive(void)
 {
@@ -926,6 +941,7 @@ static const struct {
 	{"tcp", call_tcp},
 	{"no_daemon", call_no_daemon},
 	{"forks", call_forks},
+	{"not_offloaded", call_not_offloaded},
 	{"passive", call_passive},
 };
 

@@ -99,6 +99,36 @@ static void device_name_must_be_free_and_a_name(void **state)
 	assert_false(holds_in(w->other, "ip link show tun9 2>/dev/null"));
 }
 
+static void settings_are_those_of_the_device_s_name(void **state)
+{
+	static const struct config_instance settings[] = {
+		{"ovpn1", 1400}, {"ovpn2", CONFIG_MSSFIX_OFF}, {"ovpn", 600}, {"ovpn11", 700}};
+	struct world *w = *state;
+	struct hostif_device *d;
+	uint32_t ifindex;
+	int tap;
+
+	for (unsigned int i = 0; i < WORLD_INSTANCES; i++)
+		w->dp.instance[i].mssfix = 1234; /* nobody has said */
+	hostif_settings(w->h, settings, ARRAY_LEN(settings));
+	d = device(w, 1, w->other, "ovpn1");
+	device(w, 2, w->home, "ovpn2");
+	device(w, 3, w->other, "ovpn0");
+	assert_int_equal(w->dp.instance[1].mssfix, 1400);
+	assert_int_equal(w->dp.instance[2].mssfix, DP_MSSFIX_OFF);
+	assert_int_equal(w->dp.instance[3].mssfix, 1234);
+	/* one that is taken back has them, too */
+	tap = hostif_device_take_fd(d);
+	assert_true(tap >= 0);
+	ifindex = hostif_device_ifindex(d);
+	hostif_device_leave(d);
+	hostif_device_del(w->h, d);
+	close(w->dp.instance[1].fd);
+	w->dp.instance[1].mssfix = 1234;
+	assert_int_equal(hostif_device_adopt(w->h, 1, w->other, tap, ifindex, &d), 0);
+	assert_int_equal(w->dp.instance[1].mssfix, 1400);
+}
+
 static void frames_carry_the_mac_of_the_peer_the_kernel_chose(void **state)
 {
 	struct world *w = *state;
@@ -348,6 +378,7 @@ int main(void)
 		WORLD_TEST(device_appears_in_its_namespace_only),
 		WORLD_TEST(device_is_gone_at_once_while_its_descriptor_is_open),
 		WORLD_TEST(device_name_must_be_free_and_a_name),
+		WORLD_TEST(settings_are_those_of_the_device_s_name),
 		WORLD_TEST(frames_carry_the_mac_of_the_peer_the_kernel_chose),
 		WORLD_TEST(neighbours_go_with_their_peer),
 		WORLD_TEST(neighbours_return_after_a_flush),

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -435,6 +436,27 @@ static void without_daemon_there_is_no_tun_and_no_udp(void **state)
 	agent_free(&a);
 }
 
+/* Named openvpn, by a link. */
+static void not_offloaded_there_is_no_tun_no_udp_and_no_tcp(void **state)
+{
+	char folder[] = "/tmp/test_shim.XXXXXX", path[64];
+	char *argv[] = {path, (char[]){"not_offloaded"}, NULL};
+	struct shim_agent a;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/openvpn", folder);
+	assert_int_equal(symlink(getenv("SHIM_CALLS"), path), 0);
+	agent_start(&a, 1, argv);
+	agent_wait(&a, 1);
+	assert_int_equal(agent_said(&a, "UDP socket is refused"), 2);
+	assert_int_equal(agent_said(&a, "openvpn is configured for TCP"), 1);
+	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 1);
+	agent_free(&a);
+	unlink(path);
+	rmdir(folder);
+}
+
 static void daemonised_openvpn_goes_on_and_a_plugin_fork_does_no_harm(void **state)
 {
 	struct shim_agent a;
@@ -500,6 +522,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(tcp_ends_openvpn_26_with_a_sentence),
 		cmocka_unit_test(tcp_does_not_end_openvpn_27),
 		cmocka_unit_test(without_daemon_there_is_no_tun_and_no_udp),
+		cmocka_unit_test(not_offloaded_there_is_no_tun_no_udp_and_no_tcp),
 		cmocka_unit_test(daemonised_openvpn_goes_on_and_a_plugin_fork_does_no_harm),
 		cmocka_unit_test(other_programs_do_not_notice_the_shim),
 	};

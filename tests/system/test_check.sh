@@ -38,14 +38,17 @@ wrong()
 
 run_openvpn()
 {
-	in_ns srv timeout 20 env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- \
+	in_ns srv timeout 20 "${UNDER[@]}" env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- \
 		openvpn --config "$T/c.conf" </dev/null >"$T/openvpn.log" 2>&1
 }
 
 checked()
 {
-	in_ns srv "$CTL" check --openvpn 2.6 "$T/c.conf" >"$T/check.log" 2>&1
+	in_ns srv "${UNDER[@]}" "$CTL" check --openvpn 2.6 "$T/c.conf" >"$T/check.log" 2>&1
 }
+
+UNDER=()  # what check and openvpn are started by
+REASONS=1 # that check gives
 
 # loses DIRECTIVE WHY OPENVPN-SAYS LINE...: check names directive and why; openvpn names its reason
 # in its own words, and ends.
@@ -57,8 +60,8 @@ loses()
 	checked
 	status=$?
 	[ $status = 1 ] || wrong "check ends with $status"
-	[ "$(grep -c '^    \(lost\|refused\) with' "$T/check.log")" = 1 ] ||
-		wrong "check does not give one reason: $(cat "$T/check.log")"
+	[ "$(grep -c '^    \(lost\|refused\) with' "$T/check.log")" = "$REASONS" ] ||
+		wrong "check does not give $REASONS reason(s): $(cat "$T/check.log")"
 	grep -A 1 "^$T/c.conf:[0-9]*:[0-9]*: $directive" "$T/check.log" | grep -q "$why" ||
 		wrong "check does not say \"$why\": $(cat "$T/check.log")"
 	run_openvpn
@@ -159,6 +162,17 @@ loses 'secret' 'static key' 'No tls-client or tls-server' -server -topology -dh 
 	'ifconfig 10.8.0.1 10.8.0.2' "secret $T/static.key" 'providers legacy default'
 loses 'socks-proxy' 'through a proxy' 'socks-proxy disables' -server -topology -dh -port \
 	tls-client 'ifconfig 10.8.0.1 10.8.0.2' 'remote 10.9.0.11' 'socks-proxy 10.9.0.11 1080'
+loses 'ncp-ciphers' 'AES-256-CBC: only AES-GCM' "cipher 'AES-256-CBC' in --data-ciphers" \
+	'ncp-ciphers AES-256-GCM:AES-256-CBC'
+loses 'dev null' 'no device' "dev-type not tun, $off" -server -topology -dev -dev-type tls-server \
+	'dev null'
+UNDER=(setpriv --bounding-set -setpcap)
+loses 'user nobody' 'CAP_SETPCAP' 'lacking CAP_SETPCAP' 'user nobody'
+UNDER=()
+REASONS=2 # TCP, too
+loses 'http-proxy' 'means TCP' 'http-proxy disables' -server -topology -dh -port -proto \
+	'proto tcp-client' client 'remote 10.9.0.11' 'http-proxy 10.9.0.11 8080'
+REASONS=1
 ip -n "$ID-srv" link add ovpn0 type bridge
 loses 'dev ovpn0' 'exists already' 'exists and is non-DCO'
 ip -n "$ID-srv" link delete ovpn0

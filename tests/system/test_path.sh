@@ -81,6 +81,9 @@ segments()
 begin
 topology 2
 certificates server c1 c2
+# what is said of all others must not count for this device
+DAEMON_LINES='mssfix: 1300
+instances: [{device: ovpn1, mssfix: off}, {device: ovpn0, mssfix: auto}]'
 daemon_start
 server_start
 # the clients' own clamp would hide the server's

@@ -102,6 +102,9 @@ static void config_takes_every_key(void **state)
 				"mssfix: 9000\n"
 				"dscp: clear\n"
 				"ecn: clear\n"
+				"instances: [{device: tun1, mssfix: 1400},\n"
+				"  {mssfix: off, device: a23456789012345}, {device: c, mssfix: "
+				"auto}]\n"
 				"sockets: {control: /a, operator: /b, group: vpn}\n");
 
 	(void)state;
@@ -129,6 +132,12 @@ static void config_takes_every_key(void **state)
 	assert_int_equal(c->mssfix, 9000);
 	assert_int_equal(c->dscp, CONFIG_TOS_CLEAR);
 	assert_int_equal(c->ecn, CONFIG_TOS_CLEAR);
+	assert_int_equal(c->nb_instances, 3);
+	assert_string_equal(c->instances[0].device, "tun1");
+	assert_int_equal(c->instances[0].mssfix, 1400);
+	assert_string_equal(c->instances[1].device, "a23456789012345");
+	assert_int_equal(c->instances[1].mssfix, CONFIG_MSSFIX_OFF);
+	assert_int_equal(c->instances[2].mssfix, 0);
 	assert_string_equal(c->dco_socket, "/a");
 	assert_string_equal(c->ctl_socket, "/b");
 	assert_string_equal(c->group, "vpn");
@@ -174,7 +183,7 @@ static void config_takes_the_words_of_mssfix(void **state)
 #define CRYPTO_RIGHT  "a list of 1 to 8 crypto devices, as in [{device: crypto_aesni_gcm}]"
 #define TOP_KEYS                                                                                   \
 	"eal, ports, crypto, workers, max-peers, replay-window, handshake-rate, idle, inner, "     \
-	"mssfix, dscp, ecn, sockets"
+	"mssfix, dscp, ecn, instances, sockets"
 #define PORT_KEYS "name, devargs, queues, rx-descriptors, tx-descriptors, mtu, addresses"
 
 #define S10	"1234567890"
@@ -363,6 +372,20 @@ static void config_says_which_numbers_and_words_are_right(void **state)
 		{ONE_PORT "idle: Poll\n", "2:7: idle: 'Poll' is not sleep or poll"},
 		{ONE_PORT "idle: or\n", "2:7: idle: 'or' is not sleep or poll"},
 		{ONE_PORT "inner: fast\n", "2:8: inner: 'fast' is not kernel"},
+		{ONE_PORT "instances: [{device: a, mssfix: 575}]\n",
+			"2:33: mssfix: 575 is not " MSSFIX_RIGHT},
+		{ONE_PORT "instances: [{device: a/b, mssfix: off}]\n",
+			"2:22: device: 'a/b' is not an interface name: 1 to 15 characters without "
+			"blanks, '/', ':' or '%'"},
+		{ONE_PORT "instances:\n- {device: a, mssfix: off}\n- {device: a, mssfix: auto}\n",
+			"4:12: device: 'a' is in line 3 already, but may be used once"},
+		{ONE_PORT "instances: [{device: a}]\n",
+			"2:13: mssfix: missing, but required: " MSSFIX_RIGHT},
+		{ONE_PORT "instances: [{device: a, mssfix: off, ecn: copy}]\n",
+			"2:38: ecn: belongs to the left margin, not here (is the indentation right?)"},
+		{ONE_PORT "instances: off\n",
+			"2:12: instances: expected a list of at most 256 devices, as in [{device: "
+			"tun1, mssfix: 1400}], found 'off'"},
 		{ONE_PORT "mssfix: 575\n", "2:9: mssfix: 575 is not " MSSFIX_RIGHT},
 		{ONE_PORT "mssfix: 9001\n", "2:9: mssfix: 9001 is not " MSSFIX_RIGHT},
 		{ONE_PORT "mssfix: 0\n", "2:9: mssfix: 0 is not " MSSFIX_RIGHT},
