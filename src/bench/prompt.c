@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench/prompt.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,6 +15,17 @@ struct prompt {
 	bool failed; /* a start or a stop: told, and in the exit status */
 	struct bench_size size;
 };
+
+/* What is said to the person; with --json, what is said to programs has standard output to itself.
+ */
+__attribute__((format(printf, 2, 3))) static void say(const struct prompt *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(p->conf.json ? stderr : stdout, fmt, ap);
+	va_end(ap);
+}
 
 /* Peers, keys and lanes are made at the first start, and again when their number has changed. */
 static int make(struct prompt *p)
@@ -34,9 +46,9 @@ static void unmake(struct prompt *p)
 static void start(struct prompt *p)
 {
 	if (p->made && p->session.running)
-		printf("it runs already\n");
+		say(p, "it runs already\n");
 	else if (make(p) == 0 && session_start(&p->session, p->size) == 0)
-		printf("%s started\n", bench_mode_name(p->conf.mode));
+		say(p, "%s started\n", bench_mode_name(p->conf.mode));
 	else
 		p->failed = true;
 }
@@ -46,7 +58,7 @@ static void stop(struct prompt *p)
 	struct result res;
 
 	if (!p->made || !p->session.running) {
-		printf("nothing runs\n");
+		say(p, "nothing runs\n");
 		return;
 	}
 	if (session_stop(&p->session, &res) < 0) {
@@ -63,9 +75,9 @@ static void show(struct prompt *p, const char *what)
 	char size[16];
 
 	if (what == NULL || strcmp(what, "stats") != 0)
-		printf("show stats\n");
+		say(p, "show stats\n");
 	else if (!p->made || !p->session.running)
-		printf("nothing runs: size %s, %u peers\n", bench_size_name(p->size, size),
+		say(p, "nothing runs: size %s, %u peers\n", bench_size_name(p->size, size),
 			p->conf.peers);
 	else
 		report_progress(p->session.rig, p->session.lanes);
@@ -76,7 +88,7 @@ static void set_size(struct prompt *p, const char *value)
 	struct bench_size size;
 
 	if (value == NULL || !bench_size_read(value, &size)) {
-		printf("set size 1..%u, a range as 20-9000, or imix\n", BENCH_SIZE_MAX);
+		say(p, "set size 1..%u, a range as 20-9000, or imix\n", BENCH_SIZE_MAX);
 		return;
 	}
 	p->size = size;
@@ -91,7 +103,7 @@ static void set_peers(struct prompt *p, const char *value)
 	unsigned long n = value != NULL ? strtoul(value, &end, 10) : 0;
 
 	if (n < 1 || n > BENCH_PEERS_MAX || *end != '\0' || p->conf.static_peers != NULL) {
-		printf("set peers 1..%u (not with --static-peers)\n", BENCH_PEERS_MAX);
+		say(p, "set peers 1..%u (not with --static-peers)\n", BENCH_PEERS_MAX);
 		return;
 	}
 	p->conf.peers = (uint32_t)n;
@@ -101,13 +113,13 @@ static void set_peers(struct prompt *p, const char *value)
 static void set(struct prompt *p, const char *what, const char *value)
 {
 	if (p->made && p->session.running)
-		printf("stop first\n");
+		say(p, "stop first\n");
 	else if (what != NULL && strcmp(what, "size") == 0)
 		set_size(p, value);
 	else if (what != NULL && strcmp(what, "peers") == 0)
 		set_peers(p, value);
 	else
-		printf("set size N, set peers N\n");
+		say(p, "set size N, set peers N\n");
 }
 
 static void obey(struct prompt *p, char *line)
@@ -128,7 +140,7 @@ static void obey(struct prompt *p, char *line)
 	else if (strcmp(word, "quit") == 0 || strcmp(word, "exit") == 0)
 		p->quit = true;
 	else
-		printf("start, stop, show stats, set size N|imix, set peers N, quit\n");
+		say(p, "start, stop, show stats, set size N|imix, set peers N, quit\n");
 }
 
 int prompt_run(const struct bench_conf *conf, const volatile sig_atomic_t *interrupted)
@@ -139,7 +151,7 @@ int prompt_run(const struct bench_conf *conf, const volatile sig_atomic_t *inter
 
 	while (!p.quit && !*interrupted) {
 		if (terminal)
-			printf("ovpn-dpdk-bench> ");
+			say(&p, "ovpn-dpdk-bench> ");
 		fflush(stdout);
 		if (fgets(line, sizeof(line), stdin) == NULL)
 			break;

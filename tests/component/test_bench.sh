@@ -342,7 +342,7 @@ again()
 	for round in 1 2; do
 		told=$(grep -c "so far: $sent packets" "$OUT/err")
 		echo start >&5
-		until_said 'decap started' "$OUT/out" $round
+		until_said 'decap started' "$OUT/err" $round
 		for ((i = 0; i < 100 && $(grep -c "so far: $sent packets" "$OUT/err") == told; i++)); do
 			echo 'show stats' >&5
 			sleep 0.1
@@ -352,8 +352,8 @@ again()
 	done
 	exec 5>&-
 	wait $pid || fail "a port of the prompt, twice: $*"
-	grep -v started "$OUT/out" | jq -s -e --argjson n "$sent" 'map(.[0].packets) == [$n, $n]' \
-		>/dev/null || fail "a port of the prompt, twice: $*: $(cat "$OUT/out")"
+	jq -s -e --argjson n "$sent" 'map(.[0].packets) == [$n, $n]' "$OUT/out" >/dev/null ||
+		fail "a port of the prompt, twice: $*: $(cat "$OUT/out")"
 }
 
 # Two processes over shared memory: what a has sent is what b has received. a stays until b has all.
@@ -370,9 +370,9 @@ wire()
 	b=$!
 	exec 4>"$OUT/b.in"
 	echo start >&3 # the server first: net_memif's client tries once
-	until_said 'encap started' "$OUT/a.out"
+	until_said 'encap started' "$OUT/a.err"
 	echo start >&4
-	until_said 'decap started' "$OUT/b.out"
+	until_said 'decap started' "$OUT/b.err"
 	for ((i = 0; i < 50 && ${n:-0} < 1000; i++)); do
 		n=$(count_of_b)
 	done
@@ -388,11 +388,11 @@ wire()
 	echo start >&3
 	for ((i = 2; i < 8; i++)); do # a may have no CPU in b's last moments
 		echo start >&4
-		until_said 'decap started' "$OUT/b.out" $i
+		until_said 'decap started' "$OUT/b.err" $i
 		sleep 0.2
 		echo stop >&4
 		until_said '^\]' "$OUT/b.out" $i
-		sed -n '/^\[/,/^\]/p' "$OUT/b.out" | jq -s '.[-1]' >"$OUT/out"
+		jq -s '.[-1]' "$OUT/b.out" >"$OUT/out"
 		jq -e '.[0] | .mpps > 0 and .packets > 1.001 * .mpps * 1e6 * .seconds' "$OUT/out" >/dev/null &&
 			break
 	done
@@ -405,7 +405,7 @@ wire()
 	exec 3>&- 4>&-
 	wait $a && fail "net_memif: no result, but a status of 0"
 	for i in a b; do
-		sed -n '/^\[/,/^\]/p' "$OUT/$i.out" | jq -s '.' >"$OUT/$i.json"
+		jq -s . "$OUT/$i.out" >"$OUT/$i.json"
 		rm -rf "/var/run/dpdk/$PREFIX-$i" "/tmp/dpdk/$PREFIX-$i"
 	done
 	jq -s 'map(.[0][0])' "$OUT/a.json" "$OUT/b.json" >"$OUT/out"
@@ -468,7 +468,7 @@ says 'set peers 5x' 'set peers 0' 'set size 5x' 'show stats' || fail "the prompt
 	fail "the prompt takes wrong values: $(cat "$OUT/out")"
 PROMPT=(--json)
 says start stop 'set peers 2' start stop start stop || fail "the prompt, three runs"
-grep -v started "$OUT/out" | jq -s -e 'map(.[0].peers) == [1, 2, 2]' >/dev/null ||
+jq -s -e 'map(.[0].peers) == [1, 2, 2]' "$OUT/out" >/dev/null ||
 	fail "the prompt, three runs: $(cat "$OUT/out")"
 PROMPT=(--device crypto_none)
 says start quit && fail "a prompt that could not start says all is well"
