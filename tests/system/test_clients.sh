@@ -148,6 +148,7 @@ has_left c2 1 || fail "client-disconnect has not run for the old self of c2"
 # leaves with a word
 kill "$client2"
 wait_for 8 has_left c2 2 || fail "a client that has left is still there"
+grep -q ' c2/.*delayed-exit' "$T/server.log" || fail "a client's goodbye was not heard: it has expired"
 both_know 21 'one has left'
 
 # all of c1 cut off, for longer than they are believed in
