@@ -76,7 +76,7 @@ def send(address, port, rate, path):
     found = {'strange': 0, 'twice': [], 'late': [], 'newest': 0}
     due = time.monotonic()
     while not stopped:
-        due = max(due + 1 / rate, time.monotonic() - 1)
+        due = max(due + 1 / rate, time.monotonic() - 0.2)
         wait = due - time.monotonic()
         while wait > 0:
             select.select([s], [], [], wait)

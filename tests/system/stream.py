@@ -18,6 +18,7 @@ HELLO_EVERY = 0.1  # seconds
 LENGTHS = (40, 200, 900, 1300)  # of datagrams, in turn
 QUIET = 2  # seconds after the last one sent that one may come twice
 LATEST = 20  # and that others may be under way: the other end may have had no CPU
+LAG = 0.05  # seconds: who is later makes up for none of it, or its burst would fill queues
 BUFFER = 4 << 20
 SO_RCVBUFFORCE = 33  # of Linux: whatever net.core.rmem_max says
 
@@ -86,6 +87,7 @@ def run(own, other, port, count, rate):
         start = time.monotonic()
         sent = 0
         while True:
+            start = max(start, time.monotonic() - sent / rate - LAG) if sent < count else start
             now = time.monotonic() - start
             while sent < count and sent / rate <= now:
                 s.sendto(struct.pack("!Q", sent).ljust(LENGTHS[sent % len(LENGTHS)], b"."),
