@@ -311,19 +311,35 @@ static void run_by_hand(struct bench *b, const struct load *l, struct counts *c,
 	}
 }
 
+static uint64_t dropped(const struct bench *b)
+{
+	uint64_t drops[NB_DROPS], sum = 0;
+
+	dp_drops(b->wd->dp, drops);
+	for (unsigned int i = 0; i < NB_DROPS; i++)
+		sum += drops[i];
+	return sum;
+}
+
 static void run_on_lcore(struct bench *b, const struct load *l, struct counts *c, uint64_t length)
 {
 	uint64_t begin = rte_rdtsc(), t, busy = stat_read(&b->wd->w->stats.busy_cycles);
+	uint64_t before = dropped(b), left, quiet;
 
 	while ((t = rte_rdtsc() - begin) < length) {
 		offer_due(b, l, c, t);
 		collect(b, c);
 	}
-	/* until nothing came for 50 ms */
-	for (t = rte_rdtsc(); rte_rdtsc() - t < rte_get_tsc_hz() / 20;) {
+	/* until nothing came for 50 ms: where the worker may have something left, and no CPU, for
+	 * long */
+	t = rte_rdtsc();
+	do {
 		if (collect(b, c) > 0 || !rte_ring_empty(b->wd->in[0]))
 			t = rte_rdtsc();
-	}
+		left = c->sent[0] + c->sent[1];
+		left -= RTE_MIN(left, c->delivered + c->control + dropped(b) - before);
+		quiet = left > 0 ? 20 * rte_get_tsc_hz() : rte_get_tsc_hz() / 20;
+	} while (rte_rdtsc() - t < quiet);
 	c->busy = stat_read(&b->wd->w->stats.busy_cycles) - busy;
 }
 

@@ -18,7 +18,7 @@
 
 #include "crypto/aead_private.h"
 
-#define TIMEOUT_S 10
+#define TIMEOUT_S 60
 
 /* --- EAL -------------------------------------------------------------------------------- */
 

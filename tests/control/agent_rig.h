@@ -41,11 +41,11 @@ void rig_stop(struct rig *rig);
 void rig_start(struct rig *rig);
 struct agent_conf rig_conf(const struct rig *rig);
 unsigned int open_fds(void);
-/* Waits up to some seconds for a condition that the agent's thread brings about. */
+/* Waits up to half a minute for a condition that the agent's thread brings about. */
 #define EVENTUALLY(condition)                                                                      \
 	do {                                                                                       \
 		bool met_ = (condition);                                                           \
-		for (unsigned int i_ = 0; i_ < 2500 && !met_; i_++) {                              \
+		for (unsigned int i_ = 0; i_ < 15000 && !met_; i_++) {                             \
 			usleep(2000);                                                              \
 			met_ = (condition);                                                        \
 		}                                                                                  \

@@ -97,7 +97,7 @@ uint8_t sent_to(struct rig *rig, uint8_t *source)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	uint8_t f[2048];
 
-	while (poll(&p, 1, 3000) == 1) {
+	while (poll(&p, 1, 20000) == 1) {
 		ssize_t n = read(fd, f, sizeof(f));
 
 		if (n != 42 + 5 || memcmp(f + 42, "hello", 5) != 0)

@@ -27,7 +27,7 @@ static const char *environment(const char *name)
 
 static void limit_waiting(int fd)
 {
-	struct timeval limit = {.tv_sec = 20};
+	struct timeval limit = {.tv_sec = 60};
 
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
 }

@@ -230,7 +230,7 @@ static void wait_readable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
-	CHECK(poll(&p, 1, 5000) == 1 && (p.revents & POLLIN) != 0);
+	CHECK(poll(&p, 1, 30000) == 1 && (p.revents & POLLIN) != 0);
 }
 
 static void call_udp4_datagrams(void)
@@ -504,7 +504,7 @@ static void check_after_loss(int genl, int udp)
 	other = udp4_bound(1195);
 	CHECK(recvfrom(other, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
 	CHECK(close(other) == 0);
-	CHECK(time(NULL) - start <= 2);
+	CHECK(time(NULL) - start <= 6); /* an answer would be waited for for 10 s */
 	CHECK(nb_sigterm == 0);
 }
 
@@ -768,7 +768,7 @@ static void call_agent_hangs(void)
 	start = time(NULL);
 	CHECK(ask_genl(genl, 2) == -ENOTCONN);
 	CHECK(time(NULL) - start >= SHIM_RPC_TIMEOUT - 1);
-	CHECK(time(NULL) - start <= SHIM_RPC_TIMEOUT + 5);
+	CHECK(time(NULL) - start <= SHIM_RPC_TIMEOUT + 9);
 	CHECK(nb_sigterm == 0);
 }
 
@@ -949,7 +949,7 @@ int main(int argc, char **argv)
 {
 	const char *scenario = argc == 2 ? argv[1] : "";
 
-	alarm(50);
+	alarm(150);
 	version = calls_version(&scenario);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (strcmp(scenario, calls[i].name) == 0) {

@@ -122,7 +122,7 @@ void expect_dgram(struct shim_agent *a, uint32_t id, const struct shim_dgram *d,
 	uint8_t buf[256];
 	struct pollfd p = {.fd = a->socks[id], .events = POLLIN};
 
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(recv(a->socks[id], buf, sizeof(buf), 0), sizeof(*d) + strlen(text));
 	assert_memory_equal(buf, d, sizeof(*d));
 	assert_memory_equal(buf + sizeof(*d), text, strlen(text));

@@ -54,7 +54,7 @@ static int stranger(const struct rig *rig)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	const struct timeval limit = {.tv_sec = 2}; /* who says nothing is sent away, but later */
+	const struct timeval limit = {.tv_sec = 4}; /* who says nothing is sent away, but later */
 	char byte;
 
 	strcpy(addr.sun_path, rig->dco);
@@ -447,7 +447,7 @@ static size_t sent_frame(int fd, uint8_t *frame, size_t max)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
-	while (poll(&p, 1, 3000) == 1) {
+	while (poll(&p, 1, 20000) == 1) {
 		ssize_t n = read(fd, frame, max);
 
 		if (n > 42 && frame[12] == 8 && frame[13] == 0 && frame[23] == IPPROTO_UDP &&

@@ -180,7 +180,7 @@ static void each_error_is_told_with_all_that_the_kernel_knows(void **state)
 	udp = udp_open(&s, AF_INET, "0.0.0.0", 1194, true);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		icmp(rig, false, cases[i].type, cases[i].code, cases[i].info, 1194);
-		assert_true(told(udp, 3000, &d, &e));
+		assert_true(told(udp, 20000, &d, &e));
 		assert_int_equal(e.error, cases[i].error);
 		assert_int_equal(e.origin, SO_EE_ORIGIN_ICMP);
 		assert_int_equal(e.type, cases[i].type);
@@ -207,17 +207,17 @@ static void dual_stack_socket_hears_of_both_families(void **state)
 	/* an address that is being checked takes no packets yet */
 	EVENTUALLY(system("ip -6 address show dev fake0 tentative | grep -q .") != 0);
 	icmp(rig, true, ICMP6_PACKET_TOO_BIG, 0, 1320, 1194);
-	assert_true(told(udp, 3000, &d, &e));
+	assert_true(told(udp, 20000, &d, &e));
 	assert_int_equal(e.error, EMSGSIZE);
 	assert_int_equal(e.origin, SO_EE_ORIGIN_ICMP6);
 	assert_int_equal(e.info, 1320);
 	address_is(&e.offender, AF_INET6, ROUTER6);
 	address_is(&d.remote, AF_INET6, REMOTE6);
 	icmp(rig, true, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT, 0, 1194);
-	assert_true(told(udp, 3000, &d, &e));
+	assert_true(told(udp, 20000, &d, &e));
 	assert_int_equal(e.error, ECONNREFUSED);
 	icmp(rig, false, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 1194);
-	assert_true(told(udp, 3000, &d, &e));
+	assert_true(told(udp, 20000, &d, &e));
 	assert_int_equal(e.error, EHOSTUNREACH);
 	assert_int_equal(e.origin, SO_EE_ORIGIN_ICMP);
 	address_is(&d.remote, AF_INET6, "::ffff:" REMOTE4);
@@ -243,7 +243,7 @@ static void only_what_quotes_an_own_port_is_told_and_only_if_asked_for(void **st
 	icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1197);
 	icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1196);
 	icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1194);
-	assert_true(told(udp[0], 3000, &d, &e));
+	assert_true(told(udp[0], 20000, &d, &e));
 	for (unsigned int i = 0; i < 3; i++)
 		assert_false(told(udp[i], 100, &d, &e));
 	shim_detach(&asks);
@@ -290,34 +290,40 @@ static void flood_of_errors_is_told_a_few_times_a_second(void **state)
 	struct shim_error e;
 	struct shim s;
 	unsigned int n;
+	time_t began;
 	int udp;
+	bool all;
 
 	shim_attach(&s, rig);
 	udp = udp_open(&s, AF_INET, "0.0.0.0", 1194, true);
 	assert_true(collects(1194));
-	for (unsigned int i = 0; i < 3000 || (i < 100000 && collects(1194)); i++)
+	began = time(NULL);
+	for (unsigned int i = 0; i < 3000; i++)
+		icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1194);
+	for (unsigned int i = 0; (all = collects(1194)) && i < 100000; i++)
 		icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1194);
 	/* the agent does not read the others one by one: the kernel keeps them for itself */
-	assert_false(collects(1194));
+	assert_false(all);
 	n = count_told(udp, 50);
 	/* a second may have passed meanwhile, on a busy machine some */
-	assert_in_range(n, PER_SECOND, 5 * PER_SECOND);
+	assert_in_range(n, PER_SECOND, (time(NULL) - began + 2) * PER_SECOND);
 	assert_int_equal(count_told(udp, 1200), 0);
-	assert_true(collects(1194));
+	EVENTUALLY(collects(1194));
 	icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1194);
-	assert_true(told(udp, 3000, &d, &e));
+	assert_true(told(udp, 20000, &d, &e));
 	shim_detach(&s);
 	close(udp);
 }
 
-/* UDP frames to port 4000 that the kernel sends, until none comes for a while. */
-static unsigned int count_sent(const struct rig *rig)
+/* UDP frames to port 4000 that the kernel sends, until that many have come and then none for a
+ * while. */
+static unsigned int count_sent(const struct rig *rig, unsigned int want)
 {
 	struct pollfd p = {.fd = fake_dp_mirror_fd(rig->dp), .events = POLLIN};
 	uint8_t f[2048];
 	unsigned int n = 0;
 
-	while (poll(&p, 1, 200) == 1) {
+	while (poll(&p, 1, n < want ? 20000 : 200) == 1) {
 		ssize_t len = read(p.fd, f, sizeof(f));
 
 		if (len > 42 && f[12] == 8 && f[13] == 0 && f[23] == IPPROTO_UDP &&
@@ -348,7 +354,7 @@ static void error_about_one_datagram_does_not_cost_another(void **state)
 		assert_int_equal(send(udp, &out, sizeof(out), 0), sizeof(out));
 		icmp(rig, false, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 1194);
 	}
-	assert_int_equal(count_sent(rig), 40);
+	assert_int_equal(count_sent(rig, 40), 40);
 	assert_int_equal(agent_counts(rig->agent)->send_failed, 0);
 	shim_detach(&s);
 	close(udp);
@@ -370,7 +376,7 @@ static void send_that_the_kernel_refuses_is_told(void **state)
 	shim_attach(&s, rig);
 	udp = udp_open(&s, AF_INET, "0.0.0.0", 1194, true);
 	assert_int_equal(send(udp, &out, sizeof(out), 0), sizeof(out));
-	assert_true(told(udp, 3000, &d, &e));
+	assert_true(told(udp, 20000, &d, &e));
 	assert_int_equal(e.error, ENETUNREACH);
 	assert_int_equal(e.origin, SO_EE_ORIGIN_NONE);
 	address_is(&d.remote, AF_INET, "203.0.113.7");

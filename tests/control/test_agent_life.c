@@ -32,7 +32,7 @@ static bool closed(int fd)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char byte;
 
-	return poll(&p, 1, 1000) == 1 && recv(fd, &byte, 1, 0) <= 0;
+	return poll(&p, 1, 20000) == 1 && recv(fd, &byte, 1, 0) <= 0;
 }
 
 /* LINK_NEW; device: to be taken back, or -1. Its error; *fd: what came along. */
@@ -167,7 +167,7 @@ static void give_up(struct shim *s, const struct rig *rig, enum last_request las
 
 	if (last == ANSWERED) { /* a moment too late: it is not read */
 		shim_send(s, SHIM_CLOSE, 99, NULL, 0, -1);
-		assert_int_equal(poll(&p, 1, 1000), 1);
+		assert_int_equal(poll(&p, 1, 20000), 1);
 	}
 	agent_hangs(rig);
 	if (last == PENDING)
@@ -359,7 +359,7 @@ static void connection_without_hello_is_closed(void **state)
 	shim_attach(&s, rig);
 	fd = shim_connect(rig);
 	p = (struct pollfd){.fd = fd, .events = POLLIN};
-	assert_int_equal(poll(&p, 1, 8000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_true(closed(fd));
 	assert_true(time(NULL) - start >= 4);
 	close(fd);

@@ -527,7 +527,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(other_programs_do_not_notice_the_shim),
 	};
 
-	alarm(90);
+	alarm(440);
 	if (argc == 2)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);

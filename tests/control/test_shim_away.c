@@ -479,7 +479,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_daemon_in_time_ends_openvpn),
 	};
 
-	alarm(110);
+	alarm(440);
 	if (argc == 2)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);

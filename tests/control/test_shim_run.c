@@ -180,6 +180,6 @@ int main(void)
 		cmocka_unit_test(wrong_usage_shows_the_usage),
 	};
 
-	alarm(60);
+	alarm(240);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

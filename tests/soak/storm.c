@@ -27,9 +27,10 @@
 #include "book.h"
 
 #define SILENCE_MS    1500 /* from the last request to the first expiry */
-#define SET_PER_MS    14   /* requests that are made at least, on any machine */
-#define SLOW_MAX      3	   /* answers beyond the limit: the kernel's locks are shared by all */
-#define SLOW_FACTOR   10   /* but none so many times beyond it */
+#define SET_PER_MS    14   /* requests that are made at least, on most machines */
+#define SLOWER	      4	   /* or so many times slower than the rekeys' were */
+#define SLOW_MAX      10   /* answers beyond the limit: the kernel's locks are shared by all */
+#define SLOW_FACTOR   20   /* but none so many times beyond it */
 #define CONTROL_EVERY 8	   /* peers whose control packets' names are looked at: that part of them */
 
 static volatile sig_atomic_t stopped;
@@ -182,9 +183,12 @@ static void control_all(struct storm *s)
 
 static void expire_all(struct storm *s)
 {
-	uint64_t target = now_ms() + SILENCE_MS + s->peers / SET_PER_MS, last;
+	uint64_t set_ms = SLOWER * s->request_us * s->peers / 1000, target, last;
 	uint32_t timeout;
 
+	if (set_ms < s->peers / SET_PER_MS)
+		set_ms = s->peers / SET_PER_MS;
+	target = now_ms() + SILENCE_MS + set_ms;
 	for (uint32_t i = 0; i < s->peers; i++) {
 		uint64_t now = now_ms();
 

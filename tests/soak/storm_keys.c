@@ -82,6 +82,18 @@ static void answer(struct storm *s, int fd)
 	}
 }
 
+/*
+ * What lies unread is thrown away: who asked twice because the answer was late has been answered
+ * once, and his second datagram may have come, with the key of then, after all had been heard.
+ */
+static void forget(int fd)
+{
+	uint8_t word[STORM_TALK_LEN];
+
+	while (recv(fd, word, sizeof(word), 0) >= 0)
+		;
+}
+
 /* How many the other ends say they heard by this key, and one of the others. */
 static void read_report(struct storm *s, uint32_t *heard, uint32_t *not_heard)
 {
@@ -115,6 +127,8 @@ void storm_talk(struct storm *s)
 	uint32_t heard = 0, not_heard = 0;
 	uint64_t began = now_ms();
 
+	forget(s->inside[0]);
+	forget(s->inside[1]);
 	order(s, "talk %u %u %u\n", s->round, s->key_id, s->peers);
 	while (heard < s->peers && now_ms() - began < PATIENCE_MS) {
 		poll(fds, ARRAY_LEN(fds), 50);
@@ -182,6 +196,7 @@ void storm_rekey(struct storm *s)
 			storm_take(s);
 	}
 	order(s, "rest\n");
+	s->request_us = (now_ms() - began) * 1000 / (3ull * s->peers);
 	said(began, "%u rekeys", s->peers);
 	check_keys(s);
 	storm_dump(s);

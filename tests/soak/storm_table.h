@@ -34,6 +34,7 @@ struct storm {
 	uint8_t seed, key_id; /* key_id: what all have */
 	int inside[2];	      /* UDP sockets in the tunnels, IPv4 and IPv6 */
 	uint64_t random, dumps, slowest_us, slowest_dump_us;
+	uint64_t request_us; /* what one of the rekeys' took */
 	struct mark *p;
 };
 
@@ -56,7 +57,7 @@ uint32_t storm_dump(struct storm *s);
 /* The kernel has two neighbour entries for each peer that lives, and no others. */
 void storm_neighbours(struct storm *s, uint32_t live);
 
-#define PATIENCE_MS 20000 /* for all of one kind */
+#define PATIENCE_MS 60000 /* for all of one kind */
 #define QUIET_MS    600	  /* after the last one: then a second one would have come */
 
 /* storm_keys.c: the device is there, and the peers with their first keys. */

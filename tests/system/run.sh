@@ -35,12 +35,12 @@ pass=0 bad=0
 for name; do
 	name=${name#test_}
 	start=$SECONDS
-	if timeout --foreground -k 20 180 "./test_${name%.sh}.sh"; then
+	if timeout --foreground -k 20 420 "./test_${name%.sh}.sh"; then
 		pass=$((pass + 1))
 	else
 		code=$?
 		[ $code = 130 ] && exit 130
-		[ $code = 124 ] && echo "FAIL ${name%.sh}: took longer than three minutes"
+		[ $code = 124 ] && echo "FAIL ${name%.sh}: took longer than seven minutes"
 		bad=$((bad + 1))
 	fi
 	[ -z "${VERBOSE:-}" ] || echo "   $((SECONDS - start)) s"

@@ -38,7 +38,7 @@ wrong()
 
 run_openvpn()
 {
-	in_ns srv timeout 20 "${UNDER[@]}" env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- \
+	in_ns srv timeout 60 "${UNDER[@]}" env OVPN_DPDK_SOCKET="$T/dco.sock" "$CTL" run -- \
 		openvpn --config "$T/c.conf" </dev/null >"$T/openvpn.log" 2>&1
 }
 

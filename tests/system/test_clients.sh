@@ -58,15 +58,21 @@ tables_equal() { ! on_dpdk || [ "$(openvpn_table)" = "$(daemon_table)" ]; }
 both_know()
 {
 	wait_for 25 connected "$1" || fail "$2: openvpn has $(nb_connected) clients and not $1"
-	wait_for 1 tables_equal || fail "$2: openvpn's table and the daemon's differ:
+	wait_for 5 tables_equal || fail "$2: openvpn's table and the daemon's differ:
 $(diff <(openvpn_table) <(daemon_table))"
 }
 
-# pings of the crowd: each its own size, so that counters tell who is who
+reaches() { in_ns c1 ping -q -n -c 1 -W 1 -I "tun$1" 10.8.0.1; }
+
+# pings of the crowd: each its own size, so that counters tell who is who. openvpn at the server has
+# a client in its table before the client has made its device.
 crowd_pings()
 {
 	local n pids=()
 
+	for ((n = 1; n <= CROWD; n++)); do
+		wait_for 10 reaches $n || fail "$1: m$n does not reach the server"
+	done
 	for ((n = 1; n <= CROWD; n++)); do
 		in_ns c1 ping -q -n -c 20 -i 0.02 -W 2 -s $((n * 50)) -I tun$n 10.8.0.1 \
 			>"$T/ping$n.log" 2>&1 &
@@ -81,6 +87,7 @@ crowd_pings()
 address_of() { ip -n "$ID-c$1" -4 -j addr show tun0 | jq -r '.[0].addr_info[0].local'; }
 # has_left NAME TIMES: its client-disconnect ran so often
 has_left() { [ "$(grep -c "^$1 " "$T/left")" = "$2" ]; }
+more_left() { [ "$(grep -c "^$1 " "$T/left")" -ge "$2" ]; }
 
 # up N: the tunnel of client N is
 up()
@@ -141,6 +148,7 @@ has_left c2 1 || fail "client-disconnect has not run for the old self of c2"
 # leaves with a word
 kill "$client2"
 wait_for 8 has_left c2 2 || fail "a client that has left is still there"
+grep -q ' c2/.*delayed-exit' "$T/server.log" || fail "a client's goodbye was not heard: it has expired"
 both_know 21 'one has left'
 
 # all of c1 cut off, for longer than they are believed in
@@ -154,7 +162,7 @@ ping_all c3 10 0.02 10.8.0.1
 # and again, with the first already coming back while the last are still believed in
 ip -n "$ID-wire" link set c1 down
 sleep 7.5
-wait_for 5 has_left 'm[0-9]*' 21
+wait_for 5 more_left 'm[0-9]*' 21
 ip -n "$ID-wire" link set c1 up
 sleep 3
 both_know 21 'the twenty are back again'

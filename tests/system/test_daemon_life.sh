@@ -20,12 +20,13 @@ ended() { ! alive "$1"; }
 # answered NAMESPACE: its tunnel carries a ping.
 answered() { in_ns "$1" ping -n -c 1 -W 1 10.8.0.1; }
 
-# ask COMMAND: the management interface's answer, at once or not at all.
+# ask COMMAND: the management interface's answer, soon (an openvpn that waits for the daemon waits for
+# ten seconds) or not at all.
 ask()
 {
 	# shellcheck disable=SC2016
-	in_ns srv timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/7505 && echo "$0" >&3 &&
-		while read -r -t 2 line <&3; do
+	in_ns srv timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/7505 && echo "$0" >&3 &&
+		while read -r -t 5 line <&3; do
 			echo "$line"
 			case $line in SUCCESS*|END*) exit 0 ;; esac
 		done; exit 1' "$1"
@@ -71,18 +72,18 @@ outlives()
 	offloaded
 }
 
-# The daemon hangs for longer than openvpn waits for an answer (it asks each second, for its status
-# file), and goes on: openvpn takes it for dead, then for a new one.
+# The daemon hangs for longer than openvpn waits for an answer (it asks each second or so, for its
+# status file), and goes on: openvpn takes it for dead, then for a new one.
 outlives_a_hang()
 {
 	local index
 
 	index=$(ifindex)
 	kill -STOP "$DAEMON_PID"
-	sleep 12.5
-	kill -CONT "$DAEMON_PID"
-	wait_for 5 grep -q 'lost ovpn-dpdkd (no answer in time)' "$T/server.log" ||
+	wait_for 15 grep -q 'lost ovpn-dpdkd (no answer in time)' "$T/server.log" ||
 		fail 'a hang: openvpn has not given up'
+	sleep 1
+	kill -CONT "$DAEMON_PID"
 	wait_for 20 answered c1 || fail 'a hang: the client is not back'
 	wait_for 20 answered c2 || fail 'a hang: the second client is not back'
 	alive "$SERVER_PID" || fail 'a hang: openvpn ended'
@@ -99,7 +100,7 @@ patient()
 	ask pid | grep -q "pid=$SERVER_PID" || fail 'the management interface does not answer'
 	used=$(cpu_seconds "$SERVER_PID")
 	sleep 2
-	awk -v a="$used" -v b="$(cpu_seconds "$SERVER_PID")" 'BEGIN { exit b - a > 0.1 }' ||
+	awk -v a="$used" -v b="$(cpu_seconds "$SERVER_PID")" 'BEGIN { exit b - a > 0.3 }' ||
 		fail 'openvpn spins while the daemon is away'
 	ask pid | grep -q "pid=$SERVER_PID" || fail 'the management interface ends to answer'
 }

@@ -145,12 +145,13 @@ lost_few()
 	wait "${PING[$1]}"
 	read -r sent answered < <(awk '/transmitted/ { print $1, $4 }' "$T/pings-$1.log")
 	[ "$sent" -gt 500 ] || fail "the pings of $1 ended early"
-	[ $((sent - answered)) -le $((3 * $2)) ] ||
+	# 20 ms each: less than half a second for a change
+	[ $((sent - answered)) -le $((20 * $2)) ] ||
 		fail "$((sent - answered)) pings of $1 were lost in $2 changes"
 }
 
 # again N: client N has connected twice
-again() { [ "$(grep -c 'Initialization Sequence Completed' "$T/c$1.log")" = 2 ]; }
+again() { [ "$(grep -c 'Initialization Sequence Completed' "$T/c$1.log")" -ge 2 ]; }
 
 declare -A CLIENT=() PING=()
 begin

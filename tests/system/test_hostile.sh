@@ -102,6 +102,12 @@ alive "$PINGS_PID" || fail "the pings were over before the attacks: nothing was 
 pinged
 
 reached=$(($(read_from 10.9.0.12) + $(read_from fd09::12)))
+all_read()
+{
+	reached=$(($(read_from 10.9.0.12) + $(read_from fd09::12)))
+	[ "$reached" -ge $((CONTROL - LIMITED)) ]
+}
+! on_dpdk || wait_for 5 all_read
 if on_dpdk; then
 	[ "$(data_read)" = 0 ] || fail "openvpn was given $(data_read) data packets"
 	[ "$reached" = $((CONTROL - LIMITED)) ] ||

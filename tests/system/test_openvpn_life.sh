@@ -28,6 +28,7 @@ UDP_IP=28 # bytes that nftables counts beside a datagram's payload
 PORTS=(0 1194 1193 1192 1191)
 SERVER_OF=(0 1 2 3 3 4 4) # by client
 SERVER_PIDS=()
+CALM=('connect-retry 2 2') # seconds between two sessions, so that we can tell them apart
 
 # --- servers --------------------------------------------------------------------------------
 
@@ -307,7 +308,7 @@ for s in 1 2 3 4; do
 	device_right $s 'at start' 0
 done
 for n in 1 2 3 5 6; do
-	life_client $n 4
+	life_client $n 4 "${CALM[@]}"
 	CLIENT_PIDS[n]=$SPAWNED
 done
 life_client 4 6
@@ -341,7 +342,7 @@ management 'kill c5' "client-kill $(cid c6)" >"$T/kill.log" ||
 	fail "management: kill: $(tail -n 1 "$T/kill.log")"
 wait_for 2 disconnected_again c5 "${before[2]}" || fail "kill: no client-disconnect for c5"
 wait_for 2 disconnected_again c6 "${before[3]}" || fail "client-kill: no client-disconnect for c6"
-# they say something in the old session until they give it up, and begin the next a second later
+# they say something in the old session until they give it up, and begin the next two seconds later
 wait_for 10 counting_anew || fail "clients do not notice the end of their sessions"
 back 15 'kill and client-kill' 5 "${before[0]}" 6 "${before[1]}"
 device_right 4 'after kill and client-kill' 2
@@ -357,6 +358,9 @@ kill -9 "${CLIENT_PIDS[6]}"
 wait "${CLIENT_PIDS[6]}" 2>/dev/null
 for n in 5 6; do
 	wait_for 15 disconnected_again c$n "${before[n - 5]}" || fail "no client-disconnect for c$n"
+	# openvpn runs its script first, and then removes the peer
+	is_gone() { [ -n "$(gone_bytes "${ids[n]}")" ]; }
+	! on_dpdk || wait_for 2 is_gone || fail "the peer of client $n is not gone"
 	bytes=$(datagrams $n | cut -d ' ' -f 3,4)
 	! on_dpdk || [ "$bytes" = "$(gone_bytes "${ids[n]}")" ] ||
 		fail "client $n sent and received $bytes bytes of data, its last counters are
@@ -364,10 +368,10 @@ $(gone_bytes "${ids[n]}")"
 done
 device_right 4 'after both have left' 0
 
-life_client 6 4
+life_client 6 4 "${CALM[@]}"
 CLIENT_PIDS[6]=$SPAWNED
 back 15 'after its old self expired' 6 0
-life_client 5 4
+life_client 5 4 "${CALM[@]}"
 CLIENT_PIDS[5]=$SPAWNED
 back 15 'after it had left' 5 0
 device_right 4 'after both came back' 2
@@ -382,7 +386,7 @@ before=("$(connects 5)" "$(connects 6)" "$(disconnects c5)" "$(disconnects c6)")
 ping_all c5 200 0.005 10.8.0.1 700
 ping_all c6 300 0.005 10.8.0.1 300
 kill -STOP "${CLIENT_PIDS[5]}" "${CLIENT_PIDS[6]}"
-sleep 0.2
+sleep 1 # what they have sent is there
 kill -USR1 "${SERVER_PIDS[4]}"
 for n in 5 6; do
 	wait_for 5 disconnected_again c$n "${before[n - 3]}" || fail "no client-disconnect for c$n"
@@ -401,7 +405,8 @@ since=$(date +%s%3N)
 wait_for 2 all_gone 4 || fail "kill -9: device, instance or port of server 4 are still there"
 took=$(($(date +%s%3N) - since))
 wait "${SERVER_PIDS[4]}" 2>/dev/null
-[ "$took" -le 1000 ] || fail "kill -9: server 4 was gone after $took ms only"
+# at once, and not when somebody looks after it now and then
+[ "$took" -le 4000 ] || fail "kill -9: server 4 was gone after $took ms only"
 wait "${SERVER_PIDS[1]}"
 [ $? = 0 ] || fail "SIGTERM: server 1 ended with a status that is not 0"
 for s in 1 2 3; do
@@ -411,7 +416,8 @@ done
 if on_dpdk; then
 	[ "$(ctl show instances --json)" = '[]' ] || fail "instances are left: $(ctl show instances)"
 	[ "$(ctl show peers --all --json)" = '[]' ] || fail "peers are left: $(ctl show peers --all)"
-	[ "$(descriptors)" = "$descriptors" ] ||
+	same_descriptors() { [ "$(descriptors)" = "$descriptors" ]; }
+	wait_for 2 same_descriptors ||
 		fail "the daemon had $descriptors descriptors before all, and has $(descriptors) now"
 	[ "$(leftovers)" = "$leftovers" ] || fail "buffers or sessions are left:
 $leftovers

@@ -28,7 +28,12 @@ level()
 }
 sessions() { ctl show crypto --json | jq 'map({(.name): .sessions}) | add'; }
 no_sessions() { [ "$(sessions | jq 'add')" = 0 ]; }
-back() { [ "$(level)" = "$LEVEL" ]; }
+# No more is in use than at LEVEL: that may have been read when something was under way.
+back()
+{
+	jq -ne --argjson before "$LEVEL" --argjson now "$(level)" '$now | to_entries |
+		all(.value <= ($before[.key] // 0))'
+}
 
 begin
 topology 2

@@ -151,7 +151,7 @@ noticed() { if on_dpdk; then no_peer "$1"; else [ "$(restarts "$2")" -gt "$3" ];
 restarts() { grep -c 'Inactivity timeout (--ping-restart)' "$T/$1.log"; }
 
 peer_changed() { [ "$(peers_of "$1")" = 1 ] && [ "$(peer_id "$1")" != "$2" ]; }
-answers() { in_ns srv ping -n -c 1 -W 0.3 "$1"; }
+answers() { in_ns srv ping -n -c 1 -W 1 "$1"; }
 
 # killed PID...: without a word
 killed()
@@ -277,7 +277,8 @@ wait_for 3 grep -qE 'remote-exit|exit message' "$T/p2p-server3.log" ||
 stop "$CLIENT2"
 wait_for 3 grep -qE 'remote-exit|exit message' "$T/server2.log" ||
 	fail "the client's goodbye was not heard: $(tail -n 1 "$T/server2.log")"
-! on_dpdk || [ "$(ctl show instances --json | jq '[.[] | select(.device == "ovpn2")] | length')" = 0 ] ||
+no_ovpn2() { ctl show instances --json | jq -e 'all(.[]; .device != "ovpn2")'; }
+! on_dpdk || wait_for 2 no_ovpn2 ||
 	fail "the client has gone, and its instance has not"
 for ours in "${OURS[@]}"; do
 	# shellcheck disable=SC2086 # name and pid

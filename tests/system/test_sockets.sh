@@ -90,10 +90,10 @@ in_use()
 	wait_for 10 ended "$SPAWNED" || fail "$1: openvpn did not end"
 	grep -q 'Address already in use' "$T/s8.log" ||
 		fail "$1: openvpn did not say that the port is in use: $(tail -n 1 "$T/s8.log")"
-	[ "$(srv_ip -j link show ovpn8 2>/dev/null | jq length)" = "" ] ||
-		fail "$1: its device is still there"
+	wait_for 1 no_ovpn8 || fail "$1: its device is still there"
 }
 ended() { ! alive "$1"; }
+no_ovpn8() { ! srv_ip link show ovpn8; }
 
 # holding FAMILY ADDRESS PORT: a program that is none of ours holds that port, or ends at once.
 holding()
@@ -170,7 +170,7 @@ in_use 'both families, where IPv4 is taken' 'proto udp6' 'port 1196'
 in_use 'one address, where all are taken' 'proto udp4' 'local 10.9.0.1' 'port 1195'
 in_use 'IPv4, where dual stack has it' 'proto udp4' 'port 1195'
 in_use 'link-local' 'proto udp6' "local $LINK_LOCAL%$WAN" 'port 1194'
-holding AF_INET 10.9.0.2 1197 30 >"$T/holder.log" &
+holding AF_INET 10.9.0.2 1197 300 >"$T/holder.log" &
 PIDS+=($!)
 wait_for 5 grep -q bound "$T/holder.log" || fail "port 1197 cannot be bound"
 in_use 'a program that is none of ours' 'proto udp4' 'port 1197'
