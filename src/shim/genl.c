@@ -61,7 +61,7 @@ bool genl_asks(int fd, const struct msghdr *msg)
 		return false;
 	len = h.nlmsg_len - sizeof(h) - sizeof(g);
 	name = nl_attr(p + sizeof(g), len, CTRL_ATTR_FAMILY_NAME, &name_len);
-	return name != NULL && nl_is(fd, NETLINK_GENERIC) && names_our_family(name, name_len);
+	return nl_is(fd, NETLINK_GENERIC) && names_our_family(name, name_len);
 }
 
 bool genl_joins(int fd, int level, int name, const void *value, socklen_t len)
