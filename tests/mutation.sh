@@ -415,7 +415,7 @@ table()
 		shim: as long as it says | shim/rpc.c | s/return (size_t)n - sizeof(.h) == h->len ? 0 : -EPROTO;/return 0;/ | control/test_shim answers_that_are_none_end_the_connection
 		shim: errors are negative | shim/rpc.c | s/ .. h->error > 0)/)/ | control/test_shim answers_that_are_none_end_the_connection
 		shim: a daemon of another version | shim/rpc.c | s/h.error == 0 && version == SHIM_VERSION/h.error == 0/ | control/test_shim agent_of_another_version_is_refused
-		shim: no tun for an openvpn of ours | shim/shim.c | s/path == NULL/true/ | control/test_shim tun_is_refused_to_an_attached_openvpn
+		shim: no tun for an openvpn of ours | shim/shim.c | s/!is_path(path, TUN_FILE)/true/ | control/test_shim tun_is_refused_to_an_attached_openvpn
 		shim: a tun for others | shim/shim.c | s/ .. strncmp(program_invocation_short_name, "openvpn", 7) == 0;/ + 1;/ | control/test_shim other_programs_do_not_notice_the_shim
 		shim: no packets to another program | shim/shim.c | s/program_refused(__builtin_return_address(0))/false/ | control/test_shim tun_is_refused_to_an_attached_openvpn
 		shim: TCP ends openvpn 2.6 | shim/shim.c | s/^\t\tend_if_tcp_carries(fd, level, name);/\t\t;/ | control/test_shim tcp_ends_openvpn_26_with_a_sentence
