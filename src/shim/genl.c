@@ -173,7 +173,8 @@ ssize_t genl_recv(struct sock *s, struct msghdr *msg, int flags)
 	n = replies_recv(&s->replies, msg, flags);
 	if (n != -EAGAIN || shim.state != SHIM_ATTACHED)
 		return n;
-	n = sock_received(real()->recvmsg(s->fd, &plain, flags), plain.msg_flags);
+	n = real()->recvmsg(s->fd, &plain, flags);
+	n = sock_received(n, plain.msg_flags);
 	if (n >= 0) {
 		msg->msg_flags = plain.msg_flags;
 		nl_from_kernel(msg);

@@ -283,7 +283,8 @@ ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags)
 	iov[0] = (struct iovec){&d, sizeof(d)};
 	for (size_t i = 0; i < msg->msg_iovlen; i++)
 		iov[i + 1] = msg->msg_iov[i];
-	n = sock_received(real()->recvmsg(s->fd, &record, flags), record.msg_flags);
+	n = real()->recvmsg(s->fd, &record, flags);
+	n = sock_received(n, record.msg_flags);
 	if (n < 0)
 		return n;
 	if (n > (ssize_t)sizeof(d) && d.content == SHIM_ERROR)

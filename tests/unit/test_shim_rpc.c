@@ -210,6 +210,10 @@ static void without_a_daemon_there_are_no_notifications(void **state)
 	assert_int_equal(read_answer(s, &byte, 1), -EAGAIN);
 	shim.state = SHIM_ATTACHED;
 	assert_int_equal(read_answer(s, &byte, 1), 1);
+	/* to read none of its bytes is not the end of the socket */
+	assert_int_equal(send(agent, &byte, 1, 0), 1);
+	assert_int_equal(read_answer(s, &byte, 0), 0);
+	assert_int_equal(shim.state, SHIM_ATTACHED);
 	close(agent);
 }
 
@@ -275,6 +279,31 @@ static void a_socket_that_the_agent_refuses_is_none(void **state)
 	assert_int_equal(shim.nb_socks, 0);
 }
 
+/* Neither when it is made anew, nor with the options that it had. */
+static void a_socket_is_made_anew_in_whole_or_not(void **state)
+{
+	struct shim_open open;
+	struct shim_opt opt;
+	struct sock *s;
+	int agent;
+
+	(void)state;
+	s = parts_udp(AF_INET, &agent);
+	s->nb_opts = 1;
+	s->bound = true;
+	parts_answer(1, SHIM_OPEN, -EMFILE, NULL, 0, -1);
+	assert_int_equal(sock_again(s), -EMFILE);
+	parts_asked(SHIM_OPEN, &open, sizeof(open));
+	parts_not_asked();
+	parts_answer(1, SHIM_OPEN, 0, NULL, 0, -1);
+	parts_answer(2, SHIM_SETOPT, -EPERM, NULL, 0, -1);
+	assert_int_equal(sock_again(s), -EPERM);
+	parts_asked(SHIM_OPEN, &open, sizeof(open));
+	parts_asked(SHIM_SETOPT, &opt, sizeof(opt));
+	parts_not_asked();
+	close(agent);
+}
+
 static void a_path_is_not_longer_than_an_address(void **state)
 {
 	char path[8192];
@@ -310,6 +339,7 @@ int main(void)
 		TEST(the_kernels_sockets_stay_when_the_daemon_goes),
 		TEST(more_sockets_than_there_is_room_for_are_refused),
 		TEST(a_socket_that_the_agent_refuses_is_none),
+		TEST(a_socket_is_made_anew_in_whole_or_not),
 		TEST(a_path_is_not_longer_than_an_address),
 	};
 

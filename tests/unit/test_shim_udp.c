@@ -570,6 +570,7 @@ static void packet_information_is_asked_for_by_the_option_of_the_family(void **s
 	assert_true(s4->pktinfo);
 	assert_int_equal(set_option(s4, IPPROTO_IP, IP_PKTINFO, 0), 0);
 	assert_false(s4->pktinfo);
+	assert_int_equal(s4->nb_opts, 4); /* each is remembered by level and name */
 	assert_int_equal(set_option(s6, IPPROTO_IP, IP_PKTINFO, 1), 0);
 	assert_int_equal(set_option(s6, IPPROTO_IP, IPV6_RECVPKTINFO, 1), 0);
 	assert_int_equal(set_option(s6, IPPROTO_IPV6, IPV6_V6ONLY, 1), 0);
@@ -616,6 +617,33 @@ static void a_full_socket_says_so(void **state)
 	assert_int_equal(ret, -EAGAIN);
 	assert_int_equal(shim.state, SHIM_ATTACHED);
 	close(agent);
+}
+
+/* In whichever way it shows: openvpn only hears that nothing is there, and the shim looks for it.
+ */
+static void the_end_of_the_agent_is_no_error(void **state)
+{
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	(void)state;
+	for (unsigned int way = 0; way < 3; way++) {
+		struct sock *s;
+		int agent;
+
+		parts_detach(NULL);
+		parts_attach(NULL);
+		s = parts_udp(AF_INET, &agent);
+		if (way == 1) /* not read by the agent: the connection is reset */
+			assert_int_equal(send_to(s, &to4, sizeof(to4)), 5);
+		close(agent);
+		if (way == 2)
+			assert_int_equal(send_to(s, &to4, sizeof(to4)), -EAGAIN);
+		else
+			assert_int_equal(udp_recv(s, &msg, 0), -EAGAIN);
+		assert_int_equal(shim.state, SHIM_AWAY);
+	}
 }
 
 static void a_socket_remembers_twelve_options(void **state)
@@ -667,6 +695,7 @@ int main(void)
 		TEST(packet_information_is_asked_for_by_the_option_of_the_family),
 		TEST(options_of_the_way_are_the_agents),
 		TEST(a_full_socket_says_so),
+		TEST(the_end_of_the_agent_is_no_error),
 		TEST(a_socket_remembers_twelve_options),
 	};
 
