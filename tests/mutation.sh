@@ -535,6 +535,22 @@ table()
 		shim: and of a network | shim/shim.c | s/ .. (family != AF_INET && family != AF_INET6))/)/ | control/test_shim tcp_ends*
 		shim: UDP of a network | shim/shim.c | s/(family == AF_INET .. family == AF_INET6) &&/true \&\&/ | control/test_shim server_start*
 		shim: UDP in datagrams | shim/shim.c | s/(type & ~(SOCK_CLOEXEC . SOCK_NONBLOCK)) == SOCK_DGRAM &&/true \&\&/ | control/test_shim server_start*
+		away: helpers of plugins wait for nothing | shim/away.c | s/shim.state == SHIM_AWAY && shim.owner == getpid()/shim.state == SHIM_AWAY/ | control/test_shim_away what*
+		away: a daemon that is slow | shim/rpc.c | s/if (ret == -ETIMEDOUT)/if (false)/ | control/test_shim_away what*
+		away: a daemon that ends before its answer | shim/rpc.c | s/if (n == 0)/if (false)/ | control/test_shim_away what*
+		away: devices that were removed | shim/away.c | s/shim.links.i..link.ifindex != 0 && shim.links.i..fd < 0/shim.links[i].fd < 0/ | control/test_shim_away end_of*
+		away: sockets of the kernel stay | shim/away.c | /^static void silence/,/^}/ s/if (!carries(s))/if (false)/ | unit/test_shim_rpc
+		away: a device has one descriptor | shim/rtnl.c | s/^\tif (fd >= 0)$/\tif (false)/ | unit/test_shim_nl
+		shim: no room is not the end of a socket | shim/fds.c | s/n == 0 && (msg_flags & MSG_TRUNC) == 0/n == 0/ | unit/test_shim_rpc
+		shim: a reset is the end of a socket | shim/fds.c | s/errno != ECONNRESET && // | unit/test_shim_udp
+		shim: so is a pipe without an end | shim/fds.c | s/errno != EPIPE && // | unit/test_shim_udp
+		shim: options of this level | shim/fds.c | s/s->opts.i..level != opt->level .. // | unit/test_shim_udp
+		shim: TCP, IPv6 | shim/shim.c | s/(family != AF_INET && family != AF_INET6)/family != AF_INET/ | control/test_shim not_offloaded*
+		shim: links of openvpn only | shim/shim.c | s/shim.state != SHIM_IDLE && rtnl_send/rtnl_send/ | control/test_shim other*
+		away: sockets that are refused | shim/fds.c | s/if (ours < 0)/if (false)/ | unit/test_shim_rpc
+		away: options that are refused | shim/fds.c | s/if (ret >= 0 && s->bound)/if (s->bound)/ | unit/test_shim_rpc
+		shim: an agent that speaks something else | shim/rpc.c | /^static int hear_hello/,/^}/ s/if (ret == -EPROTO)/if (false)/ | control/test_shim agent_that_speaks*
+		shim: an address of no network | shim/udp.c | s/a.any.sa_family != AF_INET6 .. // | unit/test_shim_udp
 		away: another root directory | shim/away.c | s/if (root_changed())/if (false)/ | control/test_shim_away another_root_directory_ends_openvpn_at_once
 		away: no right to come back | shim/away.c | s/else if (ret == -EACCES)/else if (false)/ | control/test_shim_away lost_rights_end_openvpn
 		away: sessions begin anew | shim/away.c | s/^\t\tkill(getpid(), SIGUSR1);/\t\t;/ | control/test_shim_away next_daemon_gets_everything_in_place

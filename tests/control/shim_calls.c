@@ -1026,7 +1026,7 @@ static void call_not_offloaded(void)
 	check_tun_refused();
 	check_program_refused();
 	signal(SIGTERM, count);
-	ask_buffer(AF_INET, SOCK_STREAM);
+	ask_buffer(AF_INET6, SOCK_STREAM);
 	CHECK(nb_sigterm == 1);
 	exit(0);
 }
@@ -1044,6 +1044,7 @@ static void call_passive(void)
 	int domain = 0;
 	socklen_t domain_len = sizeof(domain);
 
+	struct calls_newlink add;
 	struct stat st;
 
 	CHECK(stat("/sys/module/ovpn", &st) == fstatat(AT_FDCWD, "/sys/module/ovpn", &st, 0));
@@ -1061,6 +1062,9 @@ static void call_passive(void)
 	CHECK(getsockopt(udp, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) == 0);
 	CHECK(domain == AF_INET);
 	check_files();
+	/* links are made by the kernel, whatever their kind */
+	calls_newlink(&add, "lo", version->kind);
+	CHECK(rtnl_ask(&add, sizeof(add)) == -EEXIST);
 	errno = 0;
 	CHECK(open_by_its_name(NULL, O_RDONLY) == -1 && errno == EFAULT);
 	CHECK(close(open("/dev/net/tun", O_RDWR)) == 0);
