@@ -415,7 +415,10 @@ table()
 		shim: as long as it says | shim/rpc.c | s/return (size_t)n - sizeof(.h) == h->len ? 0 : -EPROTO;/return 0;/ | control/test_shim answers_that_are_none_end_the_connection
 		shim: errors are negative | shim/rpc.c | s/ .. h->error > 0)/)/ | control/test_shim answers_that_are_none_end_the_connection
 		shim: a daemon of another version | shim/rpc.c | s/h.error == 0 && version == SHIM_VERSION/h.error == 0/ | control/test_shim agent_of_another_version_is_refused
-		shim: no tun for an openvpn of ours | shim/shim.c | s/path == NULL/true/ | control/test_shim tun_is_refused_to_an_attached_openvpn
+		shim: no tun for an openvpn of ours | shim/shim.c | s/!is_path(path, TUN_FILE)/true/ | control/test_shim tun_is_refused_to_an_attached_openvpn
+		shim: paths are there | shim/shim.c | s/return path != NULL && strcmp/return strcmp/ | control/test_shim other*
+		shim: a tun only | shim/shim.c | s/!is_path(path, TUN_FILE) .. // | control/test_shim tun_is_refused_to_an*
+		shim: a tun for programs of another name | shim/shim.c | s/ .. !is_openvpn() .. !in_main_executable(caller))/)/ | control/test_shim other*
 		shim: a tun for others | shim/shim.c | s/ .. strncmp(program_invocation_short_name, "openvpn", 7) == 0;/ + 1;/ | control/test_shim other_programs_do_not_notice_the_shim
 		shim: no packets to another program | shim/shim.c | s/program_refused(__builtin_return_address(0))/false/ | control/test_shim tun_is_refused_to_an_attached_openvpn
 		shim: TCP ends openvpn 2.6 | shim/shim.c | s/^\t\tend_if_tcp_carries(fd, level, name);/\t\t;/ | control/test_shim tcp_ends_openvpn_26_with_a_sentence
@@ -438,6 +441,116 @@ table()
 		bench: their order | bench/traffic.c | s/n != FEED_UNKNOWN && !lane_in_order(l, n)/false/ | component/test_bench.sh compared
 		bench: bytes that the worker changed | dataplane/encap.c | s/^\tmemcpy(data, &head, sizeof(head));/&\n\tif (pktid % 1000 == 0) data[WIRE_DATA_HDR_LEN + len - 1] ^= 1;/ | component/test_bench.sh peers
 		bench: packets that nobody counted | dataplane/decap.c | s/^\tdeliver(w, p, family, dev);/\tif (p->pktid % 1000 == 0) { rte_pktmbuf_free(pkt_mbuf(p)); return 0; }\n&/ | component/test_bench.sh peers
+		shim: a request has parts | shim/nl.c | s/msg->msg_iovlen == 0 .. // | unit/test_shim_nl
+		shim: and bytes | shim/nl.c | s/iov.0..iov_base == NULL/false/ | unit/test_shim_nl
+		shim: and a header | shim/nl.c | s/iov.0..iov_len < sizeof(.h))/false)/ | unit/test_shim_nl
+		shim: and its header's length | shim/nl.c | s/h->nlmsg_len < sizeof(.h) .. // | unit/test_shim_nl
+		shim: and no more than is there | shim/nl.c | s/ .. h->nlmsg_len > iov.0..iov_len)/)/ | unit/test_shim_nl
+		shim: an attribute has a header | shim/nl.c | s/while (len >= sizeof(a))/while (len != 0)/ | unit/test_shim_nl
+		shim: and is no shorter than that | shim/nl.c | s/a.nla_len < sizeof(a) .. // | unit/test_shim_nl
+		shim: and no longer than all | shim/nl.c | s/ .. a.nla_len > len)/)/ | unit/test_shim_nl
+		shim: padding ends with all | shim/nl.c | s/if (PAD(a.nla_len) >= len)/if (false)/ | unit/test_shim_nl
+		shim: netlink sockets only | shim/nl.c | s/ .. value != AF_NETLINK)/)/ | unit/test_shim_nl
+		shim: of one protocol only | shim/nl.c | s/ && value == protocol;/;/ | unit/test_shim_nl
+		shim: answers have memory | shim/nl.c | s/if (mem == MAP_FAILED)/if (false)/ | unit/test_shim_nl
+		shim: answers end where openvpn's buffer does | shim/nl.c | s/if (n > len - done)/if (false)/ | unit/test_shim_nl
+		shim: the kernel's address, too | shim/nl.c | s/room < sizeof(kernel) ? room : sizeof(kernel)/sizeof(kernel)/ | unit/test_shim_nl
+		shim: families by their whole name | shim/genl.c | s/len == n && memcmp/memcmp/ | unit/test_shim_nl
+		shim: questions to the kernel's controller | shim/genl.c | s/h.nlmsg_type != GENL_ID_CTRL .. // | unit/test_shim_nl
+		shim: questions with a header | shim/genl.c | s/ .. h.nlmsg_len < sizeof(h) + sizeof(g))/)/ | unit/test_shim_nl
+		shim: questions for a family | shim/genl.c | s/if (g.cmd != CTRL_CMD_GETFAMILY)/if (false)/ | unit/test_shim_nl
+		shim: what is not there has no length | shim/nl.c | s/^\t\*attr_len = 0;/\t;/ | unit/test_shim_nl
+		shim: without a daemon there is no family | shim/genl.c | s/bool ours = h->nlmsg_type != GENL_ID_CTRL &&/bool ours =/ | unit/test_shim_rpc
+		shim: questions by generic netlink | shim/genl.c | s/return nl_is(fd, NETLINK_GENERIC) && names/return names/ | unit/test_shim_nl
+		shim: groups when openvpn has asked | shim/genl.c | s/shim.state == SHIM_IDLE .. // | unit/test_shim_nl
+		shim: groups are netlink's | shim/genl.c | s/level != SOL_NETLINK .. // | unit/test_shim_nl
+		shim: groups that are joined | shim/genl.c | s/name != NETLINK_ADD_MEMBERSHIP/false/ | unit/test_shim_nl
+		shim: groups have four bytes | shim/genl.c | s/len != sizeof(group))/false)/ | unit/test_shim_nl
+		shim: groups by generic netlink | shim/genl.c | s/== SHIM_GROUPS && nl_is(fd, NETLINK_GENERIC)/== SHIM_GROUPS/ | unit/test_shim_nl
+		shim: netlink addresses go where there is room | shim/genl.c | s/.len < sizeof(name) ? .len : sizeof(name)/sizeof(name)/ | unit/test_shim_nl
+		shim: without a daemon requests have commands | shim/genl.c | s/h->nlmsg_len >= sizeof(.h) + sizeof(struct genlmsghdr);/true;/ | unit/test_shim_rpc
+		shim: requests that are none | shim/genl.c | /^ssize_t genl_send/,/^}/ s/if (p == NULL)/if (false)/ | unit/test_shim_rpc
+		shim: the error queue of netlink is empty | shim/genl.c | s/if ((flags & MSG_ERRQUEUE) != 0)/if (false)/ | unit/test_shim_rpc
+		shim: names of links fit | shim/rtnl.c | s/if (n >= size)/if (false)/ | unit/test_shim_nl
+		shim: and are not cut | shim/rtnl.c | s/if (!copy_name(link->name, sizeof(link->name), value, n))/if (copy_name(link->name, sizeof(link->name), value, n), false)/ | unit/test_shim_nl
+		shim: links have a header | shim/rtnl.c | s/if (len < sizeof(struct ifinfomsg))/if (false)/ | unit/test_shim_nl
+		shim: a mode has a byte | shim/rtnl.c | s/if (n >= 1)/if (value != NULL)/ | unit/test_shim_nl
+		shim: links have a table | shim/rtnl.c | s/if (k == NULL)/if (false)/ | unit/test_shim_nl
+		shim: links are made by rtnetlink | shim/rtnl.c | s/if (!nl_is(fd, NETLINK_ROUTE))/if (false)/ | unit/test_shim_nl
+		shim: and removed by it | shim/rtnl.c | s/entry == NULL .. !nl_is(fd, NETLINK_ROUTE)/entry == NULL/ | unit/test_shim_nl
+		shim: requests that remove | shim/rtnl.c | s/h->nlmsg_type != RTM_DELLINK .. // | unit/test_shim_nl
+		shim: in whole | shim/rtnl.c | s/ .. len < sizeof(ifi))/)/ | unit/test_shim_nl
+		shim: no link has the number 0 | shim/rtnl.c | s/ifi.ifi_index > 0 ? link_entry((uint32_t)ifi.ifi_index) : NULL/link_entry((uint32_t)ifi.ifi_index)/ | unit/test_shim_nl
+		shim: requests in one part | shim/rtnl.c | s/ .. msg->msg_iovlen != 1// | unit/test_shim_nl
+		shim: a link's answer in whole | shim/rpc.c | s/if (ret == (int)sizeof(.made))/if (ret >= 0)/ | unit/test_shim_nl
+		shim: or its descriptor is closed | shim/rpc.c | /^int rpc_link/,/^}/ s/^\tif (came >= 0)/\tif (false)/ | unit/test_shim_nl
+		away: the same device | shim/rtnl.c | s/ret == 0 && made.ifindex != k->link.ifindex/false/ | control/test_shim_away another_device_ends_openvpn
+		away: a device that nothing keeps | shim/away.c | s/else if (link_unkept())/else if (false)/ | control/test_shim_away device_that_nothing_keeps*
+		shim: an address has its own length | shim/udp.c | s/memcpy(&a, addr, len < sizeof(a) ? len : sizeof(a));/memcpy(\&a, addr, sizeof(a));/ | unit/test_shim_udp
+		shim: and no more than there is room for | shim/udp.c | s/memcpy(&a, addr, len < sizeof(a) ? len : sizeof(a));/memcpy(\&a, addr, len);/ | unit/test_shim_udp
+		shim: an IPv4 address in whole | shim/udp.c | s/ && len >= sizeof(a.v4))/)/ | unit/test_shim_udp
+		shim: an IPv6 address in whole | shim/udp.c | s/ .. len < sizeof(a.v6))/)/ | unit/test_shim_udp
+		shim: no address | shim/udp.c | s/if (addr == NULL)/if (false)/ | unit/test_shim_udp
+		shim: a socket's own family | shim/udp.c | s/if (ret == 0 && wish.family != s->family)/if (false)/ | unit/test_shim_udp
+		shim: names go where there is room | shim/udp.c | s/memcpy(addr, &a, .len < n ? .len : n);/memcpy(addr, \&a, n);/ | unit/test_shim_udp
+		shim: senders, too | shim/udp.c | s/msg->msg_namelen < len ? msg->msg_namelen : len/len/ | unit/test_shim_udp
+		shim: control messages end with all | shim/udp.c | s/c != NULL && c->cmsg_len > msg->msg_controllen/false/ | unit/test_shim_udp
+		shim: a source in whole, IPv4 | shim/udp.c | s/c->cmsg_len >= CMSG_LEN(sizeof(v4))/true/ | unit/test_shim_udp
+		shim: a source in whole, IPv6 | shim/udp.c | s/c->cmsg_len >= CMSG_LEN(sizeof(v6))/true/ | unit/test_shim_udp
+		shim: datagrams to send have parts | shim/udp.c | /^ssize_t udp_send/,/^}/ s/if (msg->msg_iovlen > SHIM_IOV)/if (false)/ | unit/test_shim_udp
+		shim: datagrams to read have parts | shim/udp.c | /^ssize_t udp_recv/,/^}/ s/if (msg->msg_iovlen > SHIM_IOV)/if (false)/ | unit/test_shim_udp
+		shim: netlink requests have parts | shim/rpc.c | s/if (msg->msg_iovlen > SHIM_IOV)/if (false)/ | unit/test_shim_rpc
+		shim: and fit a record | shim/rpc.c | s/if (len > SHIM_RECORD_MAX - sizeof(.request))/if (false)/ | unit/test_shim_rpc
+		shim: control messages go where there is room | shim/udp.c | s/ .. msg->msg_controllen < CMSG_SPACE(len))/)/ | unit/test_shim_udp
+		shim: if there is any | shim/udp.c | s/if (c == NULL .. msg->msg_controllen/if (msg->msg_controllen/ | unit/test_shim_udp
+		shim: packet information was asked for | shim/udp.c | s/if (!s->pktinfo .. /if (/ | unit/test_shim_udp
+		shim: datagrams have addresses and a byte | shim/udp.c | s/len = n > (ssize_t)sizeof(d) ? udp_make_address(s->family, &d.remote, &from) : 0;/len = udp_make_address(s->family, \&d.remote, \&from);/ | unit/test_shim_udp
+		shim: senders of the socket's family | shim/udp.c | s/if (from->family != AF_INET)/if (false)/ | unit/test_shim_udp
+		shim: errors in whole | shim/udp.c | s/n < sizeof(error) .. // | unit/test_shim_udp
+		shim: errors in one part | shim/udp.c | s/msg->msg_iov.0..iov_len < sizeof(error))/false)/ | unit/test_shim_udp
+		shim: errors without a part | shim/udp.c | s/msg->msg_iovlen == 0 .. // | unit/test_shim_udp
+		shim: errors go where there is room | shim/errqueue.c | s/msg->msg_namelen < len ? msg->msg_namelen : len/len/ | unit/test_shim_udp
+		shim: as many errors as there is room for | shim/errqueue.c | s/if (q->nb == ERRQUEUE_MAX) {/if (false) {/ | control/test_shim errors_on_a_dual_stack*
+		shim: no error is there | shim/errqueue.c | s/if (q->nb == 0)/if (false)/ | unit/test_shim_udp
+		shim: an error without an offender | shim/errqueue.c | s/if (e->offender.family != 0)/if (true)/ | unit/test_shim_udp
+		shim: refused to this family | shim/errqueue.c | s/r->family != remote->family .. // | unit/test_shim_udp
+		shim: refused to this port | shim/errqueue.c | s/ .. r->port != remote->port// | unit/test_shim_udp
+		shim: refused to this address | shim/errqueue.c | s/memcmp(r->ip, remote->ip, sizeof(r->ip)) != 0/false/ | unit/test_shim_udp
+		shim: options have 64 bytes | shim/fds.c | s/if (len > sizeof(opt.value))/if (false)/ | unit/test_shim_udp
+		shim: options have a table | shim/fds.c | s/if (i == SHIM_OPTS)/if (false)/ | unit/test_shim_udp
+		shim: numbers in whole | shim/fds.c | s/if (len < sizeof(size))/if (false)/ | unit/test_shim_udp
+		shim: numbers in whole, of the agent | shim/udp.c | s/ && len >= sizeof(on))/)/ | unit/test_shim_udp
+		shim: sockets have a table | shim/udp.c | /^int udp_socket/,/^}/ s/if (s == NULL)/if (false)/ | unit/test_shim_rpc
+		shim: netlink sockets, too | shim/genl.c | /^int genl_adopt/,/^}/ s/if (s == NULL)/if (false)/ | unit/test_shim_rpc
+		shim: answers are cut | shim/rpc.c | s/if (h.len > reply_max)/if (false)/ | unit/test_shim_rpc
+		shim: sentences, too | shim/rpc.c | s/if ((msg.msg_flags & MSG_TRUNC) != 0)/if (false)/ | unit/test_shim_rpc
+		shim: records without bytes | shim/rpc.c | s/if (ret == 0 && h.len != 0)/if (ret == 0)/ | unit/test_shim_rpc
+		shim: paths fit an address | shim/rpc.c | s/if (strlen(path) >= sizeof(addr.sun_path))/if (false)/ | unit/test_shim_rpc
+		shim: the connection is openvpn's own | shim/rpc.c | s/return shim.state == SHIM_ATTACHED && shim.owner == getpid();/return shim.state == SHIM_ATTACHED;/ | unit/test_shim_rpc
+		shim: plugins have sockets of their own | shim/shim.c | /^static bool is_tunnel_udp/,/^}/ s/in_main_executable(caller);/true;/ | control/test_shim plugins*
+		shim: plugins have files | shim/shim.c | /^static bool tun_refused/,/^}/ s/!in_main_executable(caller))/false)/ | control/test_shim plugins*
+		shim: plugins have pairs | shim/shim.c | /^static bool program_refused/,/^}/ s/ .. !in_main_executable(caller))/)/ | control/test_shim plugins*
+		shim: plugins use TCP | shim/shim.c | /^EXPORT int getsockopt/,/^}/ s/in_main_executable(__builtin_return_address(0)))/true)/ | control/test_shim tcp_ends*
+		shim: TCP is of a stream | shim/shim.c | s/type != SOCK_STREAM .. // | control/test_shim tcp_ends*
+		shim: and of a network | shim/shim.c | s/ .. (family != AF_INET && family != AF_INET6))/)/ | control/test_shim tcp_ends*
+		shim: UDP of a network | shim/shim.c | s/(family == AF_INET .. family == AF_INET6) &&/true \&\&/ | control/test_shim server_start*
+		shim: UDP in datagrams | shim/shim.c | s/(type & ~(SOCK_CLOEXEC . SOCK_NONBLOCK)) == SOCK_DGRAM &&/true \&\&/ | control/test_shim server_start*
+		away: helpers of plugins wait for nothing | shim/away.c | s/shim.state == SHIM_AWAY && shim.owner == getpid()/shim.state == SHIM_AWAY/ | control/test_shim_away what*
+		away: a daemon that is slow | shim/rpc.c | s/if (ret == -ETIMEDOUT)/if (false)/ | control/test_shim_away what*
+		away: a daemon that ends before its answer | shim/rpc.c | s/if (n == 0)/if (false)/ | control/test_shim_away what*
+		away: devices that were removed | shim/away.c | s/shim.links.i..link.ifindex != 0 && shim.links.i..fd < 0/shim.links[i].fd < 0/ | control/test_shim_away end_of*
+		away: sockets of the kernel stay | shim/away.c | /^static void silence/,/^}/ s/if (!carries(s))/if (false)/ | unit/test_shim_rpc
+		away: a device has one descriptor | shim/rtnl.c | s/^\tif (fd >= 0)$/\tif (false)/ | unit/test_shim_nl
+		shim: no room is not the end of a socket | shim/fds.c | s/n == 0 && (msg_flags & MSG_TRUNC) == 0/n == 0/ | unit/test_shim_rpc
+		shim: a reset is the end of a socket | shim/fds.c | s/errno != ECONNRESET && // | unit/test_shim_udp
+		shim: so is a pipe without an end | shim/fds.c | s/errno != EPIPE && // | unit/test_shim_udp
+		shim: options of this level | shim/fds.c | s/s->opts.i..level != opt->level .. // | unit/test_shim_udp
+		shim: TCP, IPv6 | shim/shim.c | s/(family != AF_INET && family != AF_INET6)/family != AF_INET/ | control/test_shim not_offloaded*
+		shim: links of openvpn only | shim/shim.c | s/shim.state != SHIM_IDLE && rtnl_send/rtnl_send/ | control/test_shim other*
+		away: sockets that are refused | shim/fds.c | s/if (ours < 0)/if (false)/ | unit/test_shim_rpc
+		away: options that are refused | shim/fds.c | s/if (ret >= 0 && s->bound)/if (s->bound)/ | unit/test_shim_rpc
+		shim: an agent that speaks something else | shim/rpc.c | /^static int hear_hello/,/^}/ s/if (ret == -EPROTO)/if (false)/ | control/test_shim agent_that_speaks*
+		shim: an address of no network | shim/udp.c | s/a.any.sa_family != AF_INET6 .. // | unit/test_shim_udp
 		away: another root directory | shim/away.c | s/if (root_changed())/if (false)/ | control/test_shim_away another_root_directory_ends_openvpn_at_once
 		away: no right to come back | shim/away.c | s/else if (ret == -EACCES)/else if (false)/ | control/test_shim_away lost_rights_end_openvpn
 		away: sessions begin anew | shim/away.c | s/^\t\tkill(getpid(), SIGUSR1);/\t\t;/ | control/test_shim_away next_daemon_gets_everything_in_place

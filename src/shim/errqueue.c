@@ -30,7 +30,8 @@ int errqueue_refusal(struct errqueue *q, const struct shim_addr *remote)
 {
 	const struct shim_addr *r = &q->refused;
 
-	if (r->family == 0 || r->port != remote->port ||
+	/* family 0, of nothing refused, is nobody's */
+	if (r->family != remote->family || r->port != remote->port ||
 		memcmp(r->ip, remote->ip, sizeof(r->ip)) != 0)
 		return 0;
 	q->refused.family = 0;

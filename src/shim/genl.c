@@ -61,7 +61,7 @@ bool genl_asks(int fd, const struct msghdr *msg)
 		return false;
 	len = h.nlmsg_len - sizeof(h) - sizeof(g);
 	name = nl_attr(p + sizeof(g), len, CTRL_ATTR_FAMILY_NAME, &name_len);
-	return name != NULL && nl_is(fd, NETLINK_GENERIC) && names_our_family(name, name_len);
+	return nl_is(fd, NETLINK_GENERIC) && names_our_family(name, name_len);
 }
 
 bool genl_joins(int fd, int level, int name, const void *value, socklen_t len)
@@ -173,7 +173,8 @@ ssize_t genl_recv(struct sock *s, struct msghdr *msg, int flags)
 	n = replies_recv(&s->replies, msg, flags);
 	if (n != -EAGAIN || shim.state != SHIM_ATTACHED)
 		return n;
-	n = sock_received(real()->recvmsg(s->fd, &plain, flags), plain.msg_flags);
+	n = real()->recvmsg(s->fd, &plain, flags);
+	n = sock_received(n, plain.msg_flags);
 	if (n >= 0) {
 		msg->msg_flags = plain.msg_flags;
 		nl_from_kernel(msg);

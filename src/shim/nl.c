@@ -28,6 +28,7 @@ const void *nl_attr(const uint8_t *p, size_t len, uint16_t type, size_t *attr_le
 {
 	struct nlattr a;
 
+	*attr_len = 0;
 	while (len >= sizeof(a)) {
 		memcpy(&a, p, sizeof(a));
 		if (a.nla_len < sizeof(a) || a.nla_len > len)

@@ -17,7 +17,7 @@ struct replies {
 
 /* The header of the first message, and where its payload starts; NULL: not netlink. */
 const uint8_t *nl_request(const struct msghdr *msg, struct nlmsghdr *h);
-/* The first attribute of a type in a payload; NULL: there is none. */
+/* The first attribute of a type in a payload; NULL, of length 0: there is none. */
 const void *nl_attr(const uint8_t *p, size_t len, uint16_t type, size_t *attr_len);
 /* Is fd the kernel's netlink socket of this protocol? */
 bool nl_is(int fd, int protocol);

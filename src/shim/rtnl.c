@@ -19,14 +19,19 @@ static struct kept_link *link_entry(uint32_t ifindex)
 	return NULL;
 }
 
-static void copy_name(char *to, size_t size, const void *from, size_t len)
+/* False: longer than a name may be. */
+static bool copy_name(char *to, size_t size, const void *from, size_t len)
 {
-	if (from == NULL)
-		return;
-	memcpy(to, from, len < size - 1 ? len : size - 1);
+	size_t n = len != 0 ? strnlen(from, len) : 0;
+
+	if (n >= size)
+		return false;
+	if (n != 0)
+		memcpy(to, from, n);
+	return true;
 }
 
-/* Reads RTM_NEWLINK; false: another kind of link. */
+/* Reads RTM_NEWLINK; false: another kind of link, or a name that the kernel will refuse. */
 static bool read_newlink(const uint8_t *p, size_t len, struct shim_link *link)
 {
 	const uint8_t *info;
@@ -34,27 +39,25 @@ static bool read_newlink(const uint8_t *p, size_t len, struct shim_link *link)
 	const void *value;
 	size_t info_len;
 	size_t data_len;
-	size_t n = 0;
+	size_t n;
 
 	if (len < sizeof(struct ifinfomsg))
 		return false;
 	p += sizeof(struct ifinfomsg);
 	len -= sizeof(struct ifinfomsg);
 	info = nl_attr(p, len, IFLA_LINKINFO, &info_len);
-	if (info == NULL)
-		return false;
 	value = nl_attr(info, info_len, IFLA_INFO_KIND, &n);
-	copy_name(link->kind, sizeof(link->kind), value, n);
+	if (!copy_name(link->kind, sizeof(link->kind), value, n))
+		return false;
 	if (strcmp(link->kind, "ovpn-dco") != 0 && strcmp(link->kind, "ovpn") != 0)
 		return false;
 	value = nl_attr(p, len, IFLA_IFNAME, &n);
-	copy_name(link->name, sizeof(link->name), value, n);
+	if (!copy_name(link->name, sizeof(link->name), value, n))
+		return false;
 	data = nl_attr(info, info_len, IFLA_INFO_DATA, &data_len);
-	if (data != NULL) {
-		value = nl_attr(data, data_len, 1, &n);
-		if (value != NULL && n >= 1)
-			link->mode = *(const uint8_t *)value;
-	}
+	value = nl_attr(data, data_len, 1, &n);
+	if (n >= 1)
+		link->mode = *(const uint8_t *)value;
 	return true;
 }
 

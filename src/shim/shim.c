@@ -270,13 +270,22 @@ EXPORT ssize_t recvfrom(
 }
 
 /*
+ * Is it this one? libc's headers promise the compiler that there is a path, and it leaves out a
+ * question for NULL; for open(NULL) and the like there is EFAULT, not a crash of ours.
+ */
+static bool is_path(const char *path, const char *wanted)
+{
+	__asm__("" : "+r"(path));
+	return path != NULL && strcmp(path, wanted) == 0;
+}
+
+/*
  * A plain tun under an openvpn whose UDP is ours, or was meant to be, would look alive and carry
  * nothing. Only openvpn is refused.
  */
 static bool tun_refused(const char *path, const void *caller)
 {
-	if (path == NULL || strcmp(path, TUN_FILE) != 0 || !is_openvpn() ||
-		!in_main_executable(caller))
+	if (!is_path(path, TUN_FILE) || !is_openvpn() || !in_main_executable(caller))
 		return false;
 	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so "
 	     "%s is refused: see openvpn's messages above for the reason, or run " CHECK,
@@ -328,15 +337,15 @@ static FILE *version_file(const char *path)
 	static char version[] = "ovpn-dpdk " OVPN_DPDK_VERSION "\n";
 
 	if (shim.state != SHIM_ATTACHED ||
-		(strcmp(path, "/sys/module/ovpn_dco_v2/version") != 0 &&
-			strcmp(path, "/sys/module/ovpn/version") != 0))
+		(!is_path(path, "/sys/module/ovpn_dco_v2/version") &&
+			!is_path(path, "/sys/module/ovpn/version")))
 		return NULL;
 	return fmemopen(version, sizeof(version) - 1, "r");
 }
 
 static bool is_module(const char *path)
 {
-	return shim.state == SHIM_ATTACHED && path != NULL && strcmp(path, "/sys/module/ovpn") == 0;
+	return shim.state == SHIM_ATTACHED && is_path(path, "/sys/module/ovpn");
 }
 
 EXPORT int stat(const char *path, struct stat *st)
@@ -372,7 +381,7 @@ EXPORT FILE *fopen64(const char *path, const char *mode)
 /* --daemon: the parent has ended when this returns, and the child continues in its place. */
 EXPORT int daemon(int nochdir, int noclose)
 {
-	bool owner = shim.owner != 0 && shim.owner == getpid();
+	bool owner = shim.owner == getpid();
 	int ret;
 
 	shim.forking = owner;

@@ -154,12 +154,14 @@ int udp_setsockopt(struct sock *s, int level, int name, const void *value, sockl
 /* The source that --multihome wants, from a packet information message. */
 static void read_source(const struct msghdr *msg, struct shim_dgram *d)
 {
+	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	struct in_pktinfo v4;
 	struct in6_pktinfo v6;
 
-	if (msg->msg_control == NULL || msg->msg_controllen < sizeof(struct cmsghdr))
+	/* CMSG_NXTHDR() looks at the lengths of all others */
+	if (c != NULL && c->cmsg_len > msg->msg_controllen)
 		return;
-	for (const struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
+	for (; c != NULL;
 		c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg, (struct cmsghdr *)(uintptr_t)c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
 			c->cmsg_len >= CMSG_LEN(sizeof(v4))) {
@@ -218,7 +220,7 @@ void udp_put_control(struct msghdr *msg, int level, int type, const void *data, 
 {
 	struct cmsghdr *c = msg->msg_control;
 
-	if (msg->msg_controllen < CMSG_SPACE(len)) {
+	if (c == NULL || msg->msg_controllen < CMSG_SPACE(len)) {
 		msg->msg_flags |= MSG_CTRUNC;
 		msg->msg_controllen = 0;
 		return;
@@ -235,7 +237,7 @@ static void put_arrival(const struct sock *s, const struct shim_dgram *d, struct
 	struct in_pktinfo v4 = {.ipi_ifindex = (int)d->ifindex};
 	struct in6_pktinfo v6 = {.ipi6_ifindex = d->ifindex};
 
-	if (!s->pktinfo || d->local.family == 0 || msg->msg_control == NULL) {
+	if (!s->pktinfo || d->local.family == 0) {
 		msg->msg_controllen = 0;
 	} else if (s->family == AF_INET) {
 		memcpy(&v4.ipi_spec_dst, d->local.ip, 4);
@@ -252,13 +254,13 @@ static void put_arrival(const struct sock *s, const struct shim_dgram *d, struct
  * returns a pending one. It lies in openvpn's buffer now; n is its length.
  */
 static ssize_t take_error(
-	struct sock *s, const struct shim_dgram *d, const struct iovec *buffer, size_t n)
+	struct sock *s, const struct shim_dgram *d, const struct msghdr *msg, size_t n)
 {
 	struct shim_error error;
 
-	if (n < sizeof(error) || buffer->iov_len < sizeof(error))
+	if (n < sizeof(error) || msg->msg_iovlen == 0 || msg->msg_iov[0].iov_len < sizeof(error))
 		return -EAGAIN;
-	memcpy(&error, buffer->iov_base, sizeof(error));
+	memcpy(&error, msg->msg_iov[0].iov_base, sizeof(error));
 	return errqueue_note(&s->errors, &d->remote, &error);
 }
 
@@ -281,11 +283,12 @@ ssize_t udp_recv(struct sock *s, struct msghdr *msg, int flags)
 	iov[0] = (struct iovec){&d, sizeof(d)};
 	for (size_t i = 0; i < msg->msg_iovlen; i++)
 		iov[i + 1] = msg->msg_iov[i];
-	n = sock_received(real()->recvmsg(s->fd, &record, flags), record.msg_flags);
+	n = real()->recvmsg(s->fd, &record, flags);
+	n = sock_received(n, record.msg_flags);
 	if (n < 0)
 		return n;
 	if (n > (ssize_t)sizeof(d) && d.content == SHIM_ERROR)
-		return take_error(s, &d, &iov[1], (size_t)n - sizeof(d));
+		return take_error(s, &d, msg, (size_t)n - sizeof(d));
 	len = n > (ssize_t)sizeof(d) ? udp_make_address(s->family, &d.remote, &from) : 0;
 	if (len == 0)
 		return -EAGAIN; /* not a datagram for this socket */

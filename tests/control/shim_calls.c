@@ -5,6 +5,7 @@
  */
 #include "shim_calls.h"
 #include "shim_calls_nl.h"
+#include "shim_plugin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,10 +56,25 @@ static void check_version_file(const char *path)
 	fclose(f);
 }
 
+/* Without the promise that there is a path. */
+int stat_by_its_name(const char *path, struct stat *st) __asm__("stat64");
+FILE *fopen_by_its_name(const char *path, const char *mode) __asm__("fopen");
+
 static void call_version_file(void)
 {
 	struct stat st = {0};
 
+	FILE *f = fopen("/dev/null", "r");
+
+	CHECK(f != NULL && fgetc(f) == EOF && fclose(f) == 0);
+	f = fopen_by_its_name("/sys/module/ovpn/version", "r");
+	CHECK(f != NULL && fgetc(f) == 'o' && fclose(f) == 0);
+	f = fopen_by_its_name("/dev/null", "r");
+	CHECK(f != NULL && fgetc(f) == EOF && fclose(f) == 0);
+	errno = 0;
+	CHECK(fopen_by_its_name(NULL, "r") == NULL && errno == EFAULT);
+	errno = 0;
+	CHECK(stat_by_its_name(NULL, &st) == -1 && errno == EFAULT);
 	check_version_file("/sys/module/ovpn_dco_v2/version");
 	CHECK(stat("/sys/module/ovpn", &st) == 0 && S_ISDIR(st.st_mode));
 	check_version_file("/sys/module/ovpn/version");
@@ -83,9 +99,8 @@ static int rtnl_ask(const void *request, size_t len)
 	return ret;
 }
 
-static void call_links(void)
+static int remove_device(void)
 {
-	struct calls_newlink add;
 	struct {
 		struct nlmsghdr h;
 		struct ifinfomsg i;
@@ -94,26 +109,53 @@ static void call_links(void)
 		.i = {.ifi_index = CALLS_IFINDEX},
 	};
 
+	return rtnl_ask(&del, sizeof(del));
+}
+
+static void call_links(void)
+{
+	struct calls_newlink add;
+
 	calls_newlink(&add, "ovpn0", version->kind);
 	CHECK(rtnl_ask(&add, sizeof(add)) == 0);
 	CHECK(rtnl_ask(&add, sizeof(add)) == -EEXIST);
-	CHECK(rtnl_ask(&del, sizeof(del)) == 0);
+	CHECK(remove_device() == 0);
 	/* no longer ours: the kernel answers, and has no such device */
-	CHECK(rtnl_ask(&del, sizeof(del)) == -ENODEV);
+	CHECK(remove_device() == -ENODEV);
 	/* nor are links of other kinds */
 	calls_newlink(&add, "ovpn0", "nonsense");
 	CHECK(rtnl_ask(&add, sizeof(add)) == -EOPNOTSUPP);
+	/* nor is one of ours made by another name, because the name is too long */
+	calls_newlink(&add, "sixteen-bytes-12", version->kind);
+	CHECK(rtnl_ask(&add, sizeof(add)) == -ERANGE);
 }
 
-/* Datagrams that are not UDP's, as far as anybody says. */
-static void call_other_protocol(void)
+static int domain_of(int fd)
 {
 	int domain = 0;
 	socklen_t len = sizeof(domain);
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_INET);
-	CHECK(close(fd) == 0);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0);
+	return domain;
+}
+
+/* Datagrams that are not UDP's, as far as anybody says; packets of it, and of another network. */
+static void call_other_protocols(void)
+{
+	static const struct {
+		int family, type, protocol;
+	} others[] = {
+		{AF_INET, SOCK_DGRAM, 0},
+		{AF_INET, SOCK_RAW, IPPROTO_UDP},
+		{AF_PACKET, SOCK_DGRAM, IPPROTO_UDP},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		int fd = socket(others[i].family, others[i].type, others[i].protocol);
+
+		CHECK(domain_of(fd) == others[i].family);
+		CHECK(close(fd) == 0);
+	}
 }
 
 static void set_int(int fd, int level, int name, int value)
@@ -145,6 +187,7 @@ static void call_udp_socket(void)
 	set_int(first, SOL_SOCKET, SO_RCVBUF, 4096);
 	set_int(first, SOL_SOCKET, SO_SNDBUF, 4096);
 	CHECK(getsockopt(first, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && size > 4 * 4096);
+	CHECK(getsockopt(first, SOL_SOCKET, SO_RCVBUF, &size, &len) == 0 && size > 4 * 4096);
 	set_int(first, IPPROTO_IP, IP_RECVERR, 1);
 	set_int(first, SOL_SOCKET, SO_MARK, 7);
 	len = sizeof(name);
@@ -159,15 +202,37 @@ static void call_udp_socket(void)
 /* Since 2.7.8 notifications have a socket of their own, which never asks for the family. */
 static void call_other_socket_joins(void)
 {
-	int domain = 0;
-	socklen_t len = sizeof(domain);
 	int fd = genl_socket();
 
 	/* the kernel's own group (nlctrl's) is joined at the kernel */
 	set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, GENL_ID_CTRL);
-	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_NETLINK);
+	CHECK(domain_of(fd) == AF_NETLINK);
 	set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, CALLS_GROUP);
 	CHECK(close(fd) == 0);
+}
+
+static unsigned int ms_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned int)((now.tv_sec - start->tv_sec) * 1000 +
+		(now.tv_nsec - start->tv_nsec) / 1000000);
+}
+
+/* While a daemon is there nobody is woken before the time. */
+static void check_waits(void)
+{
+	struct timeval limit = {.tv_usec = 100000};
+	struct epoll_event ev;
+	struct timespec start;
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	CHECK(poll(NULL, 0, 100) == 0 && ms_since(&start) >= 99);
+	CHECK(epoll_wait(set, &ev, 1, 100) == 0 && ms_since(&start) >= 198);
+	CHECK(select(0, NULL, NULL, NULL, &limit) == 0 && ms_since(&start) >= 297);
+	CHECK(close(set) == 0);
 }
 
 static void call_server_start(void)
@@ -183,7 +248,8 @@ static void call_server_start(void)
 	set_int(genl, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3);
 	call_other_socket_joins();
 	call_udp_socket();
-	call_other_protocol();
+	call_other_protocols();
+	check_waits();
 	CHECK(close(genl) == 0);
 }
 
@@ -356,6 +422,16 @@ static void no_error(int fd)
 	CHECK(recvmsg(fd, &m, MSG_ERRQUEUE) == -1 && errno == EAGAIN);
 }
 
+/* Reads what is there or comes, which is no datagram. */
+static int wait_for_error(int fd)
+{
+	char buf[64];
+
+	wait_readable(fd);
+	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1);
+	return errno;
+}
+
 static void call_udp4_errors(void)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4000)};
@@ -367,10 +443,10 @@ static void call_udp4_errors(void)
 
 	call_available();
 	fd = udp4_bound(1194);
-	wait_readable(fd);
-	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == ECONNREFUSED);
-	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EHOSTUNREACH);
+	CHECK(wait_for_error(fd) == ECONNREFUSED);
+	CHECK(wait_for_error(fd) == EHOSTUNREACH);
 	/* what came behind them is not lost */
+	wait_readable(fd);
 	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == 5 && memcmp(buf, "hello", 5) == 0);
 	e = read_error(fd, true, &about, sizeof(about));
 	CHECK(about.sin_family == AF_INET && about.sin_port == htons(4000));
@@ -382,7 +458,7 @@ static void call_udp4_errors(void)
 	CHECK(read_error(fd, true, &about, sizeof(about)).err.ee_errno == EHOSTUNREACH);
 	no_error(fd);
 	/* a refusal: at the next send to the same remote, once, and it has no entry */
-	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
+	CHECK(wait_for_error(fd) == EAGAIN);
 	no_error(fd);
 	inet_pton(AF_INET, "198.51.100.7", &to.sin_addr);
 	inet_pton(AF_INET, "198.51.100.8", &other.sin_addr);
@@ -400,14 +476,12 @@ static void call_udp6_errors(void)
 	struct sockaddr_in6 about = {0};
 	struct extended e;
 	char text[INET6_ADDRSTRLEN];
-	char buf[64];
 	int fd;
 
 	call_available();
 	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP);
-	wait_readable(fd);
-	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EMSGSIZE);
-	CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == ECONNREFUSED);
+	CHECK(wait_for_error(fd) == EMSGSIZE);
+	CHECK(wait_for_error(fd) == ECONNREFUSED);
 	e = read_error(fd, false, &about, sizeof(about));
 	CHECK(strcmp(inet_ntop(AF_INET6, &about.sin6_addr, text, sizeof(text)), "2001:db8::7") ==
 		0);
@@ -422,10 +496,8 @@ static void call_udp6_errors(void)
 	CHECK(strcmp(inet_ntop(AF_INET6, &e.offender.v6.sin6_addr, text, sizeof(text)),
 		      "::ffff:203.0.113.9") == 0);
 	/* more than it has room for: the newest stay */
-	for (unsigned int i = 0; i < 20; i++) {
-		wait_readable(fd);
-		CHECK(recvfrom(fd, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EMSGSIZE);
-	}
+	for (unsigned int i = 0; i < 20; i++)
+		CHECK(wait_for_error(fd) == EMSGSIZE);
 	for (unsigned int i = 12; i < 20; i++)
 		CHECK(read_error(fd, false, &about, sizeof(about)).err.ee_info == 1300 + i);
 	no_error(fd);
@@ -437,7 +509,6 @@ static unsigned int wakeups(int genl, int udp)
 {
 	struct pollfd p[2] = {{.fd = genl, .events = POLLIN}, {.fd = udp, .events = POLLIN}};
 	struct timespec start;
-	struct timespec now;
 	unsigned int n = 0;
 	char buf[64];
 
@@ -449,9 +520,7 @@ static unsigned int wakeups(int genl, int udp)
 			CHECK(recvfrom(udp, buf, sizeof(buf), 0, NULL, NULL) == -1 &&
 				errno == EAGAIN);
 		}
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (
-		(now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < 333);
+	} while (ms_since(&start) < 333);
 	return n;
 }
 
@@ -650,6 +719,22 @@ static void call_comes_back(void)
 	CHECK(close(udp) == 0 && close(genl) == 0);
 }
 
+/* A plugin's helper waits, too, but for nothing of ours. */
+static void check_helper_stays_away(void)
+{
+	struct timespec start;
+	int status;
+	pid_t helper = fork();
+
+	if (helper == 0) {
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		while (ms_since(&start) < 700)
+			poll(NULL, 0, 350);
+		_exit(0);
+	}
+	CHECK(waitpid(helper, &status, 0) == helper && status == 0);
+}
+
 /* What openvpn asks while no daemon is there is done when one is. */
 static void call_asked_while_away(void)
 {
@@ -662,6 +747,7 @@ static void call_asked_while_away(void)
 	udp = udp4_bound(1194);
 	wait_readable(udp);
 	CHECK(recvfrom(udp, buf, sizeof(buf), 0, NULL, NULL) == -1 && errno == EAGAIN);
+	check_helper_stays_away();
 	CHECK(close(udp) == 0);
 	udp = udp4_bound(1194);
 	set_int(udp, SOL_SOCKET, SO_MARK, 9);
@@ -678,10 +764,14 @@ static void call_asks_after_a_pause(void)
 {
 	signal(SIGUSR1, count);
 	call_available();
+	make_device();
+	CHECK(remove_device() == 0);
 	raise(SIGSTOP);
 	call_available();
 	/* this daemon ends before it answers */
 	call_available();
+	/* and the next before it is asked for a device */
+	make_device();
 	CHECK(nb_sigterm == 0);
 }
 
@@ -728,7 +818,7 @@ static void call_ends_in_another_root(void)
 	fds[1] = udp4_bound(1194);
 	CHECK(chroot("/proc") == 0 && chdir("/") == 0);
 	loop_until(&nb_sigterm, 1, fds, 2);
-	exit(0);
+	exit(3); /* a failure of its own stays that */
 }
 
 static void call_ends_without_rights(void)
@@ -790,10 +880,40 @@ static void call_agent_refuses(void)
 	CHECK(close(genl) == 0);
 }
 
+/* This program is made for 64-bit offsets, by which open() is open64(); others are not. */
+int open_by_its_name(const char *path, int flags, ...) __asm__("open");
+
 static void check_tun_refused(void)
 {
 	errno = 0;
 	CHECK(open("/dev/net/tun", O_RDWR) == -1 && errno == ENODEV);
+	errno = 0;
+	CHECK(open_by_its_name("/dev/net/tun", O_RDWR) == -1 && errno == ENODEV);
+}
+
+/* What a file is made with. */
+static mode_t mode_of(int fd)
+{
+	struct stat st = {0};
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && close(fd) == 0);
+	return st.st_mode & 0777;
+}
+
+static void check_files(void)
+{
+	char path[] = "/tmp/shim-calls-XXXXXX";
+
+	umask(0);
+	CHECK(close(mkstemp(path)) == 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		CHECK(unlink(path) == 0);
+		CHECK(mode_of((i == 0 ? open : open_by_its_name)(
+			      path, O_RDWR | O_CREAT | O_EXCL, 0641)) == 0641);
+	}
+	CHECK(unlink(path) == 0);
+	CHECK(mode_of(open("/tmp", O_RDWR | O_TMPFILE, 0641)) == 0641);
+	CHECK(mode_of(open_by_its_name("/tmp", O_RDWR | O_TMPFILE, 0641)) == 0641);
 }
 
 /* As dev-node unix: asks; other pairs are nobody's business. */
@@ -810,14 +930,30 @@ static void check_program_refused(void)
 static void call_tun(void)
 {
 	call_available();
+	CHECK(close(open("/dev/null", O_RDWR)) == 0);
 	check_tun_refused();
 	check_program_refused();
 }
 
-/* What openvpn asks of a socket that is to carry the tunnel. */
-static void ask_buffer(int family)
+/* A plugin's sockets and files are its own. */
+static void call_plugin(void)
 {
-	int fd = socket(family, SOCK_STREAM, 0);
+	int pair[2];
+	int fd;
+
+	call_available();
+	fd = plugin_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+	CHECK(domain_of(fd) == AF_INET);
+	CHECK(close(fd) == 0);
+	CHECK(plugin_socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+	CHECK(close(pair[0]) == 0 && close(pair[1]) == 0);
+	CHECK(close(plugin_open("/dev/net/tun", O_RDWR)) == 0);
+}
+
+/* What openvpn asks of a socket that is to carry the tunnel. */
+static void ask_buffer(int family, int type)
+{
+	int fd = socket(family, type, 0);
 	int size = 0;
 	socklen_t len = sizeof(size);
 
@@ -829,12 +965,24 @@ static void ask_buffer(int family)
 /* Ends well by its own account, as openvpn does after SIGTERM. */
 static void call_tcp(void)
 {
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int value;
+	socklen_t len = sizeof(value);
+
 	signal(SIGTERM, count);
 	call_available();
-	ask_buffer(AF_UNIX); /* management's, if anybody asked */
+	ask_buffer(AF_UNIX, SOCK_STREAM); /* management's, if anybody asked */
+	ask_buffer(AF_INET, SOCK_DGRAM);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len) == 0);
+	CHECK(getsockopt(fd, IPPROTO_TCP, SO_SNDBUF, &value, &len) ==
+		0); /* of this level: another */
+	plugin_buffer(fd);
+	CHECK(close(fd) == 0);
 	CHECK(nb_sigterm == 0);
-	ask_buffer(AF_INET);
+	ask_buffer(AF_INET, SOCK_STREAM);
 	CHECK(nb_sigterm == (version == &calls_26));
+	ask_buffer(AF_INET, SOCK_STREAM);
+	CHECK(nb_sigterm == (version == &calls_26)); /* once */
 	exit(0);
 }
 
@@ -842,8 +990,8 @@ static void call_no_daemon(void)
 {
 	int fd = genl_socket();
 
-	CHECK(ask_family(fd, "ovpn-dco-v2") == -1);
-	CHECK(ask_family(fd, "ovpn-dco-v2") == -1);
+	CHECK(ask_family(fd, "ovpn-dco-v2") == -1 && errno == ECONNREFUSED);
+	CHECK(ask_family(fd, "ovpn-dco-v2") == -1 && errno == ECONNREFUSED);
 	CHECK(close(fd) == 0);
 	CHECK(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) == -1);
 	check_tun_refused();
@@ -876,8 +1024,9 @@ static void call_not_offloaded(void)
 	CHECK(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) == -1 && errno == ENODEV);
 	CHECK(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP) == -1 && errno == ENODEV);
 	check_tun_refused();
+	check_program_refused();
 	signal(SIGTERM, count);
-	ask_buffer(AF_INET);
+	ask_buffer(AF_INET6, SOCK_STREAM);
 	CHECK(nb_sigterm == 1);
 	exit(0);
 }
@@ -895,6 +1044,7 @@ static void call_passive(void)
 	int domain = 0;
 	socklen_t domain_len = sizeof(domain);
 
+	struct calls_newlink add;
 	struct stat st;
 
 	CHECK(stat("/sys/module/ovpn", &st) == fstatat(AT_FDCWD, "/sys/module/ovpn", &st, 0));
@@ -911,6 +1061,13 @@ static void call_passive(void)
 	CHECK(recvfrom(udp, buf, sizeof(buf), 0, (struct sockaddr *)&a, &len) == 0);
 	CHECK(getsockopt(udp, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) == 0);
 	CHECK(domain == AF_INET);
+	check_files();
+	/* links are made by the kernel, whatever their kind */
+	calls_newlink(&add, "lo", version->kind);
+	CHECK(rtnl_ask(&add, sizeof(add)) == -EEXIST);
+	errno = 0;
+	CHECK(open_by_its_name(NULL, O_RDONLY) == -1 && errno == EFAULT);
+	CHECK(close(open("/dev/net/tun", O_RDWR)) == 0);
 }
 
 static const struct {
@@ -938,6 +1095,7 @@ static const struct {
 	{"ends_without_rights", call_ends_without_rights},
 	{"leaves_a_helper", call_leaves_a_helper},
 	{"tun", call_tun},
+	{"plugin", call_plugin},
 	{"tcp", call_tcp},
 	{"no_daemon", call_no_daemon},
 	{"forks", call_forks},

@@ -107,10 +107,17 @@ int attached_genl(void)
 {
 	uint8_t buf[256];
 	int fd = genl_socket();
+	struct sockaddr_nl kernels;
+	struct sockaddr_nl ours;
+	socklen_t len = sizeof(kernels);
 
+	CHECK(getsockname(fd, (struct sockaddr *)&kernels, &len) == 0);
 	CHECK(ask_family(fd, version->family) > 0);
 	CHECK(nl_recv(fd, buf, sizeof(buf), 0) == sizeof(calls_family_answer));
 	CHECK(memcmp(buf, calls_family_answer, sizeof(calls_family_answer)) == 0);
 	CHECK(nl_ack(fd) == 0);
+	/* to libnl it is the same socket still */
+	CHECK(getsockname(fd, (struct sockaddr *)&ours, &len) == 0 && len == sizeof(ours));
+	CHECK(memcmp(&ours, &kernels, sizeof(ours)) == 0);
 	return fd;
 }

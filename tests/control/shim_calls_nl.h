@@ -10,12 +10,14 @@
 
 #include "shim_calls.h"
 
+#define CALLS_FAILED 7 /* no status that the shim may give a program */
+
 #define CHECK(cond)                                                                                \
 	do {                                                                                       \
 		if (!(cond)) {                                                                     \
 			fprintf(stderr, "%s:%d: %s: errno %d\n", __func__, __LINE__, #cond,        \
 				errno);                                                            \
-			exit(1);                                                                   \
+			exit(CALLS_FAILED);                                                        \
 		}                                                                                  \
 	} while (0)
 

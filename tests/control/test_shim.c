@@ -382,6 +382,25 @@ static void agent_of_another_version_is_refused(void **state)
 	agent_free(&a);
 }
 
+static void agent_that_speaks_something_else_is_refused(void **state)
+{
+	struct shim_agent a;
+
+	(void)state;
+	agent_start_calls(&a, "no_daemon");
+	for (unsigned int i = 0; i < 2; i++) {
+		a.last_seq = 0;
+		agent_expect(&a, SHIM_HELLO, 0, sizeof(struct shim_hello));
+		assert_int_equal(send(a.conn, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", 38, 0), 38);
+		agent_expect_end(&a);
+		close(a.conn);
+		a.conn = i == 0 ? accept(a.listen_fd, NULL, NULL) : -1;
+	}
+	agent_wait(&a, 0);
+	assert_int_equal(agent_said(&a, "but its answer is not in the protocol\n"), 1);
+	agent_free(&a);
+}
+
 static void tun_is_refused_to_an_attached_openvpn(void **state)
 {
 	struct shim_agent a;
@@ -391,8 +410,21 @@ static void tun_is_refused_to_an_attached_openvpn(void **state)
 	serve_available(&a);
 	agent_expect_end(&a);
 	agent_wait(&a, 0);
-	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 1);
+	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 2);
 	assert_int_equal(agent_said(&a, "(dev-node unix:, or port-share)"), 1);
+	agent_free(&a);
+}
+
+static void plugins_do_not_notice_the_shim(void **state)
+{
+	struct shim_agent a;
+
+	(void)state;
+	agent_start_calls(&a, "plugin");
+	serve_available(&a);
+	agent_expect_end(&a);
+	agent_wait(&a, 0);
+	assert_int_equal(agent_said(&a, "ovpn-dpdk"), 0);
 	agent_free(&a);
 }
 
@@ -432,7 +464,7 @@ static void without_daemon_there_is_no_tun_and_no_udp(void **state)
 	agent_start(&a, 0, argv);
 	agent_wait(&a, 0);
 	assert_int_equal(agent_said(&a, "no daemon answers on"), 1);
-	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 1);
+	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 2);
 	agent_free(&a);
 }
 
@@ -451,7 +483,8 @@ static void not_offloaded_there_is_no_tun_no_udp_and_no_tcp(void **state)
 	agent_wait(&a, 1);
 	assert_int_equal(agent_said(&a, "UDP socket is refused"), 2);
 	assert_int_equal(agent_said(&a, "openvpn is configured for TCP"), 1);
-	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 1);
+	assert_int_equal(agent_said(&a, "/dev/net/tun is refused"), 2);
+	assert_int_equal(agent_said(&a, "(dev-node unix:, or port-share)"), 1);
 	agent_free(&a);
 	unlink(path);
 	rmdir(folder);
@@ -518,7 +551,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(answers_that_are_none_end_the_connection),
 		cmocka_unit_test(no_error_of_the_agent_ends_openvpn),
 		cmocka_unit_test(agent_of_another_version_is_refused),
+		cmocka_unit_test(agent_that_speaks_something_else_is_refused),
 		cmocka_unit_test(tun_is_refused_to_an_attached_openvpn),
+		cmocka_unit_test(plugins_do_not_notice_the_shim),
 		cmocka_unit_test(tcp_ends_openvpn_26_with_a_sentence),
 		cmocka_unit_test(tcp_does_not_end_openvpn_27),
 		cmocka_unit_test(without_daemon_there_is_no_tun_and_no_udp),

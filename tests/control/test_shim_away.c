@@ -189,7 +189,13 @@ static void what_was_asked_meanwhile_is_done_later(void **state)
 	agent_leave(&a);
 	usleep(300000);
 	agent_return(&a);
+	/* one that ends before it has said anything is none */
 	agent_accept(&a);
+	agent_expect(&a, SHIM_HELLO, 0, sizeof(struct shim_hello));
+	agent_die(&a);
+	/* and one that is slow is waited for */
+	agent_accept(&a);
+	usleep(300000);
 	serve_hello(&a);
 	agent_serve_open(&a, 4, SHIM_KIND_GENL, 0);
 	serve_member(&a, 4);
@@ -215,6 +221,10 @@ static void end_of_a_daemon_is_noticed_by_who_asks_for_the_family(void **state)
 	(void)state;
 	agent_start_calls(&a, "asks_after_a_pause");
 	serve_available(&a);
+	/* a device that was removed is none that ends with the daemon */
+	close(serve_device(&a));
+	agent_expect(&a, SHIM_LINK_DEL, 0, sizeof(struct shim_link));
+	agent_answer(&a, 0, NULL, 0);
 	assert_int_equal(waitpid(a.child, &status, WUNTRACED), a.child);
 	assert_true(WIFSTOPPED(status));
 	agent_leave(&a);
@@ -234,6 +244,10 @@ static void end_of_a_daemon_is_noticed_by_who_asks_for_the_family(void **state)
 	agent_serve_open(&a, 5, SHIM_KIND_GENL, 0);
 	serve_family(&a, 5);
 	agent_serve_close(&a, 5);
+	agent_die(&a);
+	agent_accept(&a);
+	serve_hello(&a);
+	close(serve_device(&a));
 	agent_expect_end(&a);
 	agent_wait(&a, 0);
 	agent_free(&a);
@@ -320,10 +334,51 @@ static void refused_device_ends_openvpn(void **state)
 	come_back(&a);
 	serve_bind(&a, 4);
 	expect_device(&a, device);
-	agent_answer(&a, -ENODEV, NULL, 0);
+	agent_answer(&a, -EBUSY, NULL, 0);
+	agent_expect_end(&a);
+	expect_failure(&a, "is back, but does not take ovpn0 back (Device or resource busy)");
+	close(device);
+}
+
+/* Whatever it is that the daemon has: what openvpn has set up is not on it. */
+static void another_device_ends_openvpn(void **state)
+{
+	struct shim_link made;
+	struct shim_agent a;
+	int device;
+
+	(void)state;
+	device = start_and_leave(&a);
+	come_back(&a);
+	serve_bind(&a, 4);
+	expect_device(&a, device);
+	made = ovpn0(&a);
+	made.ifindex = CALLS_IFINDEX + 1;
+	agent_answer(&a, 0, &made, sizeof(made));
 	agent_expect_end(&a);
 	expect_failure(&a, "is back, but does not take ovpn0 back (No such device)");
 	close(device);
+}
+
+/* A daemon that gave no descriptor of the device takes it along. */
+static void device_that_nothing_keeps_ends_openvpn_at_once(void **state)
+{
+	struct shim_link made;
+	struct shim_agent a;
+
+	(void)state;
+	agent_start_calls(&a, "ends");
+	serve_hello(&a);
+	serve_genl(&a, 1);
+	serve_member(&a, 1);
+	agent_expect(&a, SHIM_LINK_NEW, 0, sizeof(made));
+	made = ovpn0(&a);
+	made.ifindex = CALLS_IFINDEX;
+	agent_answer(&a, 0, &made, sizeof(made));
+	agent_serve_open(&a, 2, SHIM_KIND_UDP, AF_INET);
+	serve_bind(&a, 2);
+	agent_leave(&a);
+	expect_failure(&a, ", and the device with it");
 }
 
 static void refused_address_ends_openvpn(void **state)
@@ -414,7 +469,7 @@ static void another_root_directory_ends_openvpn_at_once(void **state)
 	(void)state;
 	serve_without_device(&a, "ends_in_another_root");
 	agent_die(&a);
-	agent_wait(&a, 1);
+	agent_wait(&a, 3);
 	assert_int_equal(agent_said(&a, "ovpn-dpdk: "), 1);
 	assert_int_equal(agent_said(&a, "chroot"), 1);
 	agent_free(&a);
@@ -470,6 +525,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(end_of_a_daemon_is_noticed_by_who_asks_for_the_family),
 		cmocka_unit_test(daemon_that_hangs_is_to_leave_the_device),
 		cmocka_unit_test(refused_device_ends_openvpn),
+		cmocka_unit_test(another_device_ends_openvpn),
+		cmocka_unit_test(device_that_nothing_keeps_ends_openvpn_at_once),
 		cmocka_unit_test(refused_address_ends_openvpn),
 		cmocka_unit_test(address_that_is_not_there_yet_is_waited_for),
 		cmocka_unit_test(daemon_of_another_version_ends_openvpn),
