@@ -12,6 +12,7 @@
 
 #define EARLY_MS 100   /* what the two clocks may differ by */
 #define LATE_MS	 10000 /* a report comes within a second or so, if the machine lets it */
+#define STOOD_MS 4000  /* churn sleeps for three seconds at most */
 
 uint64_t now_ms(void)
 {
@@ -184,10 +185,31 @@ static void on_float(struct book *b, struct book_peer *p, const struct nlc_notic
 	b->counts->floats++;
 }
 
+/*
+ * Time in which nothing ran, we included, is no silence of a peer's: the data plane does not count
+ * it, so the report may be late by as much.
+ */
+static void notice_standstill(struct book *b)
+{
+	uint64_t now = now_ms();
+
+	if (b->read_ms != 0 && now > b->read_ms + STOOD_MS)
+		b->stood_ms = now;
+	b->read_ms = now;
+}
+
+static bool is_late(const struct book *b, uint64_t since_ms)
+{
+	uint64_t from = since_ms > b->stood_ms ? since_ms : b->stood_ms;
+
+	return now_ms() > from + LATE_MS;
+}
+
 void book_read(struct book *b)
 {
 	struct nlc_notice n;
 
+	notice_standstill(b);
 	while (nlc_notification(b->c, &n)) {
 		struct book_peer *p = peer_of(b, n.peer_id);
 		enum nlc_gone why = n.why;
@@ -222,20 +244,18 @@ void book_read(struct book *b)
 /* Whoever should have been reported long ago was forgotten. */
 static void check_late(const struct book *b)
 {
-	uint64_t now = now_ms();
-
 	for (uint32_t i = 0; i < b->nb_live; i++) {
 		const struct book_peer *p = &b->peers[b->live[i]];
 
-		if (p->mortal && now > p->due_ms + LATE_MS)
+		if (p->mortal && is_late(b, p->due_ms))
 			breach("peer %u should have expired %llu ms ago: %s", p->conf.id,
-				(unsigned long long)(now - p->due_ms),
+				(unsigned long long)(now_ms() - p->due_ms),
 				p->owed_ms != 0 ? "it is gone, but was never reported"
 						: "nobody reported it");
-		if (p->owed_ms != 0 && now > p->owed_ms + LATE_MS)
+		if (p->owed_ms != 0 && is_late(b, p->owed_ms))
 			breach("peer %u is gone, but was never reported", p->conf.id);
 	}
-	if (b->strangers != 0 && now > b->stranger_ms + LATE_MS)
+	if (b->strangers != 0 && is_late(b, b->stranger_ms))
 		breach("%u keys were given to peers that do not exist, and nobody said so",
 			b->strangers);
 }

@@ -41,6 +41,8 @@ struct book {
 	uint32_t nb_addresses;
 	uint32_t strangers; /* keys given to peers that never were, not reported yet */
 	uint64_t stranger_ms;
+	uint64_t read_ms;  /* when reports were read last */
+	uint64_t stood_ms; /* until when the machine stood still, the last time it did */
 	struct book_counts *counts;
 	struct ip_addr noise; /* from where noise speaks for peers; IP_NONE: nowhere */
 };
