@@ -401,6 +401,7 @@ table()
 		instance: no address twice | dataplane/instance.c | s/if (conflict(&dp->transports.i., local, v4_too))/if (false)/ | component/test_events cpu
 		instance: the specific address first | dataplane/instance.c | s/ip_is_any(&t->local.ip) == any)/any == 0)/ | component/test_events cpu
 		instance: its transports end with it | dataplane/instance.c | s/if (dp->transports.i..iid == iid)/if (false)/ | component/test_events cpu
+		bounded: peers that an operator asks for at once | control/ctl_peers.c | s/\*looked_at == CTL_PEERS_PAGE/false/ | control/test_ctl
 		early: the next key only | dataplane/early.c | s/!comes_next(p->peer, key_id) .. // | component/test_decap cpu
 		early: from where the peer is | dataplane/early.c | s/ .. !pkt_is_from(p, p->peer))/)/ | component/test_life cpu
 		early: so many packets | dataplane/early.c | s/s->n == EARLY_PKTS/false/ | component/test_life cpu
