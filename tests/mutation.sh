@@ -245,6 +245,8 @@ table()
 		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life
 		device: its openvpn's last word is read | control/client.c | s/i < LAST_WORDS/i > LAST_WORDS/ | control/test_agent_life
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
+		device: nothing is asked of what others give | control/hostif_tap.c | s/ . AT_STATX_DONT_SYNC// | control/test_agent_life descriptors_that_are_no_such_device_are_refused
+		device: nobody waits for it | control/hostif_tap.c | s/!never_waits(fd) .. // | control/test_agent_life descriptors_that_are_no_such_device_are_refused
 		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
 		key: blocks sent are counted | dataplane/encap.c | s/key_count_tx(key, blocks);// | component/test_limits cpu
 		key: blocks received are counted | dataplane/decap.c | s/key_count_rx(run->key, blocks);/(void)blocks;/ | component/test_limits cpu
