@@ -403,6 +403,11 @@ table()
 		instance: no address twice | dataplane/instance.c | s/if (conflict(&dp->transports.i., local, v4_too))/if (false)/ | component/test_events cpu
 		instance: the specific address first | dataplane/instance.c | s/ip_is_any(&t->local.ip) == any)/any == 0)/ | component/test_events cpu
 		instance: its transports end with it | dataplane/instance.c | s/if (dp->transports.i..iid == iid)/if (false)/ | component/test_events cpu
+		bounded: objects that are freed | dataplane/rcu.c | s/RCU_BURST + r->nb_deferred . PART/UINT32_MAX/ | component/test_memory cpu
+		bounded: peers of a deleted instance | dataplane/instance.c | s/end_peers(dp, inst, END_BURST)/end_peers(dp, inst, UINT32_MAX)/ | component/test_memory cpu
+		bounded: peers whose silence is looked at | dataplane/liveness.c | s/n++ == SCAN_ALL/false/ | component/test_life cpu
+		bounded: each instance has its turn | dataplane/liveness.c | s/inst->scan_left = part_of(dp, inst);/inst->scan_left = dp->nb_peers \/ SCAN_PARTS + 1;/ | component/test_life cpu
+		bounded: nothing is freed before its time | dataplane/rcu.c | s/rte_rcu_qsbr_check(r->qsbr, r->head->token, false) != 1/false/ | component/test_memory cpu
 		bounded: peers that an operator asks for at once | control/ctl_peers.c | s/\*looked_at == CTL_PEERS_PAGE/false/ | control/test_ctl
 		early: the next key only | dataplane/early.c | s/!comes_next(p->peer, key_id) .. // | component/test_decap cpu
 		early: from where the peer is | dataplane/early.c | s/ .. !pkt_is_from(p, p->peer))/)/ | component/test_life cpu

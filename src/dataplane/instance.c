@@ -7,6 +7,8 @@
 
 #include "dataplane/state.h"
 
+#define END_BURST 256 /* peers and tombstones of a deleted instance in one turn */
+
 /* --- which local addresses belong to whom ----------------------------------------------- */
 
 static bool bound_covers(const struct transport *t, const struct ip_addr *a)
@@ -198,11 +200,38 @@ static void instance_free(void *arg)
 	free(inst);
 }
 
+/* n peers and tombstones at most. True: none is left. */
+static bool end_peers(struct dp *dp, struct instance *inst, unsigned int n)
+{
+	struct peer *p;
+
+	for (; n > 0 && (p = TAILQ_FIRST(&inst->peer_list)) != NULL; n--)
+		peer_drop(dp, inst, p);
+	for (; n > 0; n--) {
+		inst->swept = peertab_next(&inst->peers, inst->swept);
+		if (inst->swept == UINT32_MAX)
+			return true;
+		tombstone_drop(dp, inst, peertab_entry(&inst->peers, inst->swept));
+	}
+	return false;
+}
+
+bool instances_end_some(struct dp *dp)
+{
+	struct instance *inst = TAILQ_FIRST(&dp->ending);
+
+	if (inst == NULL)
+		return false;
+	if (!end_peers(dp, inst, END_BURST))
+		return true;
+	TAILQ_REMOVE(&dp->ending, inst, ending);
+	rcu_defer(&dp->rcu, instance_free, inst);
+	return !TAILQ_EMPTY(&dp->ending);
+}
+
 int dp_instance_del(struct dp *dp, uint32_t iid)
 {
 	struct instance *inst = instance_find(dp, iid);
-	struct peer *p;
-	uint32_t id = 0;
 
 	if (inst == NULL)
 		return -ENOENT;
@@ -212,12 +241,12 @@ int dp_instance_del(struct dp *dp, uint32_t iid)
 	}
 	publish_locals(dp);
 	atomic_store_explicit(&dp->instances[iid % DP_MAX_INSTANCES], NULL, memory_order_release);
-	while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
-		peer_end(dp, inst, p, DP_GONE_TEARDOWN, true);
-	while ((id = peertab_next(&inst->peers, id)) != UINT32_MAX)
-		tombstone_drop(dp, inst, peertab_entry(&inst->peers, id));
 	hostdev_del(&dp->hostio, atomic_load_explicit(&inst->device, memory_order_relaxed));
-	rcu_defer(&dp->rcu, instance_free, inst);
+	/* nobody finds it any more; peers may be very many, and openvpns wait: they go in turns */
+	inst->ended = true;
+	dp->nb_peers -= inst->nb_peers;
+	TAILQ_INSERT_TAIL(&dp->ending, inst, ending);
+	instances_end_some(dp);
 	return 0;
 }
 
