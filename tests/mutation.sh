@@ -403,6 +403,8 @@ table()
 		instance: no address twice | dataplane/instance.c | s/if (conflict(&dp->transports.i., local, v4_too))/if (false)/ | component/test_events cpu
 		instance: the specific address first | dataplane/instance.c | s/ip_is_any(&t->local.ip) == any)/any == 0)/ | component/test_events cpu
 		instance: its transports end with it | dataplane/instance.c | s/if (dp->transports.i..iid == iid)/if (false)/ | component/test_events cpu
+		instance: what went is withdrawn without memory | dataplane/instance.c | s/replace_locals(dp, dp->no_locals);/;/ | component/test_events cpu
+		instance: what came waits for memory | dataplane/liveness.c | s/locals_tick(dp);/;/ | component/test_events cpu
 		bounded: objects that are freed | dataplane/rcu.c | s/RCU_BURST + r->nb_deferred . PART/UINT32_MAX/ | component/test_memory cpu
 		bounded: peers of a deleted instance | dataplane/instance.c | s/end_peers(dp, inst, END_BURST)/end_peers(dp, inst, UINT32_MAX)/ | component/test_memory cpu
 		bounded: peers whose silence is looked at | dataplane/liveness.c | s/n++ == SCAN_ALL/false/ | component/test_life cpu

@@ -66,7 +66,10 @@ int dp_transport_add(
 	struct dp *dp, uint32_t iid, const struct udp_addr *local, bool v4_too, uint32_t *tid);
 int dp_transport_del(struct dp *dp, uint32_t tid);
 
-/* The kernel's addresses of a mirror TAP, mirrored. Adding twice is no error. */
+/*
+ * The kernel's addresses of a mirror TAP, mirrored. Adding twice is no error. Without memory they
+ * count from a later tick on. -ENOSPC.
+ */
 int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a);
 int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a);
 

@@ -6,6 +6,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/state.h"
+#include "log.h"
 
 #define END_BURST 256 /* peers and tombstones of a deleted instance in one turn */
 
@@ -71,20 +72,47 @@ static struct locals *make_locals(struct dp *dp)
 	return table;
 }
 
+static void replace_locals(struct dp *dp, struct locals *table)
+{
+	struct locals *old;
+
+	/* pairs with the acquire in classify_burst() */
+	old = atomic_exchange_explicit(&dp->locals, table, memory_order_acq_rel);
+	if (old != dp->no_locals)
+		rcu_defer(&dp->rcu, free, old);
+}
+
 /*
  * Builds and publishes the table. Nobody's packets are lost: readers see the old one or the new
- * one. Without memory it is the empty one: the old may name an instance that is about to go.
+ * one. Without memory the old one stays, and the next tick tries again.
  */
 static int publish_locals(struct dp *dp)
 {
-	struct locals *table = make_locals(dp), *old;
+	struct locals *table = make_locals(dp);
 
-	/* pairs with the acquire in classify_burst() */
-	old = atomic_exchange_explicit(
-		&dp->locals, table != NULL ? table : dp->no_locals, memory_order_acq_rel);
-	if (old != dp->no_locals)
-		rcu_defer(&dp->rcu, free, old);
-	return table != NULL ? 0 : -ENOMEM;
+	if (table == NULL && !dp->locals_owed)
+		log_err("no memory for the table of local addresses: tried again all the time");
+	dp->locals_owed = table == NULL;
+	if (table == NULL)
+		return -ENOMEM;
+	replace_locals(dp, table);
+	return 0;
+}
+
+/*
+ * The same when something went: the old table may name an instance that is about to be freed. So
+ * without memory nobody gets anything before the next tick.
+ */
+static void withdraw_locals(struct dp *dp)
+{
+	if (publish_locals(dp) < 0)
+		replace_locals(dp, dp->no_locals);
+}
+
+void locals_tick(struct dp *dp)
+{
+	if (dp->locals_owed)
+		publish_locals(dp);
 }
 
 static bool conflict(const struct transport *t, const struct udp_addr *local, bool v4_too)
@@ -127,7 +155,8 @@ int dp_transport_del(struct dp *dp, uint32_t tid)
 	if (tid >= DP_MAX_TRANSPORTS || !dp->transports[tid].used)
 		return -ENOENT;
 	dp->transports[tid].used = false;
-	return publish_locals(dp);
+	withdraw_locals(dp);
+	return 0;
 }
 
 int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
@@ -144,7 +173,8 @@ int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
 	if (p->nb_addrs == PORT_MAX_ADDRS)
 		return -ENOSPC;
 	p->addrs[p->nb_addrs++] = *a;
-	return publish_locals(dp);
+	publish_locals(dp);
+	return 0;
 }
 
 int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a)
@@ -157,7 +187,8 @@ int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a)
 	for (unsigned int i = 0; i < p->nb_addrs; i++) {
 		if (ip_equal(&p->addrs[i], a)) {
 			p->addrs[i] = p->addrs[--p->nb_addrs];
-			return publish_locals(dp);
+			withdraw_locals(dp);
+			return 0;
 		}
 	}
 	return 0;
@@ -239,7 +270,7 @@ int dp_instance_del(struct dp *dp, uint32_t iid)
 		if (dp->transports[i].iid == iid)
 			dp->transports[i].used = false;
 	}
-	publish_locals(dp);
+	withdraw_locals(dp);
 	atomic_store_explicit(&dp->instances[iid % DP_MAX_INSTANCES], NULL, memory_order_release);
 	hostdev_del(&dp->hostio, atomic_load_explicit(&inst->device, memory_order_relaxed));
 	/* nobody finds it any more; peers may be very many, and openvpns wait: they go in turns */

@@ -129,6 +129,7 @@ void dp_tick(struct dp *dp)
 {
 	uint64_t now = rte_rdtsc();
 
+	locals_tick(dp);
 	hearing_tick(dp, now);
 	scan_begin(dp);
 	grace_tick(dp, now);

@@ -89,6 +89,7 @@ struct dp {
 	struct transport transports[DP_MAX_TRANSPORTS];
 	struct rte_mempool *ping_pool, *frag_pool;
 	struct locals *no_locals;    /* when there is no memory for more */
+	bool locals_owed;	     /* there was none: to be published */
 	struct rte_mbuf *event_mbuf; /* behind dp_event.data */
 	unsigned int event_worker;   /* whose rings are read next */
 };
@@ -131,6 +132,8 @@ void peer_drop(struct dp *dp, struct instance *inst, struct peer *p);
 bool instances_end_some(struct dp *dp);
 /* Agent. Keys older than the one that encrypts do so no more. */
 void peer_spend_older(struct dp *dp, struct peer *p);
+/* Agent. Publishes the local addresses if there was no memory for it. */
+void locals_tick(struct dp *dp);
 /* Milliseconds of the clock that keys are dated by. */
 uint64_t dp_now_ms(void);
 /* Agent. Packets to the peer go to remote by that path from now on; NULL: none. -EINVAL, -ENOMEM.
