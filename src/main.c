@@ -134,12 +134,15 @@ struct eal_args {
 	char *v[EAL_ARGS_MAX + 1];
 	char *copies[EAL_ARGS_MAX]; /* the same, in their first order */
 	bool devices_chosen;	    /* -a, -b or --no-pci was given */
+	bool too_many;
 };
 
 static void add_arg(struct eal_args *args, const char *arg)
 {
-	if (args->n == EAL_ARGS_MAX)
+	if (args->n == EAL_ARGS_MAX) {
+		args->too_many = true;
 		return;
+	}
 	if (strcmp(arg, "-a") == 0 || strcmp(arg, "-b") == 0 || strcmp(arg, "--no-pci") == 0 ||
 		strncmp(arg, "--allow", 7) == 0 || strncmp(arg, "--block", 7) == 0)
 		args->devices_chosen = true;
@@ -195,6 +198,12 @@ static int start_eal(const struct config *c, const struct options *o, struct eal
 	for (int i = 0; i < o->nb_eal; i++)
 		add_arg(args, o->eal[i]);
 	allow_devices(args, c);
+	if (args->too_many) {
+		log_err("EAL gets %d arguments at most, those of 'eal:' in %s, of the command line "
+			"before '--' and two for each PCI device together",
+			EAL_ARGS_MAX - 1, o->config);
+		return -E2BIG;
+	}
 	rte_log_set_global_level(RTE_LOG_WARNING);
 	ret = rte_eal_init(args->n, args->v);
 	if (ret < 0) {

@@ -245,6 +245,8 @@ table()
 		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life
 		device: its openvpn's last word is read | control/client.c | s/i < LAST_WORDS/i > LAST_WORDS/ | control/test_agent_life
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
+		device: nothing is asked of what others give | control/hostif_tap.c | s/ . AT_STATX_DONT_SYNC// | control/test_agent_life descriptors_that_are_no_such_device_are_refused
+		device: nobody waits for it | control/hostif_tap.c | s/!never_waits(fd) .. // | control/test_agent_life descriptors_that_are_no_such_device_are_refused
 		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
 		key: blocks sent are counted | dataplane/encap.c | s/key_count_tx(key, blocks);// | component/test_limits cpu
 		key: blocks received are counted | dataplane/decap.c | s/key_count_rx(run->key, blocks);/(void)blocks;/ | component/test_limits cpu
@@ -401,6 +403,14 @@ table()
 		instance: no address twice | dataplane/instance.c | s/if (conflict(&dp->transports.i., local, v4_too))/if (false)/ | component/test_events cpu
 		instance: the specific address first | dataplane/instance.c | s/ip_is_any(&t->local.ip) == any)/any == 0)/ | component/test_events cpu
 		instance: its transports end with it | dataplane/instance.c | s/if (dp->transports.i..iid == iid)/if (false)/ | component/test_events cpu
+		instance: what went is withdrawn without memory | dataplane/instance.c | s/replace_locals(dp, dp->no_locals);/;/ | component/test_events cpu
+		instance: what came waits for memory | dataplane/liveness.c | s/locals_tick(dp);/;/ | component/test_events cpu
+		bounded: objects that are freed | dataplane/rcu.c | s/RCU_BURST + r->nb_deferred . PART/UINT32_MAX/ | component/test_memory cpu
+		bounded: peers of a deleted instance | dataplane/instance.c | s/end_peers(dp, inst, END_BURST)/end_peers(dp, inst, UINT32_MAX)/ | component/test_memory cpu
+		bounded: peers whose silence is looked at | dataplane/liveness.c | s/n++ == SCAN_ALL/false/ | component/test_life cpu
+		bounded: each instance has its turn | dataplane/liveness.c | s/inst->scan_left = part_of(dp, inst);/inst->scan_left = dp->nb_peers \/ SCAN_PARTS + 1;/ | component/test_life cpu
+		bounded: nothing is freed before its time | dataplane/rcu.c | s/rte_rcu_qsbr_check(r->qsbr, r->head->token, false) != 1/false/ | component/test_memory cpu
+		bounded: peers that an operator asks for at once | control/ctl_peers.c | s/\*looked_at == CTL_PEERS_PAGE/false/ | control/test_ctl
 		early: the next key only | dataplane/early.c | s/!comes_next(p->peer, key_id) .. // | component/test_decap cpu
 		early: from where the peer is | dataplane/early.c | s/ .. !pkt_is_from(p, p->peer))/)/ | component/test_life cpu
 		early: so many packets | dataplane/early.c | s/s->n == EARLY_PKTS/false/ | component/test_life cpu

@@ -71,6 +71,7 @@ struct bench_conf {
 	double stats_period;		  /* 0: only the end */
 	uint32_t key_installs, peer_adds; /* a second, while packets are forwarded; 0: none */
 	enum bench_rekey rekey;
+	bool rekey_said;	      /* by --rekey */
 	uint8_t outer, inner;	      /* enum ip_family */
 	bool json, interactive, bare; /* bare: measure the device beside */
 	unsigned int nb_ports;	      /* 0: its own source and sink */

@@ -198,6 +198,7 @@ int churn_turn(struct churn *c)
 		more = work(c, &c->adds, add, now);
 	if (now - c->ticked > TICK_MS * ms)
 		tick(c, now);
+	dp_go_on(c->rig->dp);
 	return ret < 0 || more < 0 ? RTE_MIN(ret, more) : ret | more;
 }
 
@@ -208,6 +209,8 @@ const char *churn_stop(struct churn *c, struct churn_result *res)
 	if (c->on)
 		switch_window(c, rte_rdtsc());
 	tick(c, rte_rdtsc());
+	while (dp_go_on(dp))
+		;
 	*res = (struct churn_result){
 		.held_back = c->held_back,
 		.seconds = (double)c->on_cycles / (double)rte_get_tsc_hz(),

@@ -285,6 +285,7 @@ static int read_option(int opt, const char *name, const char *value, struct benc
 	case 'R':
 		ret = set_int(one_of(name, value, rekeys, ARRAY_LEN(rekeys)), &n);
 		c->rekey = (enum bench_rekey)n;
+		c->rekey_said = true;
 		return ret;
 	case 'o':
 		return ip_version(name, value, &c->outer);
@@ -337,6 +338,9 @@ static int check_churn(const struct bench_conf *c)
 {
 	const char *option = c->key_installs != 0 ? "--key-installs" : "--peer-adds";
 
+	if (c->rekey_said && c->key_installs == 0)
+		return bad(
+			"--rekey says whose keys --key-installs N replaces: it needs one above 0");
 	if (c->key_installs == 0 && c->peer_adds == 0)
 		return 0;
 	if (c->mode == BENCH_CRYPTO)

@@ -196,6 +196,46 @@ static json_t *make_request(const struct show_request *r)
 	return NULL;
 }
 
+static int out_of_memory(void)
+{
+	fprintf(stderr, "ovpn-dpdkctl: out of memory\n");
+	return EXIT_REFUSED;
+}
+
+static void add_number(json_t *page, const json_t *before, const char *key)
+{
+	json_t *value = json_object_get(page, key);
+
+	json_integer_set(value,
+		json_integer_value(value) + json_integer_value(json_object_get(before, key)));
+}
+
+/* A page of `stats` counts its own peers, and all the rest, which is newer than on those before. */
+static void add_totals(json_t *page, const json_t *before)
+{
+	const json_t *totals_before = json_object_get(before, "peer_totals");
+	json_t *totals = json_object_get(page, "peer_totals");
+	const char *key;
+	json_t *value;
+
+	add_number(page, before, "peers");
+	add_number(page, before, "gone_peers");
+	json_object_foreach (totals, key, value)
+		add_number(totals, totals_before, key);
+}
+
+/* *result: what the pages so far have said. False: out of memory. */
+static bool add_page(json_t **result, json_t *page)
+{
+	if (json_is_array(*result))
+		return json_array_extend(*result, page) == 0;
+	if (*result != NULL && json_object_get(page, "peer_totals") != NULL)
+		add_totals(page, *result);
+	json_decref(*result);
+	*result = json_incref(page);
+	return true;
+}
+
 /*
  * Asks until the daemon has no more to tell; peers come in pages. 0, the result and what the last
  * page said beside it, or an exit status after a line on stderr.
@@ -206,7 +246,7 @@ static int ask_pages(const char *socket_path, json_t *request, json_t **result, 
 
 	*result = *last = NULL;
 	while (more) {
-		json_t *answer, *page, *next;
+		json_t *answer, *next;
 		int status = ask(socket_path, request, &answer);
 
 		json_decref(*last);
@@ -215,13 +255,14 @@ static int ask_pages(const char *socket_path, json_t *request, json_t **result, 
 			json_decref(*result);
 			return status;
 		}
-		page = json_object_get(answer, "result");
 		next = json_object_get(answer, "next");
-		if (*result == NULL)
-			*result = json_incref(page);
-		else
-			json_array_extend(*result, page);
-		more = next != NULL && json_object_set(request, "from", next) == 0;
+		more = next != NULL;
+		if (!add_page(result, json_object_get(answer, "result")) ||
+			(more && json_object_set(request, "from", next) < 0)) {
+			json_decref(*result);
+			json_decref(*last);
+			return out_of_memory();
+		}
 	}
 	return EXIT_OK;
 }
@@ -262,11 +303,8 @@ int show(const struct show_request *r, FILE *out)
 	json_decref(request);
 	if (status != EXIT_OK)
 		return status;
-	if (!print_all(r, result, last, out)) {
-		if (!ferror(out))
-			fprintf(stderr, "ovpn-dpdkctl: out of memory\n");
-		status = EXIT_REFUSED;
-	}
+	if (!print_all(r, result, last, out))
+		status = ferror(out) ? EXIT_REFUSED : out_of_memory();
 	json_decref(result);
 	json_decref(last);
 	return status;

@@ -208,6 +208,7 @@ static bool work(struct agent *a)
 
 	for (unsigned int i = 0; i < a->nb_clients; i++)
 		more = client_work(a->clients[i]) || more;
+	more = dp_go_on(a->dp) || more;
 	return more || !dp_event_arm(a->dp);
 }
 

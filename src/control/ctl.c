@@ -29,7 +29,7 @@ static const struct word shows[] = {
 	{"routes", TAKES_PEER | TAKES_PLACE, ctl_show_routes},
 	{"neighbours", TAKES_PLACE, ctl_show_neighbours},
 	{"drops", TAKES_ALL | COUNTS, ctl_show_drops},
-	{"stats", TAKES_NOTHING, ctl_show_stats},
+	{"stats", TAKES_FROM, ctl_show_stats},
 	{"ports", COUNTS, ctl_show_ports},
 	{"lcores", COUNTS, ctl_show_lcores},
 	{"crypto", TAKES_NOTHING, ctl_show_crypto},

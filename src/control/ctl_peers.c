@@ -297,38 +297,52 @@ static json_t *host_json(struct agent *a)
 		(json_int_t)h.to_writes, "sleeps", (json_int_t)h.sleeps);
 }
 
-/* Peers' counters are of those that are there; workers' and drops are of all that passed. */
+struct totals {
+	struct dp *dp;
+	unsigned int peers, gone;
+	struct dp_peer_info sum;
+};
+
+static bool count_peer(void *arg, const struct agent_instance_info *in, uint32_t id)
+{
+	struct totals *t = arg;
+	struct dp_peer_view v;
+
+	if (dp_peer_view(t->dp, in->iid, id, &v) < 0)
+		return true;
+	t->gone += v.info.gone;
+	t->peers += !v.info.gone;
+	if (!v.info.gone)
+		add_up(&t->sum, &v.info);
+	return true;
+}
+
+/*
+ * Peers' counters are of those that are there, and on a page of its peers alone: who asks adds them
+ * up. Workers' and drops are of all that passed, on each page.
+ */
 json_t *ctl_show_stats(struct ctl_ask *ask)
 {
 	struct agent *a = ask->agent;
-	struct dp *dp = agent_dp(a);
-	unsigned int instances = 0, peers = 0, gone = 0;
+	struct totals t = {.dp = agent_dp(a)};
 	struct dp_fragmenting fragmenting;
-	struct dp_peer_info sum = {0};
-	struct dp_peer_view v;
 	struct agent_instance_info in;
+	unsigned int instances = 0;
 
-	for (; agent_instance_info(a, instances, &in); instances++) {
-		for (uint32_t id = dp_peer_next(dp, in.iid, 0); id != DP_NO_PEER;
-			id = dp_peer_next(dp, in.iid, id + 1)) {
-			if (dp_peer_view(dp, in.iid, id, &v) < 0)
-				continue;
-			gone += v.info.gone;
-			peers += !v.info.gone;
-			if (!v.info.gone)
-				add_up(&sum, &v.info);
-		}
-	}
-	dp_fragmenting(dp, &fragmenting);
+	if (!ctl_each_peer(ask, count_peer, &t))
+		return NULL;
+	while (agent_instance_info(a, instances, &in))
+		instances++;
+	dp_fragmenting(t.dp, &fragmenting);
 	return json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:o}",
-		"instances", (json_int_t)instances, "peers", (json_int_t)peers, "gone_peers",
-		(json_int_t)gone, "drops", (json_int_t)ctl_total_drops(a), "floats",
+		"instances", (json_int_t)instances, "peers", (json_int_t)t.peers, "gone_peers",
+		(json_int_t)t.gone, "drops", (json_int_t)ctl_total_drops(a), "floats",
 		(json_int_t)ctl_counts(a).floats, "floats_refused",
 		(json_int_t)ctl_counts(a).floats_refused, "fragmenting_peers",
 		(json_int_t)fragmenting.peers, "fragmenting_notices",
 		(json_int_t)fragmenting.notices, "keys_worn", (json_int_t)ctl_counts(a).keys_worn,
 		"rekeys_asked", (json_int_t)ctl_counts(a).rekeys_asked, "counting_s",
-		ctl_counting_s(a), "cleared", ctl_cleared(a), "peer_totals", counters_json(&sum),
+		ctl_counting_s(a), "cleared", ctl_cleared(a), "peer_totals", counters_json(&t.sum),
 		"worker_totals", workers_json(a), "host_totals", host_json(a));
 }

@@ -180,7 +180,10 @@ void hostif_device_finish(struct hostif_device *d)
 
 static void gone_from_kernel(struct hostif_device *d)
 {
-	log_warn("%s: somebody removed the device; its openvpn has to be restarted", d->name);
+	log_warn(
+		"%s: the device is gone: somebody removed it, or moved it to another network namespace; "
+		"its openvpn has to be restarted",
+		d->name);
 	d->gone = true;
 	iroutes_clear(d->iroutes);
 }

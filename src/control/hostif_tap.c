@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define TUN_MAJOR 10 /* /dev/net/tun, in whatever folder */
@@ -66,12 +65,25 @@ close_tap:
 	return ret;
 }
 
+/*
+ * Is it the kernel's own? What the kernel knows already says so: the file system behind the
+ * descriptor of another process may be one that never answers.
+ */
 static bool is_tun(int fd)
 {
-	struct stat st;
+	struct statx st;
 
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-		st.st_rdev == makedev(TUN_MAJOR, TUN_MINOR);
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+		S_ISCHR(st.stx_mode) && st.stx_rdev_major == TUN_MAJOR &&
+		st.stx_rdev_minor == TUN_MINOR;
+}
+
+/* As we make them: the thread that reads it has others to read. */
+static bool never_waits(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
 static bool in_netns(int fd, int netns_fd)
@@ -93,7 +105,8 @@ int hostif_tap_check(int fd, int netns_fd, char name[16])
 		IFF_NAPI | IFF_NAPI_FRAGS | IFF_PERSIST;
 	struct ifreq ifr = {.ifr_flags = 0};
 
-	if (!is_tun(fd) || ioctl(fd, TUNGETIFF, &ifr) < 0 || !in_netns(fd, netns_fd))
+	if (!is_tun(fd) || !never_waits(fd) || ioctl(fd, TUNGETIFF, &ifr) < 0 ||
+		!in_netns(fd, netns_fd))
 		return -ENODEV;
 	if (((unsigned int)(unsigned short)ifr.ifr_flags & all) !=
 		(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))

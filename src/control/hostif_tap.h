@@ -17,7 +17,8 @@
 int hostif_tap_new(const char *name, bool offload, int *fd, uint32_t *ifindex);
 /*
  * Is a descriptor that came from another process such a TAP, with offload, in that network
- * namespace? 0 and its name there, or -ENODEV. Asks nothing of what it may be instead.
+ * namespace? 0 and its name there, or -ENODEV. Asks nothing of what it may be instead, and waits
+ * for nothing.
  */
 int hostif_tap_check(int fd, int netns_fd, char name[16]);
 

@@ -160,6 +160,8 @@ int dp_new(const struct dp_conf *conf, struct dp **out)
 	slab_init(&dp->endpoints, &dp->arena, sizeof(struct endpoint));
 	slab_init(&dp->keys, &dp->arena, key_size(conf->replay_window));
 	slab_init(&dp->pages, &dp->arena, PEERTAB_PAGE_SIZE);
+	TAILQ_INIT(&dp->ending);
+	dp->scanned = DP_MAX_INSTANCES;
 	TAILQ_INIT(&dp->graces);
 	dp->max_peers = conf->max_peers;
 	dp->replay_window = conf->replay_window;
@@ -255,6 +257,8 @@ int dp_free(struct dp *dp)
 		if (inst != NULL)
 			dp_instance_del(dp, inst->iid);
 	}
+	while (instances_end_some(dp))
+		;
 	for (unsigned int i = 0; i < dp->nb_ports; i++)
 		hostdev_del(&dp->hostio, atomic_exchange(&dp->mirrors[i], NULL));
 	if (!drain_workers(dp))

@@ -33,7 +33,7 @@ struct dp;
 enum dp_mode { DP_MODE_P2P = 0, DP_MODE_MP = 1 };
 
 int dp_instance_new(struct dp *dp, enum dp_mode mode, uint32_t *iid);
-/* Takes its peers, transports and device along. */
+/* Takes its peers, transports and device along, the peers' memory by and by: dp_go_on(). */
 int dp_instance_del(struct dp *dp, uint32_t iid);
 
 /*
@@ -66,7 +66,10 @@ int dp_transport_add(
 	struct dp *dp, uint32_t iid, const struct udp_addr *local, bool v4_too, uint32_t *tid);
 int dp_transport_del(struct dp *dp, uint32_t tid);
 
-/* The kernel's addresses of a mirror TAP, mirrored. Adding twice is no error. */
+/*
+ * The kernel's addresses of a mirror TAP, mirrored. Adding twice is no error. Without memory they
+ * count from a later tick on. -ENOSPC.
+ */
 int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a);
 int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a);
 
@@ -183,5 +186,10 @@ bool dp_event_arm(struct dp *dp);
 
 /* Keepalive, expiry, deferred freeing. Every 100 ms or so. */
 void dp_tick(struct dp *dp);
+/*
+ * Some of what a tick began, of what may be freed by now, and of the peers of deleted instances; a
+ * few milliseconds at most. True: there is more. In every turn.
+ */
+bool dp_go_on(struct dp *dp);
 
 #endif

@@ -6,6 +6,9 @@
 #include <rte_cycles.h>
 
 #include "dataplane/state.h"
+#include "log.h"
+
+#define END_BURST 256 /* peers and tombstones of a deleted instance in one turn */
 
 /* --- which local addresses belong to whom ----------------------------------------------- */
 
@@ -69,20 +72,47 @@ static struct locals *make_locals(struct dp *dp)
 	return table;
 }
 
+static void replace_locals(struct dp *dp, struct locals *table)
+{
+	struct locals *old;
+
+	/* pairs with the acquire in classify_burst() */
+	old = atomic_exchange_explicit(&dp->locals, table, memory_order_acq_rel);
+	if (old != dp->no_locals)
+		rcu_defer(&dp->rcu, free, old);
+}
+
 /*
  * Builds and publishes the table. Nobody's packets are lost: readers see the old one or the new
- * one. Without memory it is the empty one: the old may name an instance that is about to go.
+ * one. Without memory the old one stays, and the next tick tries again.
  */
 static int publish_locals(struct dp *dp)
 {
-	struct locals *table = make_locals(dp), *old;
+	struct locals *table = make_locals(dp);
 
-	/* pairs with the acquire in classify_burst() */
-	old = atomic_exchange_explicit(
-		&dp->locals, table != NULL ? table : dp->no_locals, memory_order_acq_rel);
-	if (old != dp->no_locals)
-		rcu_defer(&dp->rcu, free, old);
-	return table != NULL ? 0 : -ENOMEM;
+	if (table == NULL && !dp->locals_owed)
+		log_err("no memory for the table of local addresses: tried again all the time");
+	dp->locals_owed = table == NULL;
+	if (table == NULL)
+		return -ENOMEM;
+	replace_locals(dp, table);
+	return 0;
+}
+
+/*
+ * The same when something went: the old table may name an instance that is about to be freed. So
+ * without memory nobody gets anything before the next tick.
+ */
+static void withdraw_locals(struct dp *dp)
+{
+	if (publish_locals(dp) < 0)
+		replace_locals(dp, dp->no_locals);
+}
+
+void locals_tick(struct dp *dp)
+{
+	if (dp->locals_owed)
+		publish_locals(dp);
 }
 
 static bool conflict(const struct transport *t, const struct udp_addr *local, bool v4_too)
@@ -125,7 +155,8 @@ int dp_transport_del(struct dp *dp, uint32_t tid)
 	if (tid >= DP_MAX_TRANSPORTS || !dp->transports[tid].used)
 		return -ENOENT;
 	dp->transports[tid].used = false;
-	return publish_locals(dp);
+	withdraw_locals(dp);
+	return 0;
 }
 
 int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
@@ -142,7 +173,8 @@ int dp_port_addr_add(struct dp *dp, unsigned int port, const struct ip_addr *a)
 	if (p->nb_addrs == PORT_MAX_ADDRS)
 		return -ENOSPC;
 	p->addrs[p->nb_addrs++] = *a;
-	return publish_locals(dp);
+	publish_locals(dp);
+	return 0;
 }
 
 int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a)
@@ -155,7 +187,8 @@ int dp_port_addr_del(struct dp *dp, unsigned int port, const struct ip_addr *a)
 	for (unsigned int i = 0; i < p->nb_addrs; i++) {
 		if (ip_equal(&p->addrs[i], a)) {
 			p->addrs[i] = p->addrs[--p->nb_addrs];
-			return publish_locals(dp);
+			withdraw_locals(dp);
+			return 0;
 		}
 	}
 	return 0;
@@ -198,11 +231,38 @@ static void instance_free(void *arg)
 	free(inst);
 }
 
+/* n peers and tombstones at most. True: none is left. */
+static bool end_peers(struct dp *dp, struct instance *inst, unsigned int n)
+{
+	struct peer *p;
+
+	for (; n > 0 && (p = TAILQ_FIRST(&inst->peer_list)) != NULL; n--)
+		peer_drop(dp, inst, p);
+	for (; n > 0; n--) {
+		inst->swept = peertab_next(&inst->peers, inst->swept);
+		if (inst->swept == UINT32_MAX)
+			return true;
+		tombstone_drop(dp, inst, peertab_entry(&inst->peers, inst->swept));
+	}
+	return false;
+}
+
+bool instances_end_some(struct dp *dp)
+{
+	struct instance *inst = TAILQ_FIRST(&dp->ending);
+
+	if (inst == NULL)
+		return false;
+	if (!end_peers(dp, inst, END_BURST))
+		return true;
+	TAILQ_REMOVE(&dp->ending, inst, ending);
+	rcu_defer(&dp->rcu, instance_free, inst);
+	return !TAILQ_EMPTY(&dp->ending);
+}
+
 int dp_instance_del(struct dp *dp, uint32_t iid)
 {
 	struct instance *inst = instance_find(dp, iid);
-	struct peer *p;
-	uint32_t id = 0;
 
 	if (inst == NULL)
 		return -ENOENT;
@@ -210,14 +270,14 @@ int dp_instance_del(struct dp *dp, uint32_t iid)
 		if (dp->transports[i].iid == iid)
 			dp->transports[i].used = false;
 	}
-	publish_locals(dp);
+	withdraw_locals(dp);
 	atomic_store_explicit(&dp->instances[iid % DP_MAX_INSTANCES], NULL, memory_order_release);
-	while ((p = TAILQ_FIRST(&inst->peer_list)) != NULL)
-		peer_end(dp, inst, p, DP_GONE_TEARDOWN, true);
-	while ((id = peertab_next(&inst->peers, id)) != UINT32_MAX)
-		tombstone_drop(dp, inst, peertab_entry(&inst->peers, id));
 	hostdev_del(&dp->hostio, atomic_load_explicit(&inst->device, memory_order_relaxed));
-	rcu_defer(&dp->rcu, instance_free, inst);
+	/* nobody finds it any more; peers may be very many, and openvpns wait: they go in turns */
+	inst->ended = true;
+	dp->nb_peers -= inst->nb_peers;
+	TAILQ_INSERT_TAIL(&dp->ending, inst, ending);
+	instances_end_some(dp);
 	return 0;
 }
 

@@ -11,8 +11,8 @@
 #include "dataplane/state.h"
 #include "dataplane/wire.h"
 
-#define SCAN_ALL   1024 /* an instance with at most so many peers is looked at whole each tick */
-#define SCAN_PARTS 10	/* of a larger one, this fraction: every peer about once a second */
+#define SCAN_ALL   1024 /* peers in one turn; if there are no more, all in each tick */
+#define SCAN_PARTS 10	/* of more, this fraction a tick: every peer about once a second */
 
 /* False: the worker's ring is full, the next scan tries again. */
 static bool send_ping(struct dp *dp, const struct instance *inst, const struct peer *p)
@@ -79,34 +79,69 @@ static void check_peer(struct dp *dp, struct instance *inst, struct peer *p, uin
 		check_keepalive(dp, inst, p, now);
 }
 
-static void scan(struct dp *dp, struct instance *inst, uint64_t now)
+/* How many of its peers are looked at in a tick. */
+static uint32_t part_of(const struct dp *dp, const struct instance *inst)
 {
-	uint32_t n = dp->nb_peers <= SCAN_ALL ? dp->nb_peers : dp->nb_peers / SCAN_PARTS;
+	return dp->nb_peers <= SCAN_ALL ? inst->nb_peers : inst->nb_peers / SCAN_PARTS + 1;
+}
 
-	if (inst->scan == NULL)
-		inst->scan = TAILQ_FIRST(&inst->peer_list);
-	while (inst->scan != NULL && n-- > 0) {
-		struct peer *p = inst->scan;
+static void scan_begin(struct dp *dp)
+{
+	if (dp->scanned < DP_MAX_INSTANCES)
+		return; /* the last one's has not come to its end */
+	dp->scanned = 0;
+	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
+		struct instance *inst =
+			atomic_load_explicit(&dp->instances[i], memory_order_relaxed);
 
-		inst->scan = TAILQ_NEXT(p, link);
-		check_peer(dp, inst, p, now);
+		if (inst == NULL)
+			continue;
+		inst->scan_left = part_of(dp, inst);
+		if (inst->scan == NULL)
+			inst->scan = TAILQ_FIRST(&inst->peer_list);
 	}
+}
+
+/* SCAN_ALL peers at most. True: there are more in this tick. */
+static bool scan_some(struct dp *dp)
+{
+	uint64_t now = rte_rdtsc();
+	unsigned int n = 0;
+
+	for (; dp->scanned < DP_MAX_INSTANCES; dp->scanned++) {
+		struct instance *inst =
+			atomic_load_explicit(&dp->instances[dp->scanned], memory_order_relaxed);
+
+		for (; inst != NULL && inst->scan != NULL && inst->scan_left > 0;
+			inst->scan_left--) {
+			struct peer *p = inst->scan;
+
+			if (n++ == SCAN_ALL)
+				return true;
+			inst->scan = TAILQ_NEXT(p, link);
+			check_peer(dp, inst, p, now);
+		}
+	}
+	return false;
 }
 
 void dp_tick(struct dp *dp)
 {
 	uint64_t now = rte_rdtsc();
 
+	locals_tick(dp);
 	hearing_tick(dp, now);
-	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++) {
-		struct instance *inst =
-			atomic_load_explicit(&dp->instances[i], memory_order_relaxed);
-
-		if (inst != NULL)
-			scan(dp, inst, now);
-	}
+	scan_begin(dp);
 	grace_tick(dp, now);
-	rcu_reclaim(&dp->rcu);
+	dp_go_on(dp);
+}
+
+bool dp_go_on(struct dp *dp)
+{
+	bool more = scan_some(dp);
+
+	more = instances_end_some(dp) || more;
+	return rcu_reclaim(&dp->rcu) || more;
 }
 
 uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why)

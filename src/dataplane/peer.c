@@ -119,43 +119,53 @@ static void remember_keys(struct dp *dp, struct peer *p)
 	}
 }
 
-void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
+static void leave_tombstone(
+	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
 {
-	struct peertab_entry *e = peertab_entry(&inst->peers, p->id);
 	struct tombstone *t = calloc(1, sizeof(*t));
 
-	atomic_store_explicit(&e->peer, NULL, memory_order_release);
+	if (t == NULL)
+		return;
+	*t = (struct tombstone){
+		.id = p->id,
+		.why = why,
+		.reported = reported,
+		.owed = reported ? 0 : GONE_SHOWN,
+		.peer = p,
+	};
+	p->tomb = t;
+	peertab_entry(&inst->peers, p->id)->tomb = t;
+	dp->nb_tombstones++;
+	if (!reported)
+		TAILQ_INSERT_TAIL(&inst->unreported, t, link);
+}
+
+void peer_drop(struct dp *dp, struct instance *inst, struct peer *p)
+{
+	_Atomic(struct peer *) *at = &peertab_entry(&inst->peers, p->id)->peer;
+
+	atomic_store_explicit(at, NULL, memory_order_release);
 	atomic_store_explicit(&inst->only, NULL, memory_order_release);
 	if (inst->scan == p)
 		inst->scan = TAILQ_NEXT(p, link);
 	TAILQ_REMOVE(&inst->peer_list, p, link);
 	inst->nb_peers--;
+	dp->nb_peers -= !inst->ended; /* else all of them went with it */
 	known_remove(&dp->known, source_hash_flow(&dp->secret, &p->remote));
 	grace_cancel(dp, p);
 	fragwatch_end(dp, p);
 	wear_cancel(inst, p);
 	remember_keys(dp, p);
-	dp->nb_peers--;
-	if (t != NULL) {
-		*t = (struct tombstone){
-			.id = p->id,
-			.why = why,
-			.reported = reported,
-			.owed = reported ? 0 : GONE_SHOWN,
-			.peer = p,
-		};
-		p->tomb = t;
-		e->tomb = t;
-		dp->nb_tombstones++;
-		if (!reported)
-			TAILQ_INSERT_TAIL(&inst->unreported, t, link);
-	}
 	rcu_defer(&dp->rcu, peer_free, p);
 }
 
-/*
- * A P2P peer comes with a random id of 24 bits each time. What is left of those before this one
- * would fill the table, a page each.
+void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported)
+{
+	leave_tombstone(dp, inst, p, why, reported);
+	peer_drop(dp, inst, p);
+}
+
+/* P2P peers have random ids of 24 bits. What is left of others would fill the table, a page each.
  */
 static void forget_others(struct dp *dp, struct instance *inst, uint32_t id)
 {
@@ -339,6 +349,7 @@ int dp_key_new(
 	struct instance *inst;
 	struct peer *p = find(dp, iid, id, &inst);
 	struct key *key;
+	bool more;
 	int ret;
 
 	if (p == NULL)
@@ -349,8 +360,10 @@ int dp_key_new(
 	if (ret == -ENOMEM) {
 		/* sessions of displaced keys may be back by now */
 		grace_end_all(dp);
-		rcu_reclaim(&dp->rcu);
-		ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, dp_now_ms(), &key);
+		do {
+			more = rcu_reclaim(&dp->rcu);
+			ret = key_new(dp->aead, &dp->keys, m, dp->replay_window, dp_now_ms(), &key);
+		} while (ret == -ENOMEM && more);
 	}
 	if (ret < 0)
 		return ret;

@@ -6,6 +6,12 @@
 
 #include <rte_cycles.h>
 
+/*
+ * A burst takes a part of what waits besides, so that this stays bounded however fast the agent
+ * defers: of 65,536 peers at once two more bursts in the first call.
+ */
+#define PART 128
+
 struct rcu_deferred {
 	struct rcu_deferred *next;
 	uint64_t token;
@@ -29,6 +35,7 @@ int rcu_init(struct rcu *r, unsigned int readers)
 	r->readers = readers;
 	r->head = NULL;
 	r->tail = &r->head;
+	r->nb_deferred = 0;
 	return 0;
 }
 
@@ -39,6 +46,7 @@ static void free_head(struct rcu *r)
 	r->head = d->next;
 	if (r->head == NULL)
 		r->tail = &r->head;
+	r->nb_deferred--;
 	d->free_fn(d->arg);
 	free(d);
 }
@@ -66,12 +74,19 @@ void rcu_defer(struct rcu *r, void (*free_fn)(void *arg), void *arg)
 		.token = token, .since = rte_rdtsc(), .free_fn = free_fn, .arg = arg};
 	*r->tail = d;
 	r->tail = &d->next;
+	r->nb_deferred++;
 }
 
-void rcu_reclaim(struct rcu *r)
+bool rcu_reclaim(struct rcu *r)
 {
-	while (r->head != NULL && rte_rcu_qsbr_check(r->qsbr, r->head->token, false) == 1)
+	unsigned int n = RCU_BURST + r->nb_deferred / PART;
+
+	for (; n > 0 && r->head != NULL; n--) {
+		if (rte_rcu_qsbr_check(r->qsbr, r->head->token, false) != 1)
+			return false;
 		free_head(r);
+	}
+	return r->head != NULL;
 }
 
 bool rcu_behind(const struct rcu *r, unsigned int i)

@@ -20,6 +20,7 @@ struct rcu {
 	struct rte_rcu_qsbr *qsbr;
 	unsigned int readers;
 	struct rcu_deferred *head, **tail; /* in order of their tokens; agent only */
+	unsigned int nb_deferred;
 };
 
 int rcu_init(struct rcu *r, unsigned int readers);
@@ -28,8 +29,12 @@ void rcu_fini(struct rcu *r);
 
 /* Agent. Calls free_fn(arg) after a grace period. */
 void rcu_defer(struct rcu *r, void (*free_fn)(void *arg), void *arg);
-/* Agent. Frees what can be freed; never waits. */
-void rcu_reclaim(struct rcu *r);
+/*
+ * Agent. Frees what can be freed, RCU_BURST and a part of what waits at most; never waits. True:
+ * there may be more.
+ */
+#define RCU_BURST 256
+bool rcu_reclaim(struct rcu *r);
 
 /* Agent. Does the oldest grace period wait for reader i, and for how long has it waited? */
 bool rcu_behind(const struct rcu *r, unsigned int i);

@@ -34,9 +34,15 @@ struct instance {
 	struct peer_list peer_list; /* every live peer */
 	uint32_t nb_peers;	    /* in it */
 	struct peer *scan;	    /* where the next liveness scan goes on */
+	uint32_t scan_left;	    /* peers it looks at in this tick */
 	struct tombstone_list unreported;
 	struct peer_list asking; /* whose key wears out, and openvpn has not been told */
+	bool ended;		 /* deleted: its peers follow */
+	uint32_t swept;		 /* of these, ids below have no tombstone any more */
+	TAILQ_ENTRY(instance) ending;
 };
+
+TAILQ_HEAD(instance_list, instance);
 
 struct transport {
 	bool used, v4_too;
@@ -67,7 +73,9 @@ struct dp {
 	uint32_t nb_tombstones, nb_zeros;	   /* allocated, see dp_memory() */
 	struct arena arena;			   /* of these */
 	struct slab peers, endpoints, keys, pages; /* pages: of peer tables */
-	struct peer_list graces;		   /* by grace_since; see grace.h */
+	unsigned int scanned;	     /* instances whose peers had their turn in this tick */
+	struct instance_list ending; /* deleted, but for their peers */
+	struct peer_list graces;     /* by grace_since; see grace.h */
 	unsigned int nb_graces;
 	struct wear_memory worn;
 	struct hearing hearing;
@@ -81,6 +89,7 @@ struct dp {
 	struct transport transports[DP_MAX_TRANSPORTS];
 	struct rte_mempool *ping_pool, *frag_pool;
 	struct locals *no_locals;    /* when there is no memory for more */
+	bool locals_owed;	     /* there was none: to be published */
 	struct rte_mbuf *event_mbuf; /* behind dp_event.data */
 	unsigned int event_worker;   /* whose rings are read next */
 };
@@ -117,8 +126,14 @@ static inline uint32_t worker_ipid(struct worker *w, const struct endpoint *e, u
 /* Agent. Ends a live peer: unpublished, its tombstone made, freed later. */
 void peer_end(
 	struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone why, bool reported);
+/* Agent. The same without a tombstone. */
+void peer_drop(struct dp *dp, struct instance *inst, struct peer *p);
+/* Agent. What is left of instances that were deleted: some of it. True: there is more. */
+bool instances_end_some(struct dp *dp);
 /* Agent. Keys older than the one that encrypts do so no more. */
 void peer_spend_older(struct dp *dp, struct peer *p);
+/* Agent. Publishes the local addresses if there was no memory for it. */
+void locals_tick(struct dp *dp);
 /* Milliseconds of the clock that keys are dated by. */
 uint64_t dp_now_ms(void);
 /* Agent. Packets to the peer go to remote by that path from now on; NULL: none. -EINVAL, -ENOMEM.

@@ -577,6 +577,9 @@ refused 'whole number from 0 to 10000000, or max' --key-installs many
 refused 'whole number from 0 to 10000000, or max' --key-installs -1
 refused 'whole number from 0 to 10000000, or max' --peer-adds 10000001
 refused 'one of live, others' --rekey some
+refused 'needs one above 0' --rekey live
+refused 'needs one above 0' --rekey others --peer-adds 1
+refused 'needs one above 0' --key-installs 0 --rekey others
 refused 'has no peers' --mode crypto --key-installs 1
 refused 'far end' --port net_null0 --peer-adds 1
 refused 'waits for commands' -i --key-installs 1

@@ -318,6 +318,62 @@ static void instances_run_out_and_their_ids_are_never_reused(void **state)
 	world_reclaim(wd);
 }
 
+/* The linker puts this before locals_build() (meson.build): no memory. */
+static bool no_memory;
+struct locals *__real_locals_build(const struct local *entries, uint32_t n);
+struct locals *__wrap_locals_build(const struct local *entries, uint32_t n);
+
+struct locals *__wrap_locals_build(const struct local *entries, uint32_t n)
+{
+	return no_memory ? NULL : __real_locals_build(entries, n);
+}
+
+static uint32_t owner(struct world *wd, const char *to)
+{
+	return owner_of(wd, 0, "198.51.100.7", to, 1194, NULL);
+}
+
+/* What comes waits for memory, what was there goes on; what goes is gone at once. */
+static void without_memory_addresses_wait_and_nobody_gets_what_is_not_his(void **state)
+{
+	struct world *wd = *state;
+	uint32_t any = instance(wd), bound = instance(wd), any_tid, bound_tid, tid;
+
+	addr(wd, 0, "192.0.2.1", true);
+	assert_int_equal(claim(wd, any, "0.0.0.0", 1194, false, &any_tid), 0);
+	no_memory = true;
+	addr(wd, 0, "192.0.2.2", true);
+	assert_int_equal(claim(wd, bound, "192.0.2.2", 1194, false, &tid), -ENOMEM);
+	assert_int_equal(owner(wd, "192.0.2.1"), any);
+	assert_int_equal(owner(wd, "192.0.2.2"), 0);
+	dp_tick(wd->dp);
+	assert_int_equal(owner(wd, "192.0.2.2"), 0);
+	no_memory = false;
+	dp_tick(wd->dp);
+	assert_int_equal(owner(wd, "192.0.2.1"), any);
+	assert_int_equal(owner(wd, "192.0.2.2"), any);
+
+	assert_int_equal(claim(wd, bound, "192.0.2.1", 1194, false, &bound_tid), 0);
+	assert_int_equal(owner(wd, "192.0.2.1"), bound);
+	no_memory = true;
+	addr(wd, 0, "192.0.2.2", false);
+	assert_int_equal(owner(wd, "192.0.2.2"), 0);
+	assert_int_equal(dp_transport_del(wd->dp, bound_tid), 0);
+	assert_int_equal(dp_transport_del(wd->dp, bound_tid), -ENOENT);
+	assert_int_equal(owner(wd, "192.0.2.1"), 0);
+	no_memory = false;
+	dp_tick(wd->dp);
+	assert_int_equal(owner(wd, "192.0.2.1"), any);
+	assert_int_equal(owner(wd, "192.0.2.2"), 0);
+
+	no_memory = true;
+	assert_int_equal(dp_instance_del(wd->dp, any), 0);
+	assert_int_equal(owner(wd, "192.0.2.1"), 0);
+	no_memory = false;
+	world_reclaim(wd);
+	assert_int_equal(owner(wd, "192.0.2.1"), 0);
+}
+
 static void a_port_number_beyond_the_ports_is_refused(void **state)
 {
 	struct world *wd = *state;
@@ -351,6 +407,7 @@ int main(int argc, char **argv)
 		TEST(a_bound_address_goes_before_a_wildcard),
 		TEST(two_instances_share_a_port_on_different_addresses),
 		TEST(what_is_claimed_is_in_use),
+		TEST(without_memory_addresses_wait_and_nobody_gets_what_is_not_his),
 		TEST(transports_run_out_at_their_number),
 		TEST(instances_run_out_and_their_ids_are_never_reused),
 		TEST(a_port_number_beyond_the_ports_is_refused),

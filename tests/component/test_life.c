@@ -22,7 +22,7 @@ struct bench {
 	uint8_t from[100], to[100]; /* inner packets of the peer and for it */
 };
 
-static int setup(void **state)
+static int setup_for(void **state, const struct world_conf *conf)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	struct ip_addr us = ip_of("10.8.0.1"), them = ip_of("10.8.0.2");
@@ -30,12 +30,24 @@ static int setup(void **state)
 	b->remote = udp_of("198.51.100.7", 50000);
 	b->m = reference_key(AEAD_AES_256_GCM, 2, 77);
 	b->next = 1;
-	site_new(&b->s, world_new(NULL), 0, DP_MODE_MP, "192.0.2.1", 1194);
+	site_new(&b->s, world_new(conf), 0, DP_MODE_MP, "192.0.2.1", 1194);
 	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, &b->m);
 	frame_inner(b->from, &them, &us, sizeof(b->from), 1);
 	frame_inner(b->to, &us, &them, sizeof(b->to), 2);
 	*state = b;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_for(state, NULL);
+}
+
+static int setup_for_many(void **state)
+{
+	static const struct world_conf conf = {.nb_ports = 2, .max_peers = 24000};
+
+	return setup_for(state, &conf);
 }
 
 static int teardown(void **state)
@@ -352,6 +364,54 @@ static void two_thousand_silent_peers_all_expire(void **state)
 		n++;
 	}
 	assert_int_equal(n, 2000);
+	world_reclaim(world_of(b));
+}
+
+static void silent_peers(struct bench *b, uint32_t iid, uint32_t n)
+{
+	struct dp_peer_conf conf = {.remote = b->remote, .local = b->s.local};
+	struct instance *inst = instance_find(world_of(b)->dp, iid);
+
+	for (conf.id = 10; conf.id < 10 + n; conf.id++) {
+		assert_int_equal(dp_peer_new(world_of(b)->dp, iid, &conf), 0);
+		assert_int_equal(dp_peer_set(world_of(b)->dp, iid, conf.id, 0, 30), 0);
+		age(peertab_find(&inst->peers, conf.id), 31);
+	}
+}
+
+/* openvpns wait for the agent while it looks at peers. */
+static void of_very_many_silent_peers_a_turn_ends_some(void **state)
+{
+	struct bench *b = *state;
+	struct dp *dp = world_of(b)->dp;
+	uint32_t before, max, left, others, turns = 0;
+
+	assert_int_equal(dp_instance_new(dp, DP_MODE_MP, &others), 0);
+	silent_peers(b, b->s.iid, 18000);
+	silent_peers(b, others, 5000);
+	dp_peers(dp, &before, &max);
+	dp_tick(dp);
+	dp_peers(dp, &left, &max);
+	assert_in_range(before - left, 1000, 1024);
+	while (dp_go_on(dp)) {
+		uint32_t now;
+
+		dp_peers(dp, &now, &max);
+		assert_true(left - now <= 1024);
+		left = now;
+		assert_true(turns++ < 100);
+	}
+	/* a tenth of each instance's, with the one that is not silent */
+	dp_peers(dp, &left, &max);
+	assert_int_equal(before - left, 1801 - 1 + 501);
+	assert_int_equal(dp_instance_peers(dp, others), 5000 - 501);
+	for (int i = 0; i < 80; i++) {
+		dp_tick(dp);
+		while (dp_go_on(dp))
+			;
+	}
+	dp_peers(dp, &left, &max);
+	assert_int_equal(left, 1);
 	world_reclaim(world_of(b));
 }
 
@@ -922,6 +982,8 @@ int main(int argc, char **argv)
 		TEST(a_thousand_unreported_ends_survive),
 		TEST(a_peer_without_packet_ids_ends),
 		TEST(two_thousand_silent_peers_all_expire),
+		cmocka_unit_test_setup_teardown(
+			of_very_many_silent_peers_a_turn_ends_some, setup_for_many, teardown),
 		TEST(peers_are_limited_checked_and_unique),
 		TEST(a_new_p2p_peer_takes_the_place_of_the_old),
 		TEST(p2p_peers_leave_nothing_behind_in_the_table),

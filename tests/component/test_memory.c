@@ -222,6 +222,72 @@ static void one_peer_more_is_refused_and_leaves_nothing(void **state)
 	world_reclaim(b->s.world);
 }
 
+/* What one call of dp_go_on() may free while n objects wait. */
+static uint32_t turn_of(uint32_t n)
+{
+	return RCU_BURST + n / 128;
+}
+
+/* Calls until nothing is left to do now; each frees some peers, and not too many. */
+static void free_in_turns(struct bench *b, unsigned int least)
+{
+	uint32_t before = dp_of(b)->peers.used;
+	unsigned int turns = 0;
+	bool more = true;
+
+	while (more) {
+		more = dp_go_on(dp_of(b));
+		assert_true(before - dp_of(b)->peers.used <= turn_of(before + 256));
+		before = dp_of(b)->peers.used;
+		turns++;
+		assert_true(turns < 100);
+	}
+	assert_true(turns >= least);
+}
+
+/* openvpns wait for the agent while it frees. */
+static void many_ends_at_once_are_freed_in_turns(void **state)
+{
+	enum { MANY = 8 * RCU_BURST };
+	struct bench *b = *state;
+	uint32_t nb, max;
+
+	/* as if these had begun: they have no threads here */
+	for (unsigned int i = 0; i < dp_of(b)->rcu.readers; i++)
+		rcu_online(&dp_of(b)->rcu, i);
+	for (uint32_t id = 0; id < MANY; id++)
+		assert_int_equal(new_peer(b, id), 0);
+	for (uint32_t id = 0; id < 3; id++)
+		assert_int_equal(dp_key_new(dp_of(b), b->s.iid, id, KEYSLOT_PRIMARY, &b->m), 0);
+	for (uint32_t id = 0; id < MANY; id++)
+		assert_int_equal(dp_peer_del(dp_of(b), b->s.iid, id, DP_GONE_USERSPACE), 0);
+	/* a worker may still have all of them */
+	assert_false(dp_go_on(dp_of(b)));
+	assert_int_equal(dp_of(b)->peers.used, MANY);
+	world_settle(b->s.world);
+	free_in_turns(b, 7);
+	assert_int_equal(dp_of(b)->peers.used, 0);
+	assert_int_equal(sessions(), 0);
+
+	for (uint32_t id = 0; id < MANY; id++)
+		assert_int_equal(new_peer(b, id + MANY / 2), 0);
+	assert_int_equal(dp_of(b)->nb_tombstones, MANY / 2);
+	assert_int_equal(dp_instance_del(dp_of(b), b->s.iid), 0);
+	dp_peers(dp_of(b), &nb, &max);
+	assert_int_equal(nb, 0); /* there is room for another's */
+	assert_int_equal(dp_of(b)->rcu.nb_deferred, 256 + 2);
+	for (unsigned int turns = 0; dp_go_on(dp_of(b)); turns++) {
+		assert_int_equal(dp_of(b)->peers.used, MANY);
+		assert_true(turns < 100);
+	}
+	assert_int_equal(dp_of(b)->nb_tombstones, 0);
+	world_settle(b->s.world);
+	free_in_turns(b, 7);
+	assert_int_equal(dp_of(b)->peers.used, 0);
+	assert_int_equal(dp_of(b)->pages.used, 0);
+	assert_null(dp_of(b)->rcu.head);
+}
+
 /* Keys without a label decrypt for some seconds more. */
 static void forget_left(struct bench *b)
 {
@@ -289,6 +355,7 @@ int main(int argc, char **argv)
 		TEST(max_peers_take_what_is_told_and_leave_nothing),
 		TEST(one_peer_more_is_refused_and_leaves_nothing),
 		TEST(all_peers_may_be_in_a_rekey_at_once),
+		TEST(many_ends_at_once_are_freed_in_turns),
 		TEST(a_key_that_gave_back_its_session_encrypts_no_more),
 	};
 	int ret = world_begin(argc, argv);

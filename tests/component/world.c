@@ -127,10 +127,12 @@ void world_settle(struct world *wd)
 
 void world_reclaim(struct world *wd)
 {
-	for (unsigned int i = 0; wd->dp->rcu.head != NULL; i++) {
+	for (unsigned int i = 0; wd->dp->rcu.head != NULL || !TAILQ_EMPTY(&wd->dp->ending); i++) {
 		assert_true(i < WORLD_HOPS);
 		world_settle(wd);
 		dp_tick(wd->dp);
+		while (dp_go_on(wd->dp))
+			;
 		world_settle(wd); /* pings that the tick has sent */
 	}
 }

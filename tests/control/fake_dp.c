@@ -525,6 +525,12 @@ void dp_tick(struct dp *dp)
 	(void)dp;
 }
 
+bool dp_go_on(struct dp *dp)
+{
+	(void)dp;
+	return false;
+}
+
 /* --- the operator's view ---------------------------------------------------------------- */
 
 unsigned int dp_nb_drops(void)

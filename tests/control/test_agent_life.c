@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -225,7 +226,7 @@ static void only_its_own_device_is_left(void **state)
 static int tap(const char *name, int flags)
 {
 	struct ifreq ifr = {.ifr_flags = (short)flags};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	strcpy(ifr.ifr_name, name);
 	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
@@ -244,6 +245,35 @@ static int tap_elsewhere(const char *name)
 	return fd;
 }
 
+static int waiting_tap(const char *name)
+{
+	int fd = tap(name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_RDWR), 0);
+	return fd;
+}
+
+/*
+ * A folder of a file system whose server, *server, never answers: whoever asks for more than the
+ * kernel knows of it waits for ever. Where there is none, any folder.
+ */
+static int silent_folder(int *server)
+{
+	char dir[] = "/tmp/ovpn-silent-XXXXXX";
+	char options[80];
+	int fd;
+
+	*server = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", *server);
+	assert_non_null(mkdtemp(dir));
+	if (*server < 0 || mount("silent", dir, "fuse", 0, options) < 0)
+		print_message("no file system here that never answers\n");
+	fd = open(dir, O_PATH | O_CLOEXEC);
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+	return fd;
+}
+
 /* What comes from another process is looked at before it is touched. */
 static void descriptors_that_are_no_such_device_are_refused(void **state)
 {
@@ -252,6 +282,7 @@ static void descriptors_that_are_no_such_device_are_refused(void **state)
 	struct shim s;
 	struct shim other;
 	int pair[2];
+	int server;
 	int fd;
 
 	shim_attach(&s, rig);
@@ -260,13 +291,16 @@ static void descriptors_that_are_no_such_device_are_refused(void **state)
 		const char *name; /* NULL: index 1 is asked for */
 		int fd;
 	} wrong[] = {
-		{NULL, open("/dev/null", O_RDWR | O_CLOEXEC)}, {NULL, pair[0]},
+		{NULL, open("/dev/null", O_RDWR | O_CLOEXEC)},
+		{NULL, pair[0]},
 		{NULL, open("/dev/net/tun", O_RDWR | O_CLOEXEC)}, /* attached to nothing */
 		{NULL, tap("right0", ours)},			  /* but that is not index 1 */
 		{"tun0", tap("tun0", IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)},
 		{"plain0", tap("plain0", IFF_TAP | IFF_NO_PI)},
 		{"queues0", tap("queues0", ours | IFF_MULTI_QUEUE)},
+		{"waits0", waiting_tap("waits0")},
 		{"right0", tap_elsewhere("right0")}, /* our right0 is another device */
+		{NULL, silent_folder(&server)},
 	};
 
 	for (unsigned int i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -284,6 +318,7 @@ static void descriptors_that_are_no_such_device_are_refused(void **state)
 	for (unsigned int i = 0; i < ARRAY_LEN(wrong); i++)
 		close(wrong[i].fd);
 	close(pair[1]);
+	close(server);
 	shim_detach(&s);
 }
 

@@ -405,6 +405,13 @@ check "JSON is the answer alone" [ "$("$ctl" show drops --json)" = "[]" ]
 # --- 65,536 peers in pages
 start_server 65536
 check "all pages arrive" [ "$("$ctl" show peers --all | wc -l)" -eq 65538 ]
+# each fourth of tun0 is gone, the others have received 10 packets and as many as their id
+stats() { "$ctl" show stats --json | jq "$1"; }
+check "stats are of all pages: peers" [ "$(stats .peers)" -eq 49153 ]
+check "stats are of all pages: gone peers" [ "$(stats .gone_peers)" -eq 16384 ]
+check "stats are of all pages: packets" \
+	[ "$(stats .peer_totals.vpn_rx_packets)" -eq $((65536 * 65535 / 2 - 2 * 16384 * 16383 + 491530 + 5)) ]
+check "stats are of all pages: what all have in common counts once" [ "$(stats .worker_totals.rx_packets)" -eq 600 ]
 "$ctl" show peers --all 2>"$dir/err" | head -n 1 >"$dir/out"
 check "a pipe that closes early gets its line" grep -q '^INSTANCE' "$dir/out"
 check "a pipe that closes early is quiet" [ ! -s "$dir/err" ]

@@ -194,6 +194,65 @@ static void stats_are_totals_of_living_peers_and_of_workers(void **state)
 		"  \"to_kernel_packets\": 540, \"to_kernel_writes\": 54, \"sleeps\": 9}}");
 }
 
+static json_int_t at(json_t *root, const char *object, const char *key)
+{
+	json_t *in = json_object_get(root, "result");
+
+	if (object != NULL)
+		in = json_object_get(in, object);
+	return json_integer_value(json_object_get(in, key));
+}
+
+/* Adds up what the pages say of their peers; all else is on each page. Returns the pages. */
+static unsigned int follow_stats(
+	struct agent *a, json_int_t *peers, json_int_t *gone, json_int_t *rx)
+{
+	char request[300] = SHOW("stats");
+	unsigned int pages = 0;
+	bool more = true;
+
+	*peers = *gone = *rx = 0;
+	while (more) {
+		json_t *root = answer(a, request);
+		json_t *next = json_object_get(root, "next");
+
+		assert_true(json_is_true(json_object_get(root, "ok")));
+		assert_true(fake_view_looked_at() <= 256);
+		*peers += at(root, NULL, "peers");
+		*gone += at(root, NULL, "gone_peers");
+		*rx += at(root, "peer_totals", "vpn_rx_packets");
+		assert_int_equal(at(root, NULL, "instances"), 2);
+		assert_int_equal(at(root, "worker_totals", "rx_packets"), 600);
+		more = next != NULL;
+		if (more)
+			snprintf(request, sizeof(request),
+				"{\"command\":\"show\",\"what\":\"stats\",\"from\":"
+				"{\"instance\":%lld,\"peer\":%lld}}",
+				(long long)json_integer_value(json_object_get(next, "instance")),
+				(long long)json_integer_value(json_object_get(next, "peer")));
+		json_decref(root);
+		pages++;
+	}
+	return pages;
+}
+
+/* openvpn waits while they are added up. */
+static void stats_of_many_peers_come_in_bounded_pages(void **state)
+{
+	json_int_t peers, gone, rx;
+
+	(void)state;
+	assert_int_equal(follow_stats(fake_view(65536, 1, 4), &peers, &gone, &rx), 257);
+	assert_int_equal(peers, 65536 - 65536 / 4 + 1);
+	assert_int_equal(gone, 65536 / 4);
+	/* peer i of tun0 has received 10 + i, every fourth is gone; peer 5 of tun1 as well */
+	assert_int_equal(rx, 65536ll * 65535 / 2 - 4 * (16384ll * 16383 / 2) + 10 * peers + 5);
+	assert_int_equal(follow_stats(fake_view(255, 1, 0), &peers, &gone, &rx), 1);
+	assert_int_equal(peers, 256);
+	assert_int_equal(follow_stats(fake_view(256, 1, 0), &peers, &gone, &rx), 2);
+	assert_int_equal(peers, 257);
+}
+
 #define PORT_REST                                                                                  \
 	"\"driver\": \"net_af_xdp\", \"speed_mbps\": 10000, \"mtu\": 1500, \"rx_queues\": 2,"      \
 	"\"tx_queues\": 3, \"rx_packets\": 1000, \"rx_bytes\": 1500000, \"tx_packets\": 900,"      \
@@ -342,15 +401,6 @@ static unsigned int clear_stats(struct agent *a)
 		pages++;
 	}
 	return pages;
-}
-
-static json_int_t at(json_t *root, const char *object, const char *key)
-{
-	json_t *in = json_object_get(root, "result");
-
-	if (object != NULL)
-		in = json_object_get(in, object);
-	return json_integer_value(json_object_get(in, key));
 }
 
 /* The fake's counters stand still, so that after clearing all of them are zero. */
@@ -599,6 +649,7 @@ int main(void)
 		cmocka_unit_test(peers_are_filtered_by_instance_and_id),
 		cmocka_unit_test(drops_are_the_nonzero_ones_or_all),
 		cmocka_unit_test(stats_are_totals_of_living_peers_and_of_workers),
+		cmocka_unit_test(stats_of_many_peers_come_in_bounded_pages),
 		cmocka_unit_test(ports_and_pools_have_every_key),
 		cmocka_unit_test(lcores_tell_how_busy_and_null_without_evidence),
 		cmocka_unit_test(crypto_names_ciphers_as_openvpn_does),

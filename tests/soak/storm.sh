@@ -97,8 +97,7 @@ worn_once()
 		fail "$family, $1: worn keys in the daemon's log (> logged): $(head -n 3 "$T/worn.diff")"
 }
 
-# Keys that wore out, and for how many another was asked, in the daemon's life. Not while there are
-# peers: it adds up all of them, and somebody is waiting for the agent.
+# Keys that wore out, and for how many another was asked, in the daemon's life.
 counted() { ctl show stats --json | jq -r '"\(.keys_worn) \(.rekeys_asked)"'; }
 
 at_stage()
