@@ -242,7 +242,7 @@ table()
 		ecn: the checksum follows | dataplane/tos.c | s/checksum_replace(p + 10, old, new)// | unit/test_tos
 		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
 		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
-		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life
+		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life only_its_own*
 		device: its openvpn's last word is read | control/client.c | s/i < LAST_WORDS/i > LAST_WORDS/ | control/test_agent_life
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
 		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
