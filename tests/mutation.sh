@@ -365,6 +365,8 @@ table()
 		agent: empty control packets | control/datagrams.c | s/s == NULL .. ev->len == 0/s == NULL/ | control/test_agent_records
 		agent: also of peers that cannot be | control/iface.c | s/id > DP_PEER_ID_MAX .. // | control/test_agent_records
 		agent: keys do not stay in requests | control/requests.c | s/^\tdco_request_wipe(&q);$/\t;/ | control/test_agent_records
+		agent: what was written before is sent before | control/requests.c | s/^\t\tsockets_flush(rq->sockets);$/\t\t;/ | control/test_agent_float
+		agent: all of it | control/datagrams.c | s/i < FLUSH_MAX && take_burst(s)/i < 1 \&\& take_burst(s)/ | control/test_agent_float
 		gate: closed until it is open | control/gate.c | s/umask(0177)/umask(0)/ | control/test_gate
 		gate: one daemon | control/gate.c | s/flock(fd, LOCK_EX . LOCK_NB) < 0/false/ | control/test_gate
 		gate: root and the group only | control/gate.c | s/(peer.uid == 0 /(true / | control/test_gate

@@ -198,6 +198,31 @@ static void goodbye_reaches_a_peer_that_floated(void **state)
 	close(udp);
 }
 
+/* All of it, when the agent has been slow: openvpn waits until its request is answered. */
+static void whole_goodbye_reaches_a_peer_that_floated(void **state)
+{
+	enum { DATAGRAMS = 100 };
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	float_to(rig, &s, 1, MOVED);
+	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	rig_hold(rig);
+	for (unsigned int i = 0; i < DATAGRAMS; i++)
+		write_to(udp, HOME);
+	shim_send_request(&s, capture_del_peer, sizeof(capture_del_peer), 1);
+	rig_release();
+	assert_int_equal(shim_answer(&s), 0);
+	for (unsigned int i = 0; i < DATAGRAMS; i++)
+		assert_int_equal(sent_to(rig, NULL), MOVED);
+	shim_detach(&s);
+	close(udp);
+}
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -209,6 +234,7 @@ int main(void)
 		RIG_TEST(float_that_was_not_done_leaves_all_as_it_was),
 		RIG_TEST(answers_leave_from_the_address_that_was_reached),
 		RIG_TEST(goodbye_reaches_a_peer_that_floated),
+		RIG_TEST(whole_goodbye_reaches_a_peer_that_floated),
 	};
 
 	rig_enter();
