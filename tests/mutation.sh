@@ -357,7 +357,7 @@ table()
 		agent: a key that cannot be had ends its peer | control/iface.c | s/} else if (!info.gone) {/} else if (false) {/ | control/test_agent_peers
 		agent: unknown ciphers are not tried | control/iface.c | s/if (k->known)/if (true)/ | control/test_agent_peers
 		agent: openvpn hears of peers that we do not have | control/iface.c | s/^\t\tnote_unknown(in, q->peer_id);/\t\t;/ | control/test_agent_peers
-		agent: to a client all ends are expiry | control/iface.c | s/return DP_GONE_EXPIRED;/return why;/ | control/test_agent_peers
+		agent: to a client all ends are expiry | control/iface.c | s/return in->mode == DP_MODE_P2P ? DP_GONE_EXPIRED : why;/return why;/ | control/test_agent_peers
 		agent: who says nothing is closed | control/client.c | s/(!c->hello && now_ms > c->hello_by_ms)/false/ | control/test_agent_life connection_without_hello_is_closed
 		agent: a peer has a socket | control/sockets.c | s/!p->has_socket .. // | control/test_agent_records
 		agent: the kernel's socket takes nothing in | control/ksock.c | s/BPF_RET . BPF_K, 0)/BPF_RET + BPF_K, 65535)/ | control/test_agent_records
@@ -410,6 +410,7 @@ table()
 		known: a slot that was full stays so | dataplane/known.c | s/.s > 0 && .s < FULL/*s > 0/ | unit/test_limit
 		known: one that is not there is not removed | dataplane/known.c | s/.s > 0 && .s < FULL/*s < FULL/ | unit/test_limit
 		gone: told once | dataplane/liveness.c | s/if (t == NULL .. t->reported)$/if (t == NULL)/ | component/test_life cpu
+		gone: who was removed is not told of | dataplane/peer.c | s/peer_end(dp, inst, p, why, why == DP_GONE_USERSPACE)/peer_end(dp, inst, p, why, false)/ | component/test_life cpu
 		encap: nothing leaves that was not encrypted | dataplane/encap.c | s/if (pkts.i.->job.status == AEAD_OK)/if (true)/ | component/test_encap cpu
 		shim: an answer is of this protocol | shim/rpc.c | s/h->magic != SHIM_MAGIC .. // | control/test_shim answers_that_are_none_end_the_connection
 		shim: and to this request | shim/rpc.c | s/h->seq != request->seq .. // | control/test_shim answers_that_are_none_end_the_connection
