@@ -114,6 +114,30 @@ table()
 		netlink 2.6: a device is named | control/dco_v2.c | s/!nl_attr_u32(a.ATTR_IFINDEX., &q->ifindex))/(nl_attr_u32(a[ATTR_IFINDEX], \&q->ifindex), false))/ | unit/test_dco_v2
 		netlink 2.6: a socket's number | control/dco_v2.c | s/p->has_socket && !nl_attr_u32(a.NEW_PEER_SOCKET., &p->socket)/p->has_socket \&\& (nl_attr_u32(a[NEW_PEER_SOCKET], \&p->socket), false)/ | unit/test_dco_v2
 		netlink 2.6: a remote has a known length | control/dco_v2.c | s/if (len == sizeof(v6)) {/if (true) {/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, NEW_PEER | control/dco_v2.c | s/!nl_attr_u32(a.NEW_PEER_ID., &q->peer_id)/(nl_attr_u32(a[NEW_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, SET_PEER | control/dco_v2.c | s/!nl_attr_u32(a.SET_PEER_ID., &q->peer_id)/(nl_attr_u32(a[SET_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, DEL_PEER | control/dco_v2.c | s/!nl_attr_u32(a.DEL_PEER_ID., &q->peer_id)/(nl_attr_u32(a[DEL_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, NEW_KEY | control/dco_v2.c | s/!nl_attr_u32(a.NEW_KEY_PEER_ID., &q->peer_id)/(nl_attr_u32(a[NEW_KEY_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, SWAP_KEYS | control/dco_v2.c | s/!nl_attr_u32(a.SWAP_KEYS_PEER_ID., &q->peer_id)/(nl_attr_u32(a[SWAP_KEYS_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, DEL_KEY | control/dco_v2.c | s/!nl_attr_u32(a.DEL_KEY_PEER_ID., &q->peer_id)/(nl_attr_u32(a[DEL_KEY_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, GET_PEER | control/dco_v2.c | s/!nl_attr_u32(a.GET_PEER_ID., &q->peer_id)/(nl_attr_u32(a[GET_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a keepalive's interval | control/dco_v2.c | s/!nl_attr_u32(a.SET_PEER_INTERVAL., &q->set.keepalive.interval)/(nl_attr_u32(a[SET_PEER_INTERVAL], \&q->set.keepalive.interval), false)/ | unit/test_dco_v2
+		netlink 2.6: a keepalive's timeout | control/dco_v2.c | s/!nl_attr_u32(a.SET_PEER_TIMEOUT., &q->set.keepalive.timeout)/(nl_attr_u32(a[SET_PEER_TIMEOUT], \&q->set.keepalive.timeout), false)/ | unit/test_dco_v2
+		netlink 2.6: a key's cipher | control/dco_v2.c | s/!nl_attr_u16(a.NEW_KEY_ALG., &cipher)/(nl_attr_u16(a[NEW_KEY_ALG], \&cipher), false)/ | unit/test_dco_v2
+		netlink 2.6: a key's id | control/dco_v2.c | s/!nl_attr_u8(a.NEW_KEY_ID., &k->material.key_id)/(nl_attr_u8(a[NEW_KEY_ID], \&k->material.key_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a key's slot | control/dco_v2.c | s/!read_slot(a.NEW_KEY_SLOT., &k->slot)/(read_slot(a[NEW_KEY_SLOT], \&k->slot), false)/ | unit/test_dco_v2
+		netlink 2.6: the slot of a key that goes | control/dco_v2.c | s/!read_slot(a.DEL_KEY_SLOT., &q->slot)/(read_slot(a[DEL_KEY_SLOT], \&q->slot), false)/ | unit/test_dco_v2
+		netlink 2.6: VPN addresses, IPv4 | control/dco_v2.c | s/!dco_read_ip(a.NEW_PEER_VPN4., IP_V4, &p->vpn4)/(dco_read_ip(a[NEW_PEER_VPN4], IP_V4, \&p->vpn4), false)/ | unit/test_dco_v2
+		netlink 2.6: VPN addresses, IPv6 | control/dco_v2.c | s/!dco_read_ip(a.NEW_PEER_VPN6., IP_V6, &p->vpn6)/(dco_read_ip(a[NEW_PEER_VPN6], IP_V6, \&p->vpn6), false)/ | unit/test_dco_v2
+		netlink 2.6: our address | control/dco_v2.c | s/!read_local(a.NEW_PEER_LOCAL_IP., &p->local)/(read_local(a[NEW_PEER_LOCAL_IP], \&p->local), false)/ | unit/test_dco_v2
+		netlink: a key's slot | control/dco_ovpn.c | /^static int read_key_new/,/^}/ s/!nl_attr_u32(a.KEYCONF_SLOT., &slot) .. !dco_read_slot(slot, &k->slot)/(slot = 0, nl_attr_u32(a[KEYCONF_SLOT], \&slot), !dco_read_slot(slot, \&k->slot))/ | unit/test_dco_ovpn
+		netlink: a key's id | control/dco_ovpn.c | s/!nl_attr_u32(a.KEYCONF_KEY_ID., &key_id)/(key_id = 0, nl_attr_u32(a[KEYCONF_KEY_ID], \&key_id), false)/ | unit/test_dco_ovpn
+		netlink: a key's cipher | control/dco_ovpn.c | s/!nl_attr_u32(a.KEYCONF_CIPHER_ALG., &cipher)/(nl_attr_u32(a[KEYCONF_CIPHER_ALG], \&cipher), false)/ | unit/test_dco_ovpn
+		netlink: the slot of a key that goes | control/dco_ovpn.c | /^static int read_slot/,/^}/ s/!nl_attr_u32(a.KEYCONF_SLOT., &slot)/(slot = 0, false)/ | unit/test_dco_ovpn
+		netlink: VPN addresses | control/dco_ovpn.c | s/!dco_read_ip(a.PEER_VPN_IPV4., IP_V4, &p->vpn4)/(dco_read_ip(a[PEER_VPN_IPV4], IP_V4, \&p->vpn4), false)/ | unit/test_dco_ovpn
+		netlink: a scope's number | control/dco_ovpn.c | s/v6 != NULL && scope != NULL && !nl_attr_u32(scope, &p->remote.scope)/false/ | unit/test_dco_ovpn
+		netlink: PEER_SET moves nothing of ours | control/dco_ovpn.c | s/a.PEER_LOCAL_IPV4. != NULL .. a.PEER_LOCAL_IPV6. != NULL/false/ | unit/test_dco_ovpn
+		netlink: a key's own bytes | control/dco_attrs.c | s/encrypt_len == 0 .. decrypt_len/decrypt_len/ | unit/test_dco_ovpn
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
 		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu

@@ -457,6 +457,14 @@ static void set_peer_sets_keepalive_and_moves_nobody(void **state)
 	assert_int_equal(end(&m, &q), 0);
 	put_remote(&m, "192.0.2.7", 1194);
 	assert_int_equal(end(&m, &q), -EINVAL);
+	for (unsigned int family = 0; family < 2; family++) {
+		begin(&m, PEER_SET, 0, A_PEER);
+		mnl_attr_put_u32(m.h, P_INTERVAL, 1);
+		mnl_attr_put_u32(m.h, P_TIMEOUT, 4);
+		put_ip(&m, family == 0 ? P_LOCAL4 : P_LOCAL6,
+			family == 0 ? "192.0.2.1" : "fd00::1");
+		assert_int_equal(end(&m, &q), -EINVAL);
+	}
 }
 
 static void one_peer_or_all_are_asked_for(void **state)
@@ -591,6 +599,15 @@ static void unknown_command_is_refused(void **state)
 		ret = codec_read(FAMILY, m, sizeof(m), &q);
 		assert_int_equal(ret, cmd == PEER_GET ? 0 : known ? -EINVAL : -EOPNOTSUPP);
 	}
+}
+
+/* A remote address has a port; the rest of a new peer is as it may be. */
+static void attributes_are_there_and_have_their_length(void **state)
+{
+	(void)state;
+	codec_attributes(FAMILY, captures, ARRAY_LEN(captures),
+		1u << P_SCOPE | 1u << P_SOCKET | 1u << P_VPN4 | 1u << P_VPN6 | 1u << P_LOCAL4 |
+			1u << P_LOCAL6);
 }
 
 static void truncated_messages_are_refused(void **state)
@@ -934,6 +951,7 @@ int main(void)
 		cmocka_unit_test(key_has_limits_and_two_directions),
 		cmocka_unit_test(slots_of_keys_are_read),
 		cmocka_unit_test(unknown_command_is_refused),
+		cmocka_unit_test(attributes_are_there_and_have_their_length),
 		cmocka_unit_test(truncated_messages_are_refused),
 		cmocka_unit_test(hostile_messages_do_no_harm),
 		cmocka_unit_test(peer_is_written_as_openvpn_reads_it),

@@ -266,6 +266,14 @@ static void unknown_command_is_refused(void **state)
 	}
 }
 
+/* A peer may have no VPN address, no source of ours and, on TCP, no remote and no socket. */
+static void attributes_are_there_and_have_their_length(void **state)
+{
+	(void)state;
+	codec_attributes(&dco_v2_family, captures, ARRAY_LEN(captures),
+		1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6);
+}
+
 static void truncated_messages_are_refused(void **state)
 {
 	(void)state;
@@ -403,6 +411,7 @@ int main(void)
 		cmocka_unit_test(socket_device_and_peer_are_named),
 		cmocka_unit_test(remote_is_an_address_of_its_family),
 		cmocka_unit_test(unknown_command_is_refused),
+		cmocka_unit_test(attributes_are_there_and_have_their_length),
 		cmocka_unit_test(truncated_messages_are_refused),
 		cmocka_unit_test(hostile_messages_do_no_harm),
 		cmocka_unit_test(peer_is_written_as_openvpn_reads_it),
