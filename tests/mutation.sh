@@ -335,6 +335,9 @@ table()
 		silence: who has no keepalive does not expire | dataplane/liveness.c | s/return p->timeout != 0 &&/return true \&\&/ | component/test_limits cpu
 		silence: forgeries keep nobody | dataplane/decap.c | s/if (authenticated(w, pkts.i.))/if (__atomic_store_n(\&pkts[i]->peer->stats[w->index].last_rx, w->now, __ATOMIC_RELAXED), authenticated(w, pkts[i]))/ | component/test_limits cpu
 		silence: packets inside a device | dataplane/hearing.c | s/ && aead_inflight(w->aead) == 0)/)/ | component/test_stall scheduler
+		silence: a busy worker has its time | dataplane/hearing.c | s/now - h->mark >= rte_get_tsc_hz.*;/true;/ | component/test_limits cpu
+		silence: a worker without ports | dataplane/hearing.c | s/if (w->nb_rx == 0)/if (false)/ | component/test_limits cpu
+		silence: a worker that is stuck is not busy | dataplane/hearing.c | s/if (rcu_behind(.*)$/if (false)/ | component/test_stall scheduler
 		keepalive: one ping at a time | dataplane/liveness.c | s/p->pinged = now;/;/ | component/test_limits cpu
 		keepalive: none to a peer without a key | dataplane/liveness.c | s/keyslots_tx_key(&p->keys) != NULL &&/true \&\&/ | component/test_life cpu
 		keepalive: swallowed | dataplane/wire.h | s/return len == WIRE_PING_LEN && memcmp(p, wire_ping, WIRE_PING_LEN) == 0;/return false;/ | unit/test_wire
