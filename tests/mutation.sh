@@ -394,6 +394,11 @@ table()
 		agent: keys do not stay in requests | control/requests.c | s/^\tdco_request_wipe(&q);$/\t;/ | control/test_agent_records
 		agent: what was written before is sent before | control/requests.c | s/^\t\tsockets_flush(rq->sockets);$/\t\t;/ | control/test_agent_float
 		agent: all of it | control/datagrams.c | s/i < FLUSH_MAX && take_burst(s)/i < 1 \&\& take_burst(s)/ | control/test_agent_float
+		agent: answers in their order | control/conn.c | s/c->first != NULL .. send_now/send_now/ | control/test_conn
+		operator: ten seconds for a question | control/ctlconn.c | s/ .. now_ms >= c->deadline_ms;/;/ | control/test_ctlconn
+		operator: and for each piece of the answer | control/ctlconn.c | s/^\t\tc->deadline_ms = .*;$/\t\t;/ | control/test_ctlconn
+		operator: a question has an end | control/ctlconn.c | s/c->ended = c->request_len == sizeof(c->request);/;/ | control/test_ctlconn
+		operator: an answer for nobody | control/ctlconn.c | s/if (n < 0 && errno != EAGAIN && errno != EINTR)/if (false)/ | control/test_ctlconn
 		gate: closed until it is open | control/gate.c | s/umask(0177)/umask(0)/ | control/test_gate
 		gate: one daemon | control/gate.c | s/flock(fd, LOCK_EX . LOCK_NB) < 0/false/ | control/test_gate
 		gate: root and the group only | control/gate.c | s/(peer.uid == 0 /(true / | control/test_gate
