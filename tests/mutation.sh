@@ -207,6 +207,14 @@ table()
 		float: and no longer | control/datagrams.c | s/^\tsockets_settle(t);/;/ | control/test_agent_told
 		float: either name, meanwhile | control/places.c | s/ .. p->told)/)/ | unit/test_places
 		float: answered from where it writes to | control/places.c | s/(p->told .. p->read)/false/ | unit/test_places
+		names: of another, not of oneself | control/places.c | s/return p != w->but && /return / | unit/test_places
+		names: chains of them have an end, in | control/places.c | /^bool places_in/,/^}/ s/^\treturn false;$/\treturn true;/ | unit/test_places
+		names: chains of them have an end, out | control/places.c | s/return !places_differ(t);/return true;/ | unit/test_places
+		names: who is elsewhere has one | control/places.c | s/!udp_addr_equal(&p->at, &p->name) .. // | unit/test_places
+		names: of our own address, in | control/places.c | s/if (p->aliased && p->name_here.family != IP_NONE)/if (false)/ | unit/test_places
+		names: of our own address, out | control/places.c | /^static bool place_of/,/^}/ s/if (p->here.family != IP_NONE)/if (false)/ | unit/test_places
+		names: who is at home leads nowhere else | control/places.c | s/!p->aliased .. // | unit/test_places
+		names: who has read is counted until it goes | control/places.c | s/^\tt->nb_read -= p->read;$/\t;/ | unit/test_places
 		path: a source that is gone is none | control/hostif_paths.c | s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
@@ -269,6 +277,10 @@ table()
 		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life only_its_own*
 		device: its openvpn's last word is read | control/client.c | s/i < LAST_WORDS/i > LAST_WORDS/ | control/test_agent_life
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
+		device: taken back in its own namespace | control/hostif_tap.c | s/ .. !in_netns(fd, netns_fd)// | control/test_agent_life descriptors_that_are*
+		device: taken back as it was made | control/hostif_tap.c | s/ifr.ifr_flags & all) !=$/ifr.ifr_flags \& 0) == 1 +/ | control/test_agent_life descriptors_that_are*
+		device: taken back by its own index | control/hostif_device.c | s/strcmp(l.name, d->name) != 0 .. // | control/test_agent_life descriptors_that_are*
+		device: taken back from nobody who has it | control/hostif_device.c | s/if (is_in_use(d->ns, d->ifindex))/if (false)/ | control/test_agent_life descriptors_that_are*
 		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
 		key: blocks sent are counted | dataplane/encap.c | s/key_count_tx(key, blocks);// | component/test_limits cpu
 		key: blocks received are counted | dataplane/decap.c | s/key_count_rx(run->key, blocks);/(void)blocks;/ | component/test_limits cpu
@@ -392,13 +404,33 @@ table()
 		agent: empty control packets | control/datagrams.c | s/s == NULL .. ev->len == 0/s == NULL/ | control/test_agent_records
 		agent: also of peers that cannot be | control/iface.c | s/id > DP_PEER_ID_MAX .. // | control/test_agent_records
 		agent: keys do not stay in requests | control/requests.c | s/^\tdco_request_wipe(&q);$/\t;/ | control/test_agent_records
+		agent: keys of a peer that is gone | control/requests.c | s/ret < 0 .. info.gone/ret < 0/ | control/test_agent_families
+		agent: a refused peer sets nothing of the one there is | control/requests.c | /^static int new_peer/,/^}/ s/if (ret < 0)$/if (false)/ | control/test_agent_families
+		agent: no device, no peers | control/requests.c | s/ifindex != 0 && // | control/test_agent_records
 		agent: what was written before is sent before | control/requests.c | s/^\t\tsockets_flush(rq->sockets);$/\t\t;/ | control/test_agent_float
 		agent: all of it | control/datagrams.c | s/i < FLUSH_MAX && take_burst(s)/i < 1 \&\& take_burst(s)/ | control/test_agent_float
+		agent: a new peer inherits no end | control/iface.c | /^static int new_peer/,/^}/ s/^\tforget(in, q->peer_id);$/\t;/ | control/test_agent_peers
+		agent: nor names | control/iface.c | /^static int new_peer/,/^}/ s/^\t\tforget_all(in);$/\t\t;/ | control/test_agent_float
+		agent: a removed peer leaves nothing | control/iface.c | /^static int del_peer/,/^}/ s/^\tforget(in, q->peer_id);$/\t;/ | control/test_agent_float
+		agent: a removal that crosses an expiry is told to nobody | control/iface.c | s/^\t\tdp_gone_ack(in->dp, in->iid, q->peer_id);$/\t\t;/ | control/test_agent_peers
+		agent: no peer without the kernel's side | control/iface.c | s/^\t\tdp_peer_del(in->dp, in->iid, q->peer_id, DP_GONE_USERSPACE);$/\t\t;/ | control/test_agent_peers
+		agent: unknown peers are told once | control/iface.c | s/^\t\tin->nb_unknown--;$/\t\t;/ | control/test_agent_peers
+		agent: floats of many make few lines | control/iface.c | s/if (in->said == FLOAT_LINES) {/if (false) {/ | control/test_agent_float
+		agent: each process hears of its own peers | control/client.c | s/ .. iface_iid(in) != ev->iid// | control/test_agent_float
+		agent: requests wait for a dump's end | control/client.c | s/^\t\t\trequests_busy(&c->requests))$/\t\t\tfalse)/ | control/test_agent_peers
+		agent: descriptors that nobody asked for are closed | control/client.c:2 | s/^\(\t*\)conn_close_foreign(fd);$/\1;/ | control/test_agent descriptors_that_nobody*
+		agent: one descriptor at most | control/conn.c | s/.msg_controllen = CMSG_LEN(sizeof(int))}/.msg_controllen = sizeof(control)}/ | control/test_agent of_two_descriptors*
+		agent: descriptors that linger | control/conn.c | s/^\tsetsockopt(fd, SOL_SOCKET, SO_LINGER.*$/\t(void)now;/ | control/test_agent descriptors_that_linger*
 		agent: answers in their order | control/conn.c | s/c->first != NULL .. send_now/send_now/ | control/test_conn
+		agent: a device with index 0 is not removed | control/sockets.c | s/ifindex == 0 .. // | control/test_agent_records
+		agent: so many processes | control/agent.c | s/a->nb_clients == ARRAY_LEN(a->clients)/false/ | control/test_agent so_many_come_in*
+		agent: so many operators | control/agent.c | s/a->nb_ctlconns == ARRAY_LEN(a->ctlconns)/false/ | control/test_agent so_many_come_in*
 		operator: ten seconds for a question | control/ctlconn.c | s/ .. now_ms >= c->deadline_ms;/;/ | control/test_ctlconn
 		operator: and for each piece of the answer | control/ctlconn.c | s/^\t\tc->deadline_ms = .*;$/\t\t;/ | control/test_ctlconn
 		operator: a question has an end | control/ctlconn.c | s/c->ended = c->request_len == sizeof(c->request);/;/ | control/test_ctlconn
 		operator: an answer for nobody | control/ctlconn.c | s/if (n < 0 && errno != EAGAIN && errno != EINTR)/if (false)/ | control/test_ctlconn
+		agent: dumps leave the dead out | control/dump.c | s/(info.gone && !info.owed)/false/ | control/test_agent_peers
+		agent: the last counters may be read twice | control/dump.c | s/if (info.gone && d->settled)/if (info.gone)/ | control/test_agent_peers
 		gate: closed until it is open | control/gate.c | s/umask(0177)/umask(0)/ | control/test_gate
 		gate: one daemon | control/gate.c | s/flock(fd, LOCK_EX . LOCK_NB) < 0/false/ | control/test_gate
 		gate: root and the group only | control/gate.c | s/(peer.uid == 0 /(true / | control/test_gate

@@ -520,6 +520,31 @@ static void each_process_has_its_own_device_and_peers(void **state)
 	close(udp[1]);
 }
 
+/* No device has index 0: nor has a process that has none yet a peer by that. */
+static void without_a_device_there_are_no_peers(void **state)
+{
+	struct rig *rig = *state;
+	struct shim_link l = {.ifindex = 0};
+	enum dp_mode mode;
+	struct shim s;
+	int udp;
+
+	shim_attach(&s, rig);
+	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
+	s.genl_id = s.last_id;
+	udp = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
+	assert_int_equal(shim_bind(&s, s.last_id, RIG_ADDR4, 1194), 0);
+	s.iid = fake_dp_newest(rig->dp, &mode);
+	assert_int_equal(s.ifindex, 0);
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), -EINVAL);
+	assert_int_equal(fake_dp_left(rig->dp).peers, 0);
+	assert_int_equal(dumped(&s), 0);
+	assert_int_equal(shim_call(&s, SHIM_LINK_DEL, 0, &l, sizeof(l), -1), -ENODEV);
+	assert_int_equal(fake_dp_newest(rig->dp, &mode), s.iid);
+	shim_detach(&s);
+	close(udp);
+}
+
 static void netlink_comes_by_a_genl_socket(void **state)
 {
 	struct shim s;
@@ -641,6 +666,7 @@ int main(void)
 		RIG_TEST(empty_control_packets_end_in_the_agent),
 		RIG_TEST(peers_come_by_a_bound_udp_socket_of_the_process),
 		RIG_TEST(each_process_has_its_own_device_and_peers),
+		RIG_TEST(without_a_device_there_are_no_peers),
 		RIG_TEST(netlink_comes_by_a_genl_socket),
 		RIG_TEST(keys_stay_nowhere_in_the_agent),
 	};
