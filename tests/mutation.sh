@@ -130,6 +130,12 @@ table()
 		netlink 2.6: VPN addresses, IPv4 | control/dco_v2.c | s/!dco_read_ip(a.NEW_PEER_VPN4., IP_V4, &p->vpn4)/(dco_read_ip(a[NEW_PEER_VPN4], IP_V4, \&p->vpn4), false)/ | unit/test_dco_v2
 		netlink 2.6: VPN addresses, IPv6 | control/dco_v2.c | s/!dco_read_ip(a.NEW_PEER_VPN6., IP_V6, &p->vpn6)/(dco_read_ip(a[NEW_PEER_VPN6], IP_V6, \&p->vpn6), false)/ | unit/test_dco_v2
 		netlink 2.6: our address | control/dco_v2.c | s/!read_local(a.NEW_PEER_LOCAL_IP., &p->local)/(read_local(a[NEW_PEER_LOCAL_IP], \&p->local), false)/ | unit/test_dco_v2
+		netlink 2.6: only a question is a dump | control/dco_v2.c | s/q->verb == DCO_GET_PEER && // | unit/test_dco_v2
+		netlink 2.6: of the dead there are counters only | control/dco_v2.c | s/if (!p->gone) {/if (true) {/ | unit/test_dco_v2
+		netlink 2.6: the wildcard is no source | control/dco_v2.c | s/if (ip_is_any(out))/if (false)/ | unit/test_dco_v2
+		netlink 2.6: a remote in its family | control/dco_v2.c | s/if (a->ip.family == IP_V4) {/if (false) {/ | unit/test_dco_v2
+		netlink: IPv4 has no scope | control/dco_ovpn.c | s/if (p->remote.ip.family == IP_V4)/if (false)/ | unit/test_dco_ovpn
+		netlink: PEER_SET moves nobody, IPv6 | control/dco_ovpn.c | s/ .. a.PEER_REMOTE_IPV6. != NULL// | unit/test_dco_ovpn
 		netlink: a key's slot | control/dco_ovpn.c | /^static int read_key_new/,/^}/ s/!nl_attr_u32(a.KEYCONF_SLOT., &slot) .. !dco_read_slot(slot, &k->slot)/(slot = 0, nl_attr_u32(a[KEYCONF_SLOT], \&slot), !dco_read_slot(slot, \&k->slot))/ | unit/test_dco_ovpn
 		netlink: a key's id | control/dco_ovpn.c | s/!nl_attr_u32(a.KEYCONF_KEY_ID., &key_id)/(key_id = 0, nl_attr_u32(a[KEYCONF_KEY_ID], \&key_id), false)/ | unit/test_dco_ovpn
 		netlink: a key's cipher | control/dco_ovpn.c | s/!nl_attr_u32(a.KEYCONF_CIPHER_ALG., &cipher)/(nl_attr_u32(a[KEYCONF_CIPHER_ALG], \&cipher), false)/ | unit/test_dco_ovpn
@@ -214,6 +220,7 @@ table()
 		names: of our own address, in | control/places.c | s/if (p->aliased && p->name_here.family != IP_NONE)/if (false)/ | unit/test_places
 		names: of our own address, out | control/places.c | /^static bool place_of/,/^}/ s/if (p->here.family != IP_NONE)/if (false)/ | unit/test_places
 		names: who is at home leads nowhere else | control/places.c | s/!p->aliased .. // | unit/test_places
+		names: an address of ours that is not known is no other | control/places.c | s/p->here.family != IP_NONE && // | unit/test_places
 		names: who has read is counted until it goes | control/places.c | s/^\tt->nb_read -= p->read;$/\t;/ | unit/test_places
 		path: a source that is gone is none | control/hostif_paths.c | s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways

@@ -245,6 +245,23 @@ static void our_own_address_is_the_one_that_was_reached(void **state)
 	places_free(&t);
 }
 
+/* Of a peer by the wildcard address nobody knows which of ours it reaches: it has no other name. */
+static void address_of_ours_that_is_not_known_is_no_other(void **state)
+{
+	struct places t = {0};
+	struct place p = {.at = at(1), .name = at(1)};
+
+	(void)state;
+	for (unsigned int known = 0; known < 2; known++) {
+		p.here = known == 0 ? here(1) : (struct ip_addr){0};
+		p.name_here = known == 1 ? here(1) : (struct ip_addr){0};
+		assert_int_equal(places_add(&t, &p), 0);
+		assert_false(places_differ(&t));
+		places_del(&t, &p);
+	}
+	places_free(&t);
+}
+
 static void another_is_found_where_it_is(void **state)
 {
 	struct places t = {0};
@@ -332,6 +349,7 @@ int main(void)
 		cmocka_unit_test(peer_that_floated_is_answered_from_where_it_writes_to),
 		cmocka_unit_test(openvpn_that_was_told_knows_the_address),
 		cmocka_unit_test(our_own_address_is_the_one_that_was_reached),
+		cmocka_unit_test(address_of_ours_that_is_not_known_is_no_other),
 		cmocka_unit_test(another_is_found_where_it_is),
 		cmocka_unit_test(chains_of_names_have_an_end),
 		cmocka_unit_test(names_stay_different_whatever_happens),
