@@ -221,6 +221,8 @@ table()
 		names: of our own address, out | control/places.c | /^static bool place_of/,/^}/ s/if (p->here.family != IP_NONE)/if (false)/ | unit/test_places
 		names: who is at home leads nowhere else | control/places.c | s/!p->aliased .. // | unit/test_places
 		names: an address of ours that is not known is no other | control/places.c | s/p->here.family != IP_NONE && // | unit/test_places
+		names: an address of ours that is not known is left alone, in | control/places.c | s/if (p->aliased && p->name_here.family != IP_NONE)/if (p->aliased)/ | unit/test_places
+		names: an address of ours that is not known is left alone, out | control/places.c | s/ (p->told .. p->read) && p->here.family != IP_NONE)/ (p->told + p->read != 0))/ | unit/test_places
 		names: who has read is counted until it goes | control/places.c | s/^\tt->nb_read -= p->read;$/\t;/ | unit/test_places
 		path: a source that is gone is none | control/hostif_paths.c | s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
@@ -414,6 +416,9 @@ table()
 		agent: keys of a peer that is gone | control/requests.c | s/ret < 0 .. info.gone/ret < 0/ | control/test_agent_families
 		agent: a refused peer sets nothing of the one there is | control/requests.c | /^static int new_peer/,/^}/ s/if (ret < 0)$/if (false)/ | control/test_agent_families
 		agent: no device, no peers | control/requests.c | s/ifindex != 0 && // | control/test_agent_records
+		agent: nothing at all, no peers | control/requests.c | s/return in != NULL && /return / | control/test_agent_records
+		agent: an error is always said | control/requests.c | s/if (err != 0 .. nl_request_wants_ack(r))/if (nl_request_wants_ack(r))/ | control/test_agent_records
+		agent: what is no netlink is answered without | control/requests.c | s/ret == -EBADMSG .. // | control/test_agent_records
 		agent: what was written before is sent before | control/requests.c | s/^\t\tsockets_flush(rq->sockets);$/\t\t;/ | control/test_agent_float
 		agent: all of it | control/datagrams.c | s/i < FLUSH_MAX && take_burst(s)/i < 1 \&\& take_burst(s)/ | control/test_agent_float
 		agent: a new peer inherits no end | control/iface.c | /^static int new_peer/,/^}/ s/^\tforget(in, q->peer_id);$/\t;/ | control/test_agent_peers
@@ -429,6 +434,8 @@ table()
 		agent: one descriptor at most | control/conn.c | s/.msg_controllen = CMSG_LEN(sizeof(int))}/.msg_controllen = sizeof(control)}/ | control/test_agent of_two_descriptors*
 		agent: descriptors that linger | control/conn.c | s/^\tsetsockopt(fd, SOL_SOCKET, SO_LINGER.*$/\t(void)now;/ | control/test_agent descriptors_that_linger*
 		agent: answers in their order | control/conn.c | s/c->first != NULL .. send_now/send_now/ | control/test_conn
+		agent: and again when nothing waits any more | control/conn.c | s/^\t\tc->last = &c->first;$/\t\t;/ | control/test_conn
+		agent: descriptors that have waited are closed | control/conn.c | s/if (u->fd >= 0)/if (false)/ | control/test_agent_life each_new_device*
 		agent: a device with index 0 is not removed | control/sockets.c | s/ifindex == 0 .. // | control/test_agent_records
 		agent: so many processes | control/agent.c | s/a->nb_clients == ARRAY_LEN(a->clients)/false/ | control/test_agent so_many_come_in*
 		agent: so many operators | control/agent.c | s/a->nb_ctlconns == ARRAY_LEN(a->ctlconns)/false/ | control/test_agent so_many_come_in*
