@@ -284,6 +284,7 @@ table()
 		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
 		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
 		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life only_its_own*
+		device: a process without one leaves none | control/client.c | s/if (in != NULL && iface_ifindex(in)/if (iface_ifindex(in)/ | control/test_agent_life only_its_own*
 		device: its openvpn's last word is read | control/client.c | s/i < LAST_WORDS/i > LAST_WORDS/ | control/test_agent_life
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
 		device: taken back in its own namespace | control/hostif_tap.c | s/ .. !in_netns(fd, netns_fd)// | control/test_agent_life descriptors_that_are*
