@@ -114,6 +114,36 @@ table()
 		netlink 2.6: a device is named | control/dco_v2.c | s/!nl_attr_u32(a.ATTR_IFINDEX., &q->ifindex))/(nl_attr_u32(a[ATTR_IFINDEX], \&q->ifindex), false))/ | unit/test_dco_v2
 		netlink 2.6: a socket's number | control/dco_v2.c | s/p->has_socket && !nl_attr_u32(a.NEW_PEER_SOCKET., &p->socket)/p->has_socket \&\& (nl_attr_u32(a[NEW_PEER_SOCKET], \&p->socket), false)/ | unit/test_dco_v2
 		netlink 2.6: a remote has a known length | control/dco_v2.c | s/if (len == sizeof(v6)) {/if (true) {/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, NEW_PEER | control/dco_v2.c | s/!nl_attr_u32(a.NEW_PEER_ID., &q->peer_id)/(nl_attr_u32(a[NEW_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, SET_PEER | control/dco_v2.c | s/!nl_attr_u32(a.SET_PEER_ID., &q->peer_id)/(nl_attr_u32(a[SET_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, DEL_PEER | control/dco_v2.c | s/!nl_attr_u32(a.DEL_PEER_ID., &q->peer_id)/(nl_attr_u32(a[DEL_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, NEW_KEY | control/dco_v2.c | s/!nl_attr_u32(a.NEW_KEY_PEER_ID., &q->peer_id)/(nl_attr_u32(a[NEW_KEY_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, SWAP_KEYS | control/dco_v2.c | s/!nl_attr_u32(a.SWAP_KEYS_PEER_ID., &q->peer_id)/(nl_attr_u32(a[SWAP_KEYS_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, DEL_KEY | control/dco_v2.c | s/!nl_attr_u32(a.DEL_KEY_PEER_ID., &q->peer_id)/(nl_attr_u32(a[DEL_KEY_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a peer is named, GET_PEER | control/dco_v2.c | s/!nl_attr_u32(a.GET_PEER_ID., &q->peer_id)/(nl_attr_u32(a[GET_PEER_ID], \&q->peer_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a keepalive's interval | control/dco_v2.c | s/!nl_attr_u32(a.SET_PEER_INTERVAL., &q->set.keepalive.interval)/(nl_attr_u32(a[SET_PEER_INTERVAL], \&q->set.keepalive.interval), false)/ | unit/test_dco_v2
+		netlink 2.6: a keepalive's timeout | control/dco_v2.c | s/!nl_attr_u32(a.SET_PEER_TIMEOUT., &q->set.keepalive.timeout)/(nl_attr_u32(a[SET_PEER_TIMEOUT], \&q->set.keepalive.timeout), false)/ | unit/test_dco_v2
+		netlink 2.6: a key's cipher | control/dco_v2.c | s/!nl_attr_u16(a.NEW_KEY_ALG., &cipher)/(nl_attr_u16(a[NEW_KEY_ALG], \&cipher), false)/ | unit/test_dco_v2
+		netlink 2.6: a key's id | control/dco_v2.c | s/!nl_attr_u8(a.NEW_KEY_ID., &k->material.key_id)/(nl_attr_u8(a[NEW_KEY_ID], \&k->material.key_id), false)/ | unit/test_dco_v2
+		netlink 2.6: a key's slot | control/dco_v2.c | s/!read_slot(a.NEW_KEY_SLOT., &k->slot)/(read_slot(a[NEW_KEY_SLOT], \&k->slot), false)/ | unit/test_dco_v2
+		netlink 2.6: the slot of a key that goes | control/dco_v2.c | s/!read_slot(a.DEL_KEY_SLOT., &q->slot)/(read_slot(a[DEL_KEY_SLOT], \&q->slot), false)/ | unit/test_dco_v2
+		netlink 2.6: VPN addresses, IPv4 | control/dco_v2.c | s/!dco_read_ip(a.NEW_PEER_VPN4., IP_V4, &p->vpn4)/(dco_read_ip(a[NEW_PEER_VPN4], IP_V4, \&p->vpn4), false)/ | unit/test_dco_v2
+		netlink 2.6: VPN addresses, IPv6 | control/dco_v2.c | s/!dco_read_ip(a.NEW_PEER_VPN6., IP_V6, &p->vpn6)/(dco_read_ip(a[NEW_PEER_VPN6], IP_V6, \&p->vpn6), false)/ | unit/test_dco_v2
+		netlink 2.6: our address | control/dco_v2.c | s/!read_local(a.NEW_PEER_LOCAL_IP., &p->local)/(read_local(a[NEW_PEER_LOCAL_IP], \&p->local), false)/ | unit/test_dco_v2
+		netlink 2.6: only a question is a dump | control/dco_v2.c | s/q->verb == DCO_GET_PEER && // | unit/test_dco_v2
+		netlink 2.6: of the dead there are counters only | control/dco_v2.c | s/if (!p->gone) {/if (true) {/ | unit/test_dco_v2
+		netlink 2.6: the wildcard is no source | control/dco_v2.c | s/if (ip_is_any(out))/if (false)/ | unit/test_dco_v2
+		netlink 2.6: a remote in its family | control/dco_v2.c | s/if (a->ip.family == IP_V4) {/if (false) {/ | unit/test_dco_v2
+		netlink: IPv4 has no scope | control/dco_ovpn.c | s/if (p->remote.ip.family == IP_V4)/if (false)/ | unit/test_dco_ovpn
+		netlink: PEER_SET moves nobody, IPv6 | control/dco_ovpn.c | s/ .. a.PEER_REMOTE_IPV6. != NULL// | unit/test_dco_ovpn
+		netlink: a key's slot | control/dco_ovpn.c | /^static int read_key_new/,/^}/ s/!nl_attr_u32(a.KEYCONF_SLOT., &slot) .. !dco_read_slot(slot, &k->slot)/(slot = 0, nl_attr_u32(a[KEYCONF_SLOT], \&slot), !dco_read_slot(slot, \&k->slot))/ | unit/test_dco_ovpn
+		netlink: a key's id | control/dco_ovpn.c | s/!nl_attr_u32(a.KEYCONF_KEY_ID., &key_id)/(key_id = 0, nl_attr_u32(a[KEYCONF_KEY_ID], \&key_id), false)/ | unit/test_dco_ovpn
+		netlink: a key's cipher | control/dco_ovpn.c | s/!nl_attr_u32(a.KEYCONF_CIPHER_ALG., &cipher)/(nl_attr_u32(a[KEYCONF_CIPHER_ALG], \&cipher), false)/ | unit/test_dco_ovpn
+		netlink: the slot of a key that goes | control/dco_ovpn.c | /^static int read_slot/,/^}/ s/!nl_attr_u32(a.KEYCONF_SLOT., &slot)/(slot = 0, false)/ | unit/test_dco_ovpn
+		netlink: VPN addresses | control/dco_ovpn.c | s/!dco_read_ip(a.PEER_VPN_IPV4., IP_V4, &p->vpn4)/(dco_read_ip(a[PEER_VPN_IPV4], IP_V4, \&p->vpn4), false)/ | unit/test_dco_ovpn
+		netlink: a scope's number | control/dco_ovpn.c | s/v6 != NULL && scope != NULL && !nl_attr_u32(scope, &p->remote.scope)/false/ | unit/test_dco_ovpn
+		netlink: PEER_SET moves nothing of ours | control/dco_ovpn.c | s/a.PEER_LOCAL_IPV4. != NULL .. a.PEER_LOCAL_IPV6. != NULL/false/ | unit/test_dco_ovpn
+		netlink: a key's own bytes | control/dco_attrs.c | s/encrypt_len == 0 .. decrypt_len/decrypt_len/ | unit/test_dco_ovpn
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
 		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu
@@ -183,6 +213,17 @@ table()
 		float: and no longer | control/datagrams.c | s/^\tsockets_settle(t);/;/ | control/test_agent_told
 		float: either name, meanwhile | control/places.c | s/ .. p->told)/)/ | unit/test_places
 		float: answered from where it writes to | control/places.c | s/(p->told .. p->read)/false/ | unit/test_places
+		names: of another, not of oneself | control/places.c | s/return p != w->but && /return / | unit/test_places
+		names: chains of them have an end, in | control/places.c | /^bool places_in/,/^}/ s/^\treturn false;$/\treturn true;/ | unit/test_places
+		names: chains of them have an end, out | control/places.c | s/return !places_differ(t);/return true;/ | unit/test_places
+		names: who is elsewhere has one | control/places.c | s/!udp_addr_equal(&p->at, &p->name) .. // | unit/test_places
+		names: of our own address, in | control/places.c | s/if (p->aliased && p->name_here.family != IP_NONE)/if (false)/ | unit/test_places
+		names: of our own address, out | control/places.c | /^static bool place_of/,/^}/ s/if (p->here.family != IP_NONE)/if (false)/ | unit/test_places
+		names: who is at home leads nowhere else | control/places.c | s/!p->aliased .. // | unit/test_places
+		names: an address of ours that is not known is no other | control/places.c | s/p->here.family != IP_NONE && // | unit/test_places
+		names: an address of ours that is not known is left alone, in | control/places.c | s/if (p->aliased && p->name_here.family != IP_NONE)/if (p->aliased)/ | unit/test_places
+		names: an address of ours that is not known is left alone, out | control/places.c | s/ (p->told .. p->read) && p->here.family != IP_NONE)/ (p->told + p->read != 0))/ | unit/test_places
+		names: who has read is counted until it goes | control/places.c | s/^\tt->nb_read -= p->read;$/\t;/ | unit/test_places
 		path: a source that is gone is none | control/hostif_paths.c | s/hostif_ports_have(.*);$/true;/ | control/test_hostif_paths
 		peer ids: those of the past take no memory | control/ways.c | s/if (--(\*leaf)->nb == 0)/if (false)/ | control/test_agent_ways
 		float: aliases end with the peer | control/places.c | s/htab_del(&t->name, &p->by_name);// | unit/test_places
@@ -242,11 +283,16 @@ table()
 		ecn: the checksum follows | dataplane/tos.c | s/checksum_replace(p + 10, old, new)// | unit/test_tos
 		ecn: a mark on a piece | dataplane/frag.c | s/if ((d->ecns & 1 << ECN_CE) != 0)/if (false)/ | component/test_path cpu
 		ecn: pieces that contradict each other | dataplane/frag.c | s/if (is_unmarkable(d))/if (false)/ | component/test_path cpu
-		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life
+		device: a process leaves only its own | control/client.c | s/ && iface_ifindex(in) == link.ifindex// | control/test_agent_life only_its_own*
+		device: a process without one leaves none | control/client.c | s/if (in != NULL && iface_ifindex(in)/if (iface_ifindex(in)/ | control/test_agent_life only_its_own*
 		device: its openvpn's last word is read | control/client.c | s/i < LAST_WORDS/i > LAST_WORDS/ | control/test_agent_life
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
 		device: nothing is asked of what others give | control/hostif_tap.c | s/ . AT_STATX_DONT_SYNC// | control/test_agent_life descriptors_that_are_no_such_device_are_refused
 		device: nobody waits for it | control/hostif_tap.c | s/!never_waits(fd) .. // | control/test_agent_life descriptors_that_are_no_such_device_are_refused
+		device: taken back in its own namespace | control/hostif_tap.c | s/ .. !in_netns(fd, netns_fd)// | control/test_agent_life descriptors_that_are*
+		device: taken back as it was made | control/hostif_tap.c | s/ifr.ifr_flags & all) !=$/ifr.ifr_flags \& 0) == 1 +/ | control/test_agent_life descriptors_that_are*
+		device: taken back by its own index | control/hostif_device.c | s/strcmp(l.name, d->name) != 0 .. // | control/test_agent_life descriptors_that_are*
+		device: taken back from nobody who has it | control/hostif_device.c | s/if (is_in_use(d->ns, d->ifindex))/if (false)/ | control/test_agent_life descriptors_that_are*
 		mtu: a device's has room | control/hostif_device.c | s/if (mtu > most)/if (false)/ | control/test_hostif_device
 		key: blocks sent are counted | dataplane/encap.c | s/key_count_tx(key, blocks);// | component/test_limits cpu
 		key: blocks received are counted | dataplane/decap.c | s/key_count_rx(run->key, blocks);/(void)blocks;/ | component/test_limits cpu
@@ -313,6 +359,9 @@ table()
 		silence: who has no keepalive does not expire | dataplane/liveness.c | s/return p->timeout != 0 &&/return true \&\&/ | component/test_limits cpu
 		silence: forgeries keep nobody | dataplane/decap.c | s/if (authenticated(w, pkts.i.))/if (__atomic_store_n(\&pkts[i]->peer->stats[w->index].last_rx, w->now, __ATOMIC_RELAXED), authenticated(w, pkts[i]))/ | component/test_limits cpu
 		silence: packets inside a device | dataplane/hearing.c | s/ && aead_inflight(w->aead) == 0)/)/ | component/test_stall scheduler
+		silence: a busy worker has its time | dataplane/hearing.c | s/now - h->mark >= rte_get_tsc_hz.*;/true;/ | component/test_limits cpu
+		silence: a worker without ports | dataplane/hearing.c | s/if (w->nb_rx == 0)/if (false)/ | component/test_limits cpu
+		silence: a worker that is stuck is not busy | dataplane/hearing.c | s/if (rcu_behind(.*)$/if (false)/ | component/test_stall scheduler
 		keepalive: one ping at a time | dataplane/liveness.c | s/p->pinged = now;/;/ | component/test_limits cpu
 		keepalive: none to a peer without a key | dataplane/liveness.c | s/keyslots_tx_key(&p->keys) != NULL &&/true \&\&/ | component/test_life cpu
 		keepalive: swallowed | dataplane/wire.h | s/return len == WIRE_PING_LEN && memcmp(p, wire_ping, WIRE_PING_LEN) == 0;/return false;/ | unit/test_wire
@@ -359,7 +408,7 @@ table()
 		agent: a key that cannot be had ends its peer | control/iface.c | s/} else if (!info.gone) {/} else if (false) {/ | control/test_agent_peers
 		agent: unknown ciphers are not tried | control/iface.c | s/if (k->known)/if (true)/ | control/test_agent_peers
 		agent: openvpn hears of peers that we do not have | control/iface.c | s/^\t\tnote_unknown(in, q->peer_id);/\t\t;/ | control/test_agent_peers
-		agent: to a client all ends are expiry | control/iface.c | s/return DP_GONE_EXPIRED;/return why;/ | control/test_agent_peers
+		agent: to a client all ends are expiry | control/iface.c | s/return in->mode == DP_MODE_P2P ? DP_GONE_EXPIRED : why;/return why;/ | control/test_agent_peers
 		agent: who says nothing is closed | control/client.c | s/(!c->hello && now_ms > c->hello_by_ms)/false/ | control/test_agent_life connection_without_hello_is_closed
 		agent: a peer has a socket | control/sockets.c | s/!p->has_socket .. // | control/test_agent_records
 		agent: the kernel's socket takes nothing in | control/ksock.c | s/BPF_RET . BPF_K, 0)/BPF_RET + BPF_K, 65535)/ | control/test_agent_records
@@ -367,6 +416,38 @@ table()
 		agent: empty control packets | control/datagrams.c | s/s == NULL .. ev->len == 0/s == NULL/ | control/test_agent_records
 		agent: also of peers that cannot be | control/iface.c | s/id > DP_PEER_ID_MAX .. // | control/test_agent_records
 		agent: keys do not stay in requests | control/requests.c | s/^\tdco_request_wipe(&q);$/\t;/ | control/test_agent_records
+		agent: keys of a peer that is gone | control/requests.c | s/ret < 0 .. info.gone/ret < 0/ | control/test_agent_families
+		agent: a refused peer sets nothing of the one there is | control/requests.c | /^static int new_peer/,/^}/ s/if (ret < 0)$/if (false)/ | control/test_agent_families
+		agent: no device, no peers | control/requests.c | s/ifindex != 0 && // | control/test_agent_records
+		agent: nothing at all, no peers | control/requests.c | s/return in != NULL && /return / | control/test_agent_records
+		agent: an error is always said | control/requests.c | s/if (err != 0 .. nl_request_wants_ack(r))/if (nl_request_wants_ack(r))/ | control/test_agent_records
+		agent: what is no netlink is answered without | control/requests.c | s/ret == -EBADMSG .. // | control/test_agent_records
+		agent: what was written before is sent before | control/requests.c | s/^\t\tsockets_flush(rq->sockets);$/\t\t;/ | control/test_agent_float
+		agent: all of it | control/datagrams.c | s/i < FLUSH_MAX && take_burst(s)/i < 1 \&\& take_burst(s)/ | control/test_agent_float
+		agent: a new peer inherits no end | control/iface.c | /^static int new_peer/,/^}/ s/^\tforget(in, q->peer_id);$/\t;/ | control/test_agent_peers
+		agent: nor names | control/iface.c | /^static int new_peer/,/^}/ s/^\t\tforget_all(in);$/\t\t;/ | control/test_agent_float
+		agent: a removed peer leaves nothing | control/iface.c | /^static int del_peer/,/^}/ s/^\tforget(in, q->peer_id);$/\t;/ | control/test_agent_float
+		agent: a removal that crosses an expiry is told to nobody | control/iface.c | s/^\t\tdp_gone_ack(in->dp, in->iid, q->peer_id);$/\t\t;/ | control/test_agent_peers
+		agent: no peer without the kernel's side | control/iface.c | s/^\t\tdp_peer_del(in->dp, in->iid, q->peer_id, DP_GONE_USERSPACE);$/\t\t;/ | control/test_agent_peers
+		agent: unknown peers are told once | control/iface.c | s/^\t\tin->nb_unknown--;$/\t\t;/ | control/test_agent_peers
+		agent: floats of many make few lines | control/iface.c | s/if (in->said == FLOAT_LINES) {/if (false) {/ | control/test_agent_float
+		agent: each process hears of its own peers | control/client.c | s/ .. iface_iid(in) != ev->iid// | control/test_agent_float
+		agent: requests wait for a dump's end | control/client.c | s/^\t\t\trequests_busy(&c->requests))$/\t\t\tfalse)/ | control/test_agent_peers
+		agent: descriptors that nobody asked for are closed | control/client.c:2 | s/^\(\t*\)conn_close_foreign(fd);$/\1;/ | control/test_agent descriptors_that_nobody*
+		agent: one descriptor at most | control/conn.c | s/.msg_controllen = CMSG_LEN(sizeof(int))}/.msg_controllen = sizeof(control)}/ | control/test_agent of_two_descriptors*
+		agent: descriptors that linger | control/conn.c | s/^\tsetsockopt(fd, SOL_SOCKET, SO_LINGER.*$/\t(void)now;/ | control/test_agent descriptors_that_linger*
+		agent: answers in their order | control/conn.c | s/c->first != NULL .. send_now/send_now/ | control/test_conn
+		agent: and again when nothing waits any more | control/conn.c | s/^\t\tc->last = &c->first;$/\t\t;/ | control/test_conn
+		agent: descriptors that have waited are closed | control/conn.c | s/if (u->fd >= 0)/if (false)/ | control/test_agent_life each_new_device*
+		agent: a device with index 0 is not removed | control/sockets.c | s/ifindex == 0 .. // | control/test_agent_records
+		agent: so many processes | control/agent.c | s/a->nb_clients == ARRAY_LEN(a->clients)/false/ | control/test_agent so_many_come_in*
+		agent: so many operators | control/agent.c | s/a->nb_ctlconns == ARRAY_LEN(a->ctlconns)/false/ | control/test_agent so_many_come_in*
+		operator: ten seconds for a question | control/ctlconn.c | s/ .. now_ms >= c->deadline_ms;/;/ | control/test_ctlconn
+		operator: and for each piece of the answer | control/ctlconn.c | s/^\t\tc->deadline_ms = .*;$/\t\t;/ | control/test_ctlconn
+		operator: a question has an end | control/ctlconn.c | s/c->ended = c->request_len == sizeof(c->request);/;/ | control/test_ctlconn
+		operator: an answer for nobody | control/ctlconn.c | s/if (n < 0 && errno != EAGAIN && errno != EINTR)/if (false)/ | control/test_ctlconn
+		agent: dumps leave the dead out | control/dump.c | s/(info.gone && !info.owed)/false/ | control/test_agent_peers
+		agent: the last counters may be read twice | control/dump.c | s/if (info.gone && d->settled)/if (info.gone)/ | control/test_agent_peers
 		gate: closed until it is open | control/gate.c | s/umask(0177)/umask(0)/ | control/test_gate
 		gate: one daemon | control/gate.c | s/flock(fd, LOCK_EX . LOCK_NB) < 0/false/ | control/test_gate
 		gate: root and the group only | control/gate.c | s/(peer.uid == 0 /(true / | control/test_gate
@@ -418,6 +499,7 @@ table()
 		known: a slot that was full stays so | dataplane/known.c | s/.s > 0 && .s < FULL/*s > 0/ | unit/test_limit
 		known: one that is not there is not removed | dataplane/known.c | s/.s > 0 && .s < FULL/*s < FULL/ | unit/test_limit
 		gone: told once | dataplane/liveness.c | s/if (t == NULL .. t->reported)$/if (t == NULL)/ | component/test_life cpu
+		gone: who was removed is not told of | dataplane/peer.c | s/peer_end(dp, inst, p, why, why == DP_GONE_USERSPACE)/peer_end(dp, inst, p, why, false)/ | component/test_life cpu
 		encap: nothing leaves that was not encrypted | dataplane/encap.c | s/if (pkts.i.->job.status == AEAD_OK)/if (true)/ | component/test_encap cpu
 		shim: an answer is of this protocol | shim/rpc.c | s/h->magic != SHIM_MAGIC .. // | control/test_shim answers_that_are_none_end_the_connection
 		shim: and to this request | shim/rpc.c | s/h->seq != request->seq .. // | control/test_shim answers_that_are_none_end_the_connection

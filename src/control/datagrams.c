@@ -14,6 +14,7 @@
 enum { P_DATA_V1 = 6, P_DATA_V2 = 9 }; /* opcodes that openvpn must never see */
 
 #define DGRAM_BURST 16 /* of one socket in one turn of the loop */
+#define FLUSH_MAX   16 /* bursts at once: about what a socket holds */
 #define ERRORS_HZ   16 /* told to one openvpn: anybody can forge them, and it logs each */
 
 /* --- errors ----------------------------------------------------------------------------- */
@@ -166,15 +167,14 @@ static void send_out(struct sock *s, const uint8_t *p, size_t len)
 	}
 }
 
-void datagrams_ready(struct source *src, uint32_t events)
+/* True: there may be more. False: there is none now, or s is no more. */
+static bool take_burst(struct sock *s)
 {
-	struct sock *s = source_owner(src, struct sock, src);
 	struct sockets *t = s->table;
 	ssize_t n = -1;
 
-	(void)events;
 	for (unsigned int i = 0; i < DGRAM_BURST; i++) {
-		n = recv(src->fd, t->dgram, sizeof(t->dgram), MSG_DONTWAIT);
+		n = recv(s->src.fd, t->dgram, sizeof(t->dgram), MSG_DONTWAIT);
 		if (n <= 0)
 			break;
 		send_out(s, t->dgram, (size_t)n);
@@ -182,6 +182,13 @@ void datagrams_ready(struct source *src, uint32_t events)
 	/* openvpn closed it; the shim's CLOSE may be on its way */
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		sock_free(s);
+	return n > 0;
+}
+
+void datagrams_ready(struct source *src, uint32_t events)
+{
+	(void)events;
+	take_burst(source_owner(src, struct sock, src));
 }
 
 void sockets_flush(struct sockets *t)
@@ -190,8 +197,10 @@ void sockets_flush(struct sockets *t)
 
 	for (struct sock *s = t->newest; s != NULL; s = older) {
 		older = s->next;
-		if (s->kind == SHIM_KIND_UDP)
-			datagrams_ready(&s->src, EPOLLIN);
+		if (s->kind != SHIM_KIND_UDP)
+			continue;
+		for (unsigned int i = 0; i < FLUSH_MAX && take_burst(s); i++)
+			;
 	}
 }
 

@@ -404,14 +404,12 @@ bool iface_gone(struct iface *in, uint32_t *peer_id, enum dp_gone *why)
 }
 
 /*
- * openvpn 2.6 takes reason USERSPACE for its own doing and ignores it; as a client it acts on
- * EXPIRED alone.
+ * As a client openvpn acts on EXPIRED alone. USERSPACE, which 2.6 takes for its own doing and
+ * ignores, is the reason of none that dp_gone_next() names.
  */
 enum dp_gone iface_gone_reason(const struct iface *in, enum dp_gone why)
 {
-	if (in->mode == DP_MODE_P2P)
-		return DP_GONE_EXPIRED;
-	return why == DP_GONE_USERSPACE ? DP_GONE_TRANSPORT_ERROR : why;
+	return in->mode == DP_MODE_P2P ? DP_GONE_EXPIRED : why;
 }
 
 void iface_gone_told(struct iface *in, uint32_t peer_id, enum dp_gone why)

@@ -133,8 +133,9 @@ int dp_key_swap(struct dp *dp, uint32_t iid, uint32_t peer_id);
 int dp_key_del(struct dp *dp, uint32_t iid, uint32_t peer_id, enum keyslot slot);
 
 /*
- * Peers that ended without openvpn asking for it and that nobody has been told of yet. State, not
- * a queue: an entry stays until it is acknowledged or its id is used again.
+ * Peers that ended without openvpn asking for it (so *why is never USERSPACE) and that nobody has
+ * been told of yet. State, not a queue: an entry stays until it is acknowledged or its id is used
+ * again.
  */
 uint32_t dp_gone_next(struct dp *dp, uint32_t iid, enum dp_gone *why); /* DP_NO_PEER: none */
 void dp_gone_ack(struct dp *dp, uint32_t iid, uint32_t peer_id);

@@ -251,12 +251,14 @@ static void a_tombstone_counts_what_was_in_flight(void **state)
 	struct dp *dp = world_of(b)->dp;
 	struct dp_peer_info info;
 	uint8_t frame[FRAME_MAX];
+	enum dp_gone why;
 	uint64_t n = 0;
 
 	for (int i = 0; i < 64; i++)
 		receive(b, &b->m);
 	worker_iteration(world_of(b)->w);
 	dp_peer_del(dp, b->s.iid, PEER, DP_GONE_USERSPACE);
+	assert_int_equal(dp_gone_next(dp, b->s.iid, &why), DP_NO_PEER); /* openvpn knows */
 	world_reclaim(world_of(b));
 	world_settle(world_of(b));
 	while (world_read(b->s.device, frame) > 0)

@@ -20,7 +20,7 @@ struct bench {
 	uint8_t from[100], to[100]; /* inner packets of the peer and for it */
 };
 
-static int setup(void **state)
+static struct bench *bench_new(const struct world_conf *conf)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	struct ip_addr us = ip_of("10.8.0.1"), them = ip_of("10.8.0.2");
@@ -29,11 +29,16 @@ static int setup(void **state)
 	b->m = reference_key(AEAD_AES_256_GCM, 2, 77);
 	b->next = reference_key(AEAD_AES_256_GCM, 3, 78);
 	b->pktid = 1;
-	site_new(&b->s, world_new(NULL), 0, DP_MODE_MP, "192.0.2.1", 1194);
+	site_new(&b->s, world_new(conf), 0, DP_MODE_MP, "192.0.2.1", 1194);
 	site_peer(&b->s, PEER, b->remote, "10.8.0.2", NULL, &b->m);
 	frame_inner(b->from, &them, &us, sizeof(b->from), 1);
 	frame_inner(b->to, &us, &them, sizeof(b->to), 2);
-	*state = b;
+	return b;
+}
+
+static int setup(void **state)
+{
+	*state = bench_new(NULL);
 	return 0;
 }
 
@@ -760,6 +765,51 @@ static void a_busy_worker_is_heard_too(void **state)
 	expect_gone(b, DP_GONE_EXPIRED);
 }
 
+/* As many turns may take a moment only: what was on its way into a device has some time more. */
+static void a_busy_worker_is_not_heard_at_once(void **state)
+{
+	struct bench *b = *state;
+	struct thread_stats *s = &b->s.world->w->stats;
+	struct hearing *h = &dp_of(b)->hearing;
+	uint64_t ms = rte_get_tsc_hz() / MSEC_PER_SEC, until, mark;
+
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	dp_tick(dp_of(b));
+	until = h->until;
+	mark = h->mark;
+	assert_true(until < mark);
+	s->iterations += 1000;
+	s->busy_iterations += 1000;
+	hearing_tick(dp_of(b), mark + 100 * ms - 1);
+	assert_true(h->until == until && h->mark == mark);
+	hearing_tick(dp_of(b), mark + 100 * ms);
+	assert_true(h->until == mark);
+}
+
+/* A worker without ports hears nobody: it is not waited for. */
+static void a_worker_without_ports_holds_nothing_up(void **state)
+{
+	static const struct world_conf conf = {.nb_ports = 1, .nb_workers = 2};
+	struct bench *b = bench_new(&conf);
+	struct dp *dp = dp_of(b);
+	uint64_t mark;
+
+	*state = b;
+	assert_int_equal(dp->workers[0]->nb_rx, 1);
+	assert_int_equal(dp->workers[1]->nb_rx, 0);
+	for (int i = 0; i < 4; i++)
+		tick(b);
+	dp_tick(dp);
+	mark = dp->hearing.mark;
+	for (int i = 0; i < 4; i++) {
+		assert_true(dp->hearing.until < mark);
+		worker_iteration(dp->workers[0]);
+	}
+	dp_tick(dp);
+	assert_true(dp->hearing.until == mark);
+}
+
 static void a_new_keepalive_starts_anew_and_0_turns_it_off(void **state)
 {
 	struct bench *b = *state;
@@ -863,6 +913,8 @@ int main(int argc, char **argv)
 		TEST(a_stall_expires_nobody),
 		TEST(many_stalls_are_forgiven_and_none_for_ever),
 		TEST(a_busy_worker_is_heard_too),
+		TEST(a_busy_worker_is_not_heard_at_once),
+		cmocka_unit_test_teardown(a_worker_without_ports_holds_nothing_up, teardown),
 		TEST(a_new_keepalive_starts_anew_and_0_turns_it_off),
 		TEST(what_counts_as_a_sign_of_life),
 		TEST(pings_do_not_pile_up),

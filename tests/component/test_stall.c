@@ -393,32 +393,61 @@ static void the_end_of_all_leaves_a_dead_device_its_own(void **state)
 	free(b);
 }
 
-/* A peer's packet that waits in there: he is not silent, however long it takes. */
-static void who_is_inside_a_device_has_not_expired(void **state)
+/*
+ * A peer's packet waits in there, for 72 s: he is not silent. The worker turns so often between two
+ * ticks.
+ */
+static void wait_inside(struct bench *b, unsigned int turns)
 {
-	struct bench *b = *state;
 	struct hearing *h = &dp_of(b)->hearing;
 	struct peer *p = peertab_find(&instance_find(dp_of(b), b->s.iid)->peers, PEER);
 	uint64_t step = rte_get_tsc_hz() / 10 * 9; /* no stall that would be forgiven */
 	enum dp_gone why;
 
-	assert_int_equal(dp_peer_set(dp_of(b), b->s.iid, PEER, 0, 60), 0);
-	turn(b, 8);
-	world_hold_crypto(true);
-	offer(b, 1);
 	for (int i = 0; i < 80; i++) {
 		p->since -= step;
 		for (unsigned int k = 0; k < p->nb_stats; k++)
 			p->stats[k].last_rx -= RTE_MIN(p->stats[k].last_rx, step);
 		h->until -= step;
 		h->mark -= step;
-		turn(b, 5);
+		for (unsigned int k = 1; k < turns; k++)
+			worker_iteration(world_of(b)->w);
+		turn(b, 1);
 		assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
 	}
 	world_hold_crypto(false);
 	expect_all(b, 1);
 	turn(b, 8);
 	assert_int_equal(dp_gone_next(dp_of(b), b->s.iid, &why), DP_NO_PEER);
+}
+
+static void who_is_inside_a_device_has_not_expired(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(dp_peer_set(dp_of(b), b->s.iid, PEER, 0, 60), 0);
+	turn(b, 8);
+	world_hold_crypto(true);
+	offer(b, 1);
+	wait_inside(b, 3);
+}
+
+/* Of a worker that is stuck nobody thinks that it has only much to do. */
+static void who_is_inside_a_device_that_is_stuck_has_not_expired(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(dp_peer_set(dp_of(b), b->s.iid, PEER, 0, 60), 0);
+	turn(b, 8);
+	world_hold_crypto(true);
+	offer(b, 1);
+	/* somebody waits for the worker, and in vain */
+	assert_int_equal(dp_peer_del(dp_of(b), b->s.iid, OTHER, DP_GONE_USERSPACE), 0);
+	rte_delay_us_sleep(1100000);
+	turn(b, 1);
+	assert_true(is_stuck(b));
+	wait_inside(b, 300);
+	world_reclaim(world_of(b));
 }
 
 int main(int argc, char **argv)
@@ -432,6 +461,7 @@ int main(int argc, char **argv)
 		TEST(an_id_used_again_has_no_part_in_old_jobs),
 		TEST(keys_outlive_their_jobs),
 		TEST(who_is_inside_a_device_has_not_expired),
+		TEST(who_is_inside_a_device_that_is_stuck_has_not_expired),
 		cmocka_unit_test_setup(the_end_of_all_leaves_a_dead_device_its_own, setup),
 	};
 	int ret = world_begin(argc, argv);

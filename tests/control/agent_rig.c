@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -115,6 +116,43 @@ int rig_teardown(void **state)
 	assert_int_equal(open_fds(), rig->fds);
 	free(rig);
 	return 0;
+}
+
+/* The agent's thread hangs in a signal handler, between two of these. */
+static int is_held[2];
+static int goes_on[2];
+
+static void hang(int sig)
+{
+	char byte = (char)sig;
+
+	if (write(is_held[1], &byte, 1) != 1 || read(goes_on[0], &byte, 1) != 1 ||
+		write(is_held[1], &byte, 1) != 1)
+		abort();
+}
+
+void rig_hold(const struct rig *rig)
+{
+	const struct sigaction act = {.sa_handler = hang};
+	char byte;
+
+	assert_int_equal(pipe2(is_held, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(goes_on, O_CLOEXEC), 0);
+	assert_int_equal(sigaction(SIGUSR2, &act, NULL), 0);
+	assert_int_equal(pthread_kill(rig->thread, SIGUSR2), 0);
+	assert_int_equal(read(is_held[0], &byte, 1), 1);
+}
+
+void rig_release(void)
+{
+	char byte;
+
+	assert_int_equal(write(goes_on[1], "", 1), 1);
+	assert_int_equal(read(is_held[0], &byte, 1), 1); /* the pipes are ours again */
+	for (unsigned int i = 0; i < 2; i++) {
+		close(is_held[i]);
+		close(goes_on[i]);
+	}
 }
 
 /* --- the shim's end --------------------------------------------------------------------- */

@@ -40,6 +40,9 @@ int rig_teardown(void **state);
 void rig_stop(struct rig *rig);
 void rig_start(struct rig *rig);
 struct agent_conf rig_conf(const struct rig *rig);
+/* The agent's thread stands still, wherever it is; and goes on. What comes meanwhile waits. */
+void rig_hold(const struct rig *rig);
+void rig_release(void);
 unsigned int open_fds(void);
 /* Waits up to half a minute for a condition that the agent's thread brings about. */
 #define EVENTUALLY(condition)                                                                      \

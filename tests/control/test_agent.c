@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -286,6 +287,83 @@ static void descriptors_that_nobody_asked_for_are_closed(void **state)
 		assert_int_equal(shim_call(&s, SHIM_OPEN, 1 + i, &o, sizeof(o), -1), -EINVAL);
 	}
 	assert_int_equal(open_fds(), before);
+	shim_detach(&s);
+}
+
+/* The protocol has one at most: more must not pile up in the agent. */
+static void of_two_descriptors_none_stays(void **state)
+{
+	struct rig *rig = *state;
+	struct shim_hdr h = {.magic = SHIM_MAGIC, .type = SHIM_CLOSE, .flags = SHIM_LAST, .id = 99};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control = {.align = {CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	const int fds[2] = {STDIN_FILENO, STDERR_FILENO};
+	struct iovec iov = {&h, sizeof(h)};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct shim s;
+	unsigned int before;
+
+	shim_attach(&s, rig);
+	before = open_fds();
+	memcpy(CMSG_DATA(&control.align), fds, sizeof(fds));
+	for (unsigned int i = 0; i < 20; i++) {
+		h.seq = ++s.seq;
+		assert_int_equal(sendmsg(s.conn, &m, MSG_NOSIGNAL), sizeof(h));
+		assert_int_equal(shim_answer(&s), 0);
+	}
+	EVENTUALLY(open_fds() == before);
+	shim_detach(&s);
+}
+
+/* One end of a TCP connection of which the other reads nothing, full. */
+static int full_tcp(int *reader)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static const char nothing[4096];
+
+	assert_int_equal(bind(l, (const struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&a, len), 0);
+	*reader = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(*reader >= 0);
+	while (send(fd, nothing, sizeof(nothing), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	close(l);
+	return fd;
+}
+
+/* Whoever closes such a socket last waits for its reader, if its owner wants that. */
+static void descriptors_that_linger_do_not_stop_the_agent(void **state)
+{
+	const struct linger wait = {.l_onoff = 1, .l_linger = 3};
+	struct rig *rig = *state;
+	struct shim_link l = {.name = "x", .ifindex = 12345};
+	struct timespec begin, end;
+	struct shim s;
+	int reader;
+	int fd = full_tcp(&reader);
+
+	shim_attach(&s, rig);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait)), 0);
+	rig_hold(rig);
+	shim_send(&s, SHIM_LINK_DEL, 0, &l, sizeof(l), fd);
+	close(fd);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	rig_release();
+	assert_int_equal(shim_answer(&s), -ENODEV);
+	assert_int_equal(shim_call(&s, SHIM_CLOSE, 99, NULL, 0, -1), 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_in_range(end.tv_sec - begin.tv_sec, 0, 1);
+	close(reader);
 	shim_detach(&s);
 }
 
@@ -596,9 +674,61 @@ static void operator_is_answered_in_one_line(void **state)
 	close(udp);
 }
 
+static int operator_connects(const struct rig *rig)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(addr.sun_path, rig->ctl);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static bool still_open(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 0;
+}
+
+/* Those inside are not disturbed, and there is room again when one goes. */
+static void so_many_come_in_and_no_more(void **state)
+{
+	enum { OPERATORS = 16 };
+	struct rig *rig = *state;
+	unsigned int before = open_fds();
+	int fds[DP_MAX_INSTANCES + 1];
+	struct shim s;
+
+	for (unsigned int i = 0; i <= OPERATORS; i++)
+		fds[i] = operator_connects(rig);
+	assert_true(closed(fds[OPERATORS]));
+	for (unsigned int i = 0; i < OPERATORS; i++) {
+		assert_true(still_open(fds[i]));
+		close(fds[i]);
+	}
+	close(fds[OPERATORS]);
+	EVENTUALLY(open_fds() == before);
+	for (unsigned int i = 0; i <= DP_MAX_INSTANCES; i++)
+		fds[i] = shim_connect(rig);
+	/* long before it would be for its silence */
+	EVENTUALLY(!still_open(fds[DP_MAX_INSTANCES]));
+	for (unsigned int i = 0; i < DP_MAX_INSTANCES; i++)
+		assert_true(still_open(fds[i]));
+	for (unsigned int i = 0; i <= DP_MAX_INSTANCES; i++)
+		close(fds[i]);
+	EVENTUALLY(open_fds() == before);
+	shim_attach(&s, rig);
+	shim_detach(&s);
+	fds[0] = operator_connects(rig);
+	assert_true(still_open(fds[0]));
+	close(fds[0]);
+}
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
-int main(void)
+/* With an argument: the tests of that name, which may have a * in it. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(sockets_are_roots_alone),
@@ -611,6 +741,8 @@ int main(void)
 		RIG_TEST(garbage_closes_the_connection_and_nothing_else),
 		RIG_TEST(hostile_records_are_answered_and_the_agent_lives),
 		RIG_TEST(descriptors_that_nobody_asked_for_are_closed),
+		RIG_TEST(of_two_descriptors_none_stays),
+		RIG_TEST(descriptors_that_linger_do_not_stop_the_agent),
 		RIG_TEST(everything_goes_with_the_connection),
 		RIG_TEST(device_comes_and_goes_by_request),
 		RIG_TEST(port_in_use_is_a_true_error),
@@ -621,8 +753,11 @@ int main(void)
 		RIG_TEST(client_sends_before_it_has_a_device),
 		RIG_TEST(descriptor_numbers_come_twice_and_ids_do_not),
 		RIG_TEST(operator_is_answered_in_one_line),
+		RIG_TEST(so_many_come_in_and_no_more),
 	};
 
 	rig_enter();
+	if (argc == 2)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,12 @@ static void peer_lives_from_peer_new_to_peer_del(void **state)
 	assert_int_equal(key_get(&s, 3, 1), -ENOENT);
 	assert_int_equal(REQUEST(&s, peer_del, 3), 0);
 	assert_int_equal(REQUEST(&s, peer_del, 3), -ENOENT);
+	/* one that ended by itself has no key to tell of */
+	assert_int_equal(new_peer(&s, 5), 0);
+	assert_int_equal(REQUEST(&s, key_new_aes_256, 5), 0);
+	assert_int_equal(key_get(&s, 5, 0), 0);
+	fake_dp_expire(rig->dp, s.iid, 5, 6);
+	assert_int_equal(key_get(&s, 5, 0), -ENOENT);
 	assert_int_equal(fake_dp_left(rig->dp).peers, 0);
 	shim_detach(&s);
 	close(udp);

@@ -3,12 +3,15 @@
  * fake_dp. Of 2.7: test_agent_told.c. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -198,6 +201,157 @@ static void goodbye_reaches_a_peer_that_floated(void **state)
 	close(udp);
 }
 
+/* All of it, when the agent has been slow: openvpn waits until its request is answered. */
+static void whole_goodbye_reaches_a_peer_that_floated(void **state)
+{
+	enum { DATAGRAMS = 100 };
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	neighbours();
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 1, HOME));
+	float_to(rig, &s, 1, MOVED);
+	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	rig_hold(rig);
+	for (unsigned int i = 0; i < DATAGRAMS; i++)
+		write_to(udp, HOME);
+	shim_send_request(&s, capture_del_peer, sizeof(capture_del_peer), 1);
+	rig_release();
+	assert_int_equal(shim_answer(&s), 0);
+	for (unsigned int i = 0; i < DATAGRAMS; i++)
+		assert_int_equal(sent_to(rig, NULL), MOVED);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* A client's openvpn that has a new peer at once has no other: nor has it that one's names. */
+static void peer_that_is_replaced_leaves_no_name(void **state)
+{
+	struct rig *rig = *state;
+	enum dp_mode mode;
+	struct shim s;
+	int udp;
+
+	shim_attach(&s, rig);
+	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
+	s.genl_id = s.last_id;
+	udp = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
+	assert_int_equal(shim_bind(&s, s.last_id, "0.0.0.0", 1194), 0);
+	assert_int_equal(shim_link(&s, "ovpn0", DP_MODE_P2P), 0);
+	s.iid = fake_dp_newest(rig->dp, &mode);
+	neighbours();
+	assert_int_equal(add_peer(&s, 5, HOME), 0);
+	EVENTUALLY(is_at(rig, &s, 5, HOME));
+	float_to(rig, &s, 5, MOVED);
+	EVENTUALLY(is_at(rig, &s, 5, MOVED));
+	assert_int_equal(goes_to(rig, udp, HOME), MOVED);
+	assert_int_equal(add_peer(&s, 12, 9), 0);
+	EVENTUALLY(is_at(rig, &s, 12, 9));
+	assert_int_equal(goes_to(rig, udp, HOME), HOME);
+	assert_int_equal(name(rig, &s, udp, MOVED), MOVED);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* Two processes, each with a peer 1: what happens to the one's is nothing to the other. */
+static void each_process_hears_of_its_own_peers(void **state)
+{
+	struct rig *rig = *state;
+	struct udp_addr there = from(MOVED), here = {.ip = first, .port = 1300};
+	enum dp_mode mode;
+	struct shim mine, s;
+	int udp[2];
+	uint8_t byte;
+
+	udp[0] = shim_server(&mine, rig, "ovpn0", 0);
+	shim_attach(&s, rig);
+	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
+	s.genl_id = s.last_id;
+	assert_int_equal(shim_link(&s, "ovpn1", DP_MODE_MP), 0);
+	udp[1] = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
+	assert_int_equal(shim_bind(&s, s.last_id, "0.0.0.0", 1300), 0);
+	s.iid = fake_dp_newest(rig->dp, &mode);
+	neighbours();
+	assert_int_equal(add_peer(&mine, 1, HOME), 0);
+	assert_int_equal(add_peer(&s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, &mine, 1, HOME) && is_at(rig, &s, 1, HOME));
+	fake_dp_float(rig->dp, s.iid, 1, &there, &here);
+	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	assert_true(is_at(rig, &mine, 1, HOME));
+	assert_int_equal(name(rig, &s, udp[1], MOVED), HOME);
+	assert_int_equal(recv(udp[0], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(name(rig, &mine, udp[0], MOVED), MOVED);
+	shim_detach(&mine);
+	shim_detach(&s);
+	close(udp[0]);
+	close(udp[1]);
+}
+
+/* What is said on standard error since. */
+static int log_begin(int *saved)
+{
+	int file = memfd_create("log", MFD_CLOEXEC);
+
+	assert_true(file >= 0);
+	*saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	assert_int_equal(dup2(file, STDERR_FILENO), STDERR_FILENO);
+	return file;
+}
+
+/* How many lines with that word there were; all of them are printed. */
+static unsigned int log_end(int file, int saved, const char *word)
+{
+	unsigned int n = 0;
+	char line[1024];
+	FILE *f;
+
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	close(saved);
+	f = fdopen(file, "r");
+	assert_non_null(f);
+	rewind(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		n += strstr(line, word) != NULL;
+		fputs(line, stderr);
+	}
+	fclose(f);
+	return n;
+}
+
+/* Whoever has many peers, or a NAT of many, decides how many move. */
+static void floats_of_many_make_few_lines(void **state)
+{
+	enum { PEERS = 150 };
+	struct rig *rig = *state;
+	struct udp_addr here = to(&first);
+	int udp, saved, file;
+	unsigned int lines;
+	struct shim s;
+
+	udp = shim_server(&s, rig, "ovpn0", 0);
+	for (uint32_t i = 0; i < PEERS; i++)
+		assert_int_equal(add_peer(&s, i, (uint8_t)(20 + i)), 0);
+	file = log_begin(&saved);
+	rig_hold(rig);
+	for (uint32_t i = 0; i < PEERS; i++) {
+		struct udp_addr there = from((uint8_t)(20 + i));
+
+		there.port = 9;
+		fake_dp_float(rig->dp, s.iid, i, &there, &here);
+	}
+	rig_release();
+	for (unsigned int i = 0; i < 2500 && agent_counts(rig->agent)->floats < PEERS; i++)
+		usleep(2000);
+	lines = log_end(file, saved, "floated from");
+	assert_int_equal(agent_counts(rig->agent)->floats, PEERS);
+	/* ten a second, and it takes a moment */
+	assert_in_range(lines, 10, 70);
+	shim_detach(&s);
+	close(udp);
+}
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -209,6 +363,10 @@ int main(void)
 		RIG_TEST(float_that_was_not_done_leaves_all_as_it_was),
 		RIG_TEST(answers_leave_from_the_address_that_was_reached),
 		RIG_TEST(goodbye_reaches_a_peer_that_floated),
+		RIG_TEST(whole_goodbye_reaches_a_peer_that_floated),
+		RIG_TEST(peer_that_is_replaced_leaves_no_name),
+		RIG_TEST(each_process_hears_of_its_own_peers),
+		RIG_TEST(floats_of_many_make_few_lines),
 	};
 
 	rig_enter();

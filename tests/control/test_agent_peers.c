@@ -348,23 +348,145 @@ static void thousand_expiries_during_a_dump_all_arrive_once(void **state)
 	close(udp);
 }
 
+/* A server that asks, and does not listen yet. */
+static int deaf_server(struct shim *s, const struct rig *rig)
+{
+	int udp = shim_server(s, rig, "ovpn0", 0);
+
+	assert_int_equal(shim_call(s, SHIM_CLOSE, s->genl_id, NULL, 0, -1), 0);
+	close(s->genl);
+	s->genl = shim_open_socket(s, SHIM_KIND_GENL, 0, 4, 0);
+	s->genl_id = s->last_id;
+	return udp;
+}
+
 static void expiry_waits_until_somebody_listens(void **state)
 {
 	struct rig *rig = *state;
 	struct shim s;
-	int udp = shim_server(&s, rig, "ovpn0", 0);
+	int udp = deaf_server(&s, rig);
 
 	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
-	assert_int_equal(shim_call(&s, SHIM_CLOSE, s.genl_id, NULL, 0, -1), 0);
-	close(s.genl);
 	fake_dp_expire(rig->dp, s.iid, 1, 2);
 	usleep(250000);
 	assert_int_equal(fake_dp_unreported(rig->dp, s.iid), 1);
-	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
-	s.genl_id = s.last_id;
 	assert_int_equal(shim_join(&s), 0);
 	next_notification(&s, 1, DP_GONE_EXPIRED);
 	assert_int_equal(fake_dp_unreported(rig->dp, s.iid), 0);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* Both ended it at once: openvpn must not hear of an id that it may have used again. */
+static void removal_that_crosses_an_expiry_is_not_told_back(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = deaf_server(&s, rig);
+
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
+	assert_int_equal(shim_new_peer(&s, 2, "192.0.2.7", 5001), 0);
+	fake_dp_expire(rig->dp, s.iid, 1, 3);
+	assert_int_equal(REQUEST(&s, del_peer, 1), -ENOENT);
+	assert_int_equal(shim_join(&s), 0);
+	next_notification(&s, 2, DP_GONE_EXPIRED);
+	assert_int_equal(fake_dp_unreported(rig->dp, s.iid), 0);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* What openvpn was to hear of an id is nothing to who has it next. */
+static void new_peer_inherits_no_end(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	uint32_t id;
+	uint8_t reason;
+	int udp = deaf_server(&s, rig);
+
+	/* a key for nobody, an expiry */
+	assert_int_equal(REQUEST(&s, new_key_aes_256, 7), 0);
+	assert_int_equal(shim_new_peer(&s, 6, "192.0.2.7", 5000), 0);
+	fake_dp_expire(rig->dp, s.iid, 6, 7);
+	assert_int_equal(shim_new_peer(&s, 6, "192.0.2.7", 5001), 0);
+	assert_int_equal(shim_new_peer(&s, 7, "192.0.2.7", 5002), 0);
+	assert_int_equal(shim_new_peer(&s, 8, "192.0.2.7", 5003), 0);
+	fake_dp_expire(rig->dp, s.iid, 8, 9);
+	assert_int_equal(shim_join(&s), 0);
+	next_notification(&s, 8, DP_GONE_EXPIRED);
+	usleep(250000);
+	assert_false(shim_notification(&s, &id, &reason));
+	assert_int_equal(fake_dp_left(rig->dp).peers, 2);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* openvpn asks for the last counters when it has read of the end, whatever it asked before. */
+static void last_counters_wait_until_the_end_was_read(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t seen[10] = {0};
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
+	fake_dp_expire(rig->dp, s.iid, 1, 2);
+	EVENTUALLY(fake_dp_unreported(rig->dp, s.iid) == 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(dump(&s, seen, sizeof(seen)), 1);
+	next_notification(&s, 1, DP_GONE_EXPIRED);
+	assert_int_equal(dump(&s, seen, sizeof(seen)), 1);
+	/* the one before may have begun earlier */
+	assert_int_equal(dump(&s, seen, sizeof(seen)), 1);
+	assert_int_equal(dump(&s, seen, sizeof(seen)), 0);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* Its device has gone this moment: neither may the peer be half there. */
+static void peer_without_the_kernels_side_is_none(void **state)
+{
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+	uint8_t m[sizeof(capture_new_peer_v4_multihome)];
+
+	memcpy(m, capture_new_peer_v4_multihome, sizeof(m));
+	assert_int_equal(m[44], 5); /* its socket is ours */
+	rig_hold(rig);
+	shim_send_request(&s, m, sizeof(m), 3);
+	assert_int_equal(system("ip link del ovpn0"), 0);
+	rig_release();
+	assert_int_equal(shim_answer(&s), 0);
+	assert_non_null(memmem(s.body, s.body_len, "kernel's side", 13));
+	assert_int_equal(fake_dp_left(rig->dp).peers, 0);
+	assert_int_equal(fake_dp_unreported(rig->dp, s.iid), 0);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* openvpn may ask again before it has read: one answer comes after the other. */
+static void requests_wait_while_a_dump_is_answered(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t seen[NB_PEERS];
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	for (uint32_t id = 0; id < NB_PEERS; id++)
+		assert_int_equal(shim_new_peer(&s, id, "192.0.2.7", 5000), 0);
+	rig_hold(rig);
+	for (int i = 0; i < 3; i++)
+		shim_send_request(&s, capture_dump_peers, sizeof(capture_dump_peers), 0);
+	rig_release();
+	s.seq -= 3;
+	for (int i = 0; i < 3; i++) {
+		s.seq++;
+		memset(seen, 0, sizeof(seen));
+		assert_int_equal(read_dump(&s, seen, sizeof(seen)), NB_PEERS);
+		for (uint32_t id = 0; id < NB_PEERS; id++)
+			assert_int_equal(seen[id], 1);
+	}
 	shim_detach(&s);
 	close(udp);
 }
@@ -469,6 +591,11 @@ int main(void)
 		RIG_TEST(deleted_peer_is_not_told_back),
 		RIG_TEST(thousand_expiries_during_a_dump_all_arrive_once),
 		RIG_TEST(expiry_waits_until_somebody_listens),
+		RIG_TEST(removal_that_crosses_an_expiry_is_not_told_back),
+		RIG_TEST(new_peer_inherits_no_end),
+		RIG_TEST(last_counters_wait_until_the_end_was_read),
+		RIG_TEST(peer_without_the_kernels_side_is_none),
+		RIG_TEST(requests_wait_while_a_dump_is_answered),
 		RIG_TEST(operator_with_many_peers_keeps_nobody_waiting),
 		RIG_TEST(tcp_peer_is_refused_with_a_sentence),
 		RIG_TEST(hostile_netlink_is_answered_and_the_agent_lives),

@@ -520,6 +520,91 @@ static void each_process_has_its_own_device_and_peers(void **state)
 	close(udp[1]);
 }
 
+/* No device has index 0: nor has a process that has none yet a peer by that. */
+static void without_a_device_there_are_no_peers(void **state)
+{
+	struct rig *rig = *state;
+	struct shim_link l = {.ifindex = 0};
+	enum dp_mode mode;
+	struct shim s;
+	int udp;
+
+	shim_attach(&s, rig);
+	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
+	s.genl_id = s.last_id;
+	/* nor anything else, by whatever index */
+	s.ifindex = 1;
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), -EINVAL);
+	assert_int_equal(dumped(&s), 0);
+	s.ifindex = 0;
+	udp = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
+	assert_int_equal(shim_bind(&s, s.last_id, RIG_ADDR4, 1194), 0);
+	s.iid = fake_dp_newest(rig->dp, &mode);
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), -EINVAL);
+	assert_int_equal(fake_dp_left(rig->dp).peers, 0);
+	assert_int_equal(dumped(&s), 0);
+	assert_int_equal(shim_call(&s, SHIM_LINK_DEL, 0, &l, sizeof(l), -1), -ENODEV);
+	assert_int_equal(fake_dp_newest(rig->dp, &mode), s.iid);
+	shim_detach(&s);
+	close(udp);
+}
+
+#define FLAGS_AT 6
+
+/* One record answers a request that wants no acknowledgement; an error is always said. */
+static void answers_are_as_many_as_are_asked_for(void **state)
+{
+	uint8_t get[sizeof(capture_get_peer)], set[sizeof(capture_set_peer)];
+	struct shim s;
+	struct nlmsghdr h;
+	int udp = shim_server(&s, *state, "ovpn0", 0);
+
+	memcpy(get, capture_get_peer, sizeof(get));
+	memcpy(set, capture_set_peer, sizeof(set));
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
+	shim_send_request(&s, get, sizeof(get), 1);
+	assert_int_equal(shim_answer(&s), 0);
+	assert_false(s.flags & SHIM_LAST);
+	assert_int_equal(shim_answer(&s), 0);
+	assert_true(s.flags & SHIM_LAST);
+	assert_int_equal(get[FLAGS_AT], NLM_F_REQUEST | NLM_F_ACK);
+	get[FLAGS_AT] = set[FLAGS_AT] = NLM_F_REQUEST;
+	shim_send_request(&s, get, sizeof(get), 1);
+	assert_int_equal(shim_answer(&s), 0);
+	assert_true(s.flags & SHIM_LAST);
+	memcpy(&h, s.body, sizeof(h));
+	assert_int_equal(h.nlmsg_type, DCO_V2_FAMILY_ID);
+	shim_send_request(&s, set, sizeof(set), 1);
+	assert_int_equal(shim_answer(&s), 0);
+	assert_true(s.flags & SHIM_LAST);
+	assert_int_equal(s.body_len, 0);
+	assert_int_equal(shim_request(&s, set, sizeof(set), 2), -ENOENT);
+	shim_detach(&s);
+	close(udp);
+}
+
+/* What is no netlink is answered without any; what is more than one request is none. */
+static void netlink_that_is_none_is_refused(void **state)
+{
+	uint8_t two[2 * sizeof(capture_del_peer)];
+	struct rig *rig = *state;
+	struct shim s;
+	int udp = shim_server(&s, rig, "ovpn0", 0);
+
+	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), 0);
+	for (size_t len = 0; len < sizeof(struct nlmsghdr); len++) {
+		assert_int_equal(shim_call(&s, SHIM_NETLINK, s.genl_id, two, len, -1), -EINVAL);
+		assert_int_equal(s.body_len, 0);
+	}
+	memcpy(two, capture_del_peer, sizeof(capture_del_peer));
+	memcpy(two + sizeof(capture_del_peer), capture_del_peer, sizeof(capture_del_peer));
+	assert_int_equal(shim_request(&s, two, sizeof(two), 1), -EINVAL);
+	assert_non_null(memmem(s.body, s.body_len, "not one", 7));
+	assert_int_equal(fake_dp_left(rig->dp).peers, 1);
+	shim_detach(&s);
+	close(udp);
+}
+
 static void netlink_comes_by_a_genl_socket(void **state)
 {
 	struct shim s;
@@ -641,6 +726,9 @@ int main(void)
 		RIG_TEST(empty_control_packets_end_in_the_agent),
 		RIG_TEST(peers_come_by_a_bound_udp_socket_of_the_process),
 		RIG_TEST(each_process_has_its_own_device_and_peers),
+		RIG_TEST(without_a_device_there_are_no_peers),
+		RIG_TEST(answers_are_as_many_as_are_asked_for),
+		RIG_TEST(netlink_that_is_none_is_refused),
 		RIG_TEST(netlink_comes_by_a_genl_socket),
 		RIG_TEST(keys_stay_nowhere_in_the_agent),
 	};

@@ -70,6 +70,43 @@ void codec_truncated(const struct dco_family *f, const struct capture *c, size_t
 	}
 }
 
+#define CMD_AT	 16
+#define NEST_AT	 28
+#define NEW_PEER 1 /* in both families */
+#define UNKNOWN	 99
+
+static void each_attribute(const struct dco_family *f, const struct capture *c, uint32_t optional)
+{
+	uint8_t m[MESSAGE_MAX];
+	struct nlattr a;
+	bool taken;
+
+	for (size_t at = NEST_AT + NLA_HDRLEN; at < c->len; at += NLA_ALIGN(a.nla_len)) {
+		unsigned int type = c->bytes[at + 2];
+
+		memcpy(&a, c->bytes + at, sizeof(a));
+		memcpy(m, c->bytes, c->len);
+		m[at + 2] = UNKNOWN;
+		taken = read_exact(f, m, c->len) == 0;
+		if (taken != (optional >> type & 1))
+			fail_msg("%s without attribute %u", c->name, type);
+		/* where its padding ends the next begins, as before */
+		memcpy(m, c->bytes, c->len);
+		m[at] = (uint8_t)(a.nla_len % NLA_ALIGNTO == 0 ? a.nla_len - 1 : a.nla_len + 1);
+		if (read_exact(f, m, c->len) == 0)
+			fail_msg("%s with attribute %u of another length", c->name, type);
+	}
+}
+
+void codec_attributes(
+	const struct dco_family *f, const struct capture *c, size_t n, uint32_t optional)
+{
+	for (; n > 0; n--, c++) {
+		if (has_nest(f, c))
+			each_attribute(f, c, c->bytes[CMD_AT] == NEW_PEER ? optional : 0);
+	}
+}
+
 static uint32_t next(uint32_t *rnd)
 {
 	*rnd = *rnd * 1664525 + 1013904223;

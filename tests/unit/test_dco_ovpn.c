@@ -215,6 +215,12 @@ static void addresses_of_all_kinds_are_read(void **state)
 	assert_int_equal(end(&m, &q), 0);
 	assert_udp(&q.new_peer.remote, "192.0.2.7:1195");
 	assert_ip(&q.new_peer.local, "192.0.2.1");
+	/* and of no interface */
+	begin_peer(&m);
+	put_remote(&m, "::ffff:192.0.2.7", 1195);
+	mnl_attr_put_u32(m.h, P_SCOPE, 3);
+	assert_int_equal(end(&m, &q), 0);
+	assert_int_equal(q.new_peer.remote.scope, 0);
 	/* the wildcard is no source */
 	begin_peer(&m);
 	put_remote(&m, "192.0.2.7", 1195);
@@ -331,6 +337,10 @@ static void peer_without_remote_is_told_apart(void **state)
 	assert_false(q.new_peer.has_remote);
 	assert_true(q.new_peer.has_socket);
 	assert_int_equal(q.new_peer.socket, 5);
+	/* whatever else it has */
+	put_ip(&m, P_LOCAL4, "192.0.2.1");
+	assert_int_equal(end(&m, &q), 0);
+	assert_false(q.new_peer.has_remote);
 }
 
 static void keepalive_may_come_with_the_peer(void **state)
@@ -455,8 +465,19 @@ static void set_peer_sets_keepalive_and_moves_nobody(void **state)
 	mnl_attr_put_u32(m.h, P_INTERVAL, 1);
 	mnl_attr_put_u32(m.h, P_TIMEOUT, 4);
 	assert_int_equal(end(&m, &q), 0);
-	put_remote(&m, "192.0.2.7", 1194);
-	assert_int_equal(end(&m, &q), -EINVAL);
+	for (unsigned int family = 0; family < 2; family++) {
+		begin(&m, PEER_SET, 0, A_PEER);
+		mnl_attr_put_u32(m.h, P_INTERVAL, 1);
+		mnl_attr_put_u32(m.h, P_TIMEOUT, 4);
+		put_remote(&m, family == 0 ? "192.0.2.7" : "fd00::7", 1194);
+		assert_int_equal(end(&m, &q), -EINVAL);
+		begin(&m, PEER_SET, 0, A_PEER);
+		mnl_attr_put_u32(m.h, P_INTERVAL, 1);
+		mnl_attr_put_u32(m.h, P_TIMEOUT, 4);
+		put_ip(&m, family == 0 ? P_LOCAL4 : P_LOCAL6,
+			family == 0 ? "192.0.2.1" : "fd00::1");
+		assert_int_equal(end(&m, &q), -EINVAL);
+	}
 }
 
 static void one_peer_or_all_are_asked_for(void **state)
@@ -591,6 +612,15 @@ static void unknown_command_is_refused(void **state)
 		ret = codec_read(FAMILY, m, sizeof(m), &q);
 		assert_int_equal(ret, cmd == PEER_GET ? 0 : known ? -EINVAL : -EOPNOTSUPP);
 	}
+}
+
+/* A remote address has a port; the rest of a new peer is as it may be. */
+static void attributes_are_there_and_have_their_length(void **state)
+{
+	(void)state;
+	codec_attributes(FAMILY, captures, ARRAY_LEN(captures),
+		1u << P_SCOPE | 1u << P_SOCKET | 1u << P_VPN4 | 1u << P_VPN6 | 1u << P_LOCAL4 |
+			1u << P_LOCAL6);
 }
 
 static void truncated_messages_are_refused(void **state)
@@ -934,6 +964,7 @@ int main(void)
 		cmocka_unit_test(key_has_limits_and_two_directions),
 		cmocka_unit_test(slots_of_keys_are_read),
 		cmocka_unit_test(unknown_command_is_refused),
+		cmocka_unit_test(attributes_are_there_and_have_their_length),
 		cmocka_unit_test(truncated_messages_are_refused),
 		cmocka_unit_test(hostile_messages_do_no_harm),
 		cmocka_unit_test(peer_is_written_as_openvpn_reads_it),

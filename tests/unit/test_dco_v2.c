@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base.h"
@@ -67,6 +69,47 @@ static void new_peer_of_a_client_is_read(void **state)
 	assert_int_equal(q.new_peer.vpn6.family, IP_NONE);
 	READ(new_peer_client_v6, &q);
 	assert_udp(&q.new_peer.remote, "[2001:db8:9::1]:1194");
+}
+
+/* Where the recorded one has its source and its second VPN address: their types. */
+#define LOCAL_AT 70
+#define VPN6_AT	 86
+
+static void source_of_either_family_is_read(void **state)
+{
+	uint8_t m[sizeof(capture_new_peer_v4_multihome)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_new_peer_v4_multihome, sizeof(m));
+	assert_int_equal(m[LOCAL_AT], 6);
+	assert_int_equal(m[VPN6_AT], 5);
+	/* the wildcard is no source */
+	memset(m + LOCAL_AT + 2, 0, 4);
+	assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+	assert_int_equal(q.new_peer.local.family, IP_NONE);
+	/* the VPN address becomes the source */
+	m[LOCAL_AT] = 99;
+	m[VPN6_AT] = 6;
+	assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+	assert_ip(&q.new_peer.local, "fd00:8::1000");
+	memset(m + VPN6_AT + 2, 0, 16);
+	assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+	assert_int_equal(q.new_peer.local.family, IP_NONE);
+}
+
+/* The flags of a dump mean something else with what is not asked for. */
+static void only_a_question_is_a_dump(void **state)
+{
+	uint8_t m[sizeof(capture_del_peer)];
+	struct dco_request q;
+
+	(void)state;
+	memcpy(m, capture_del_peer, sizeof(m));
+	m[7] = 3;
+	assert_int_equal(read_bytes(m, sizeof(m), &q), 0);
+	assert_int_equal(q.verb, DCO_DEL_PEER);
+	assert_int_equal(q.peer_id, 0);
 }
 
 static void keepalive_swap_and_deletions_are_read(void **state)
@@ -266,6 +309,14 @@ static void unknown_command_is_refused(void **state)
 	}
 }
 
+/* A peer may have no VPN address, no source of ours and, on TCP, no remote and no socket. */
+static void attributes_are_there_and_have_their_length(void **state)
+{
+	(void)state;
+	codec_attributes(&dco_v2_family, captures, ARRAY_LEN(captures),
+		1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6);
+}
+
 static void truncated_messages_are_refused(void **state)
 {
 	(void)state;
@@ -308,6 +359,7 @@ static void peer_is_written_as_openvpn_reads_it(void **state)
 	const struct nlattr *peer[17];
 	struct nl_request r;
 	struct nl_out o = {.len = 0};
+	struct sockaddr_in6 v6;
 	struct nlmsghdr h;
 	uint32_t v;
 
@@ -329,6 +381,57 @@ static void peer_is_written_as_openvpn_reads_it(void **state)
 	assert_true(u64_of(peer[10]) == some_peer.vpn_tx_bytes);
 	assert_true(u64_of(peer[13]) == some_peer.link_rx_bytes);
 	assert_true(u64_of(peer[14]) == some_peer.link_tx_bytes);
+	assert_int_equal(nl_attr_len(peer[2]), sizeof(v6));
+	memcpy(&v6, nl_attr_data(peer[2]), sizeof(v6));
+	assert_int_equal(v6.sin6_family, AF_INET6);
+	assert_int_equal(v6.sin6_port, htons(1194));
+	assert_int_equal(v6.sin6_scope_id, 4);
+	assert_memory_equal(&v6.sin6_addr, some_peer.remote.ip.b, 16);
+}
+
+static void read_peer(const struct dp_peer_info *info, const struct nlattr *peer[17])
+{
+	static struct nl_out o;
+	const struct nlattr *top[9];
+	struct nl_request r;
+
+	o.len = 0;
+	assert_int_equal(nl_request_read(capture_get_peer, sizeof(capture_get_peer), &r), 0);
+	assert_true(dco_v2_family.put_peer(&o, &r, 3, info));
+	assert_int_equal(nl_attrs_read(o.buf + 20, o.len - 20, top, 8), 0);
+	assert_int_equal(nl_nest_read(top[8], peer, 16), 0);
+}
+
+static void remote_of_a_peer_is_written_in_its_family(void **state)
+{
+	struct dp_peer_info info = some_peer;
+	const struct nlattr *peer[17];
+	struct sockaddr_in v4;
+
+	(void)state;
+	info.remote = (struct udp_addr){.ip = {IP_V4, {192, 0, 2, 7}}, .port = 1195};
+	read_peer(&info, peer);
+	assert_int_equal(nl_attr_len(peer[2]), sizeof(v4));
+	memcpy(&v4, nl_attr_data(peer[2]), sizeof(v4));
+	assert_int_equal(v4.sin_family, AF_INET);
+	assert_int_equal(v4.sin_port, htons(1195));
+	assert_memory_equal(&v4.sin_addr, info.remote.ip.b, 4);
+	info.remote = (struct udp_addr){.port = 0};
+	read_peer(&info, peer);
+	assert_null(peer[2]);
+}
+
+static void tombstone_has_counters_only(void **state)
+{
+	struct dp_peer_info gone = some_peer;
+	const struct nlattr *peer[17];
+
+	(void)state;
+	gone.gone = true;
+	read_peer(&gone, peer);
+	for (unsigned int type = 2; type < 9; type++)
+		assert_null(peer[type]);
+	assert_true(u64_of(peer[9]) == some_peer.vpn_rx_bytes);
 }
 
 static void dump_datagram_fills_up_and_no_further(void **state)
@@ -393,6 +496,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_peer_of_a_server_is_read),
 		cmocka_unit_test(new_peer_of_a_client_is_read),
+		cmocka_unit_test(source_of_either_family_is_read),
+		cmocka_unit_test(only_a_question_is_a_dump),
 		cmocka_unit_test(keepalive_swap_and_deletions_are_read),
 		cmocka_unit_test(keys_are_read_with_their_algorithm),
 		cmocka_unit_test(both_ends_hold_the_same_key),
@@ -403,9 +508,12 @@ int main(void)
 		cmocka_unit_test(socket_device_and_peer_are_named),
 		cmocka_unit_test(remote_is_an_address_of_its_family),
 		cmocka_unit_test(unknown_command_is_refused),
+		cmocka_unit_test(attributes_are_there_and_have_their_length),
 		cmocka_unit_test(truncated_messages_are_refused),
 		cmocka_unit_test(hostile_messages_do_no_harm),
 		cmocka_unit_test(peer_is_written_as_openvpn_reads_it),
+		cmocka_unit_test(remote_of_a_peer_is_written_in_its_family),
+		cmocka_unit_test(tombstone_has_counters_only),
 		cmocka_unit_test(dump_datagram_fills_up_and_no_further),
 		cmocka_unit_test(notification_is_what_the_kernel_would_send),
 		cmocka_unit_test(nothing_else_is_notified),

@@ -245,6 +245,50 @@ static void our_own_address_is_the_one_that_was_reached(void **state)
 	places_free(&t);
 }
 
+/* Of a peer by the wildcard address nobody knows which of ours it reaches: it has no other name. */
+static void address_of_ours_that_is_not_known_is_no_other(void **state)
+{
+	struct places t = {0};
+	struct place p = {.at = at(1), .name = at(1)};
+
+	(void)state;
+	for (unsigned int known = 0; known < 2; known++) {
+		p.here = known == 0 ? here(1) : (struct ip_addr){0};
+		p.name_here = known == 1 ? here(1) : (struct ip_addr){0};
+		assert_int_equal(places_add(&t, &p), 0);
+		assert_false(places_differ(&t));
+		places_del(&t, &p);
+	}
+	places_free(&t);
+}
+
+/* It moves, and still nobody knows: what openvpn or the packet says of our address is left alone.
+ */
+static void address_of_ours_that_is_not_known_is_left_alone(void **state)
+{
+	struct places t = {0};
+	struct place p = {.at = at(1), .name = at(1)};
+	const struct ip_addr second = here(2), unknown = {0};
+	struct ip_addr local = second;
+	struct udp_addr a = at(2);
+
+	(void)state;
+	assert_int_equal(places_add(&t, &p), 0);
+	assert_int_equal(places_move(&t, &p, &a, &unknown), 0);
+	assert_true(places_in(&t, &a, &local));
+	assert_int_equal(number(&a), 1);
+	assert_true(ip_equal(&local, &second));
+	assert_true(places_out(&t, &a, &local));
+	assert_int_equal(number(&a), 2);
+	assert_true(ip_equal(&local, &second));
+	places_told(&t, &p);
+	assert_true(places_out(&t, &a, &local));
+	assert_int_equal(number(&a), 2);
+	assert_true(ip_equal(&local, &second));
+	places_del(&t, &p);
+	places_free(&t);
+}
+
 static void another_is_found_where_it_is(void **state)
 {
 	struct places t = {0};
@@ -332,6 +376,8 @@ int main(void)
 		cmocka_unit_test(peer_that_floated_is_answered_from_where_it_writes_to),
 		cmocka_unit_test(openvpn_that_was_told_knows_the_address),
 		cmocka_unit_test(our_own_address_is_the_one_that_was_reached),
+		cmocka_unit_test(address_of_ours_that_is_not_known_is_no_other),
+		cmocka_unit_test(address_of_ours_that_is_not_known_is_left_alone),
 		cmocka_unit_test(another_is_found_where_it_is),
 		cmocka_unit_test(chains_of_names_have_an_end),
 		cmocka_unit_test(names_stay_different_whatever_happens),
