@@ -289,7 +289,7 @@ table()
 		device: it stays if it is to be left | control/hostif.c | s/ && !d->leave// | control/test_agent_life
 		device: nothing is asked of what others give | control/hostif_tap.c | s/ . AT_STATX_DONT_SYNC// | control/test_agent_life descriptors_that_are_no_such_device_are_refused
 		device: nobody waits for it | control/hostif_tap.c | s/!never_waits(fd) .. // | control/test_agent_life descriptors_that_are_no_such_device_are_refused
-		device: taken back in its own namespace | control/hostif_tap.c | s/ .. !in_netns(fd, netns_fd)// | control/test_agent_life descriptors_that_are*
+		device: taken back in its own namespace | control/hostif_tap.c | s/^\t\t!in_netns(fd, netns_fd))$/\t\tfalse)/ | control/test_agent_life descriptors_that_are*
 		device: taken back as it was made | control/hostif_tap.c | s/ifr.ifr_flags & all) !=$/ifr.ifr_flags \& 0) == 1 +/ | control/test_agent_life descriptors_that_are*
 		device: taken back by its own index | control/hostif_device.c | s/strcmp(l.name, d->name) != 0 .. // | control/test_agent_life descriptors_that_are*
 		device: taken back from nobody who has it | control/hostif_device.c | s/if (is_in_use(d->ns, d->ifindex))/if (false)/ | control/test_agent_life descriptors_that_are*
