@@ -62,7 +62,8 @@ static void usage(FILE *to)
 		"  --static-peers FILE peers shared with another process, which say --peers, --cipher\n"
 		"                      and --outer; --side a|b: which one this is\n"
 		"  --stats-period S    a line while it runs\n"
-		"  -i                  interactive prompt: start, stop, show stats, set ..., quit\n"
+		"  -i                  interactive prompt: start, stop, show stats, set ..., quit;\n"
+		"                      it begins with the first size\n"
 		"  --no-device         do not measure the bare device beside\n"
 		"  --json              one object for each size\n"
 		"  --help              this text\n");
@@ -360,6 +361,8 @@ static int check(struct bench_conf *c)
 		return bad("--mode crypto is the bare device: --no-device leaves nothing");
 	if (c->mode == BENCH_CRYPTO && c->nb_ports > 0)
 		return bad("--mode crypto is the bare device: it has no ports");
+	if (c->interactive && c->stats_period > 0)
+		return bad("--stats-period: with -i, 'show stats' tells");
 	if (c->nb_ports > 0)
 		c->bare = false; /* it would disturb the wire */
 	return take_pair(c);

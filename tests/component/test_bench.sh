@@ -583,5 +583,6 @@ refused 'needs one above 0' --key-installs 0 --rekey others
 refused 'has no peers' --mode crypto --key-installs 1
 refused 'far end' --port net_null0 --peer-adds 1
 refused 'waits for commands' -i --key-installs 1
+refused 'show stats' -i --stats-period 1
 refused 'no null cipher' --cipher null --device crypto_aesni_gcm
 echo "ok"
