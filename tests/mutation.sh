@@ -146,6 +146,17 @@ table()
 		netlink: a key's own bytes | control/dco_attrs.c | s/encrypt_len == 0 .. decrypt_len/decrypt_len/ | unit/test_dco_ovpn
 		opcodes: others are dropped | dataplane/classify.c | s/drop(c, DROP_BAD_OPCODE)/c->verdict = VERDICT_CONTROL/ | component/test_decap cpu
 		outer: UDP length | dataplane/classify.c | s/len < UDP_HDR_LEN .. len > l4_len/false/ | unit/test_classify
+		alike: type, version, header length | dataplane/classify.h | s/{255, 255, 255},/{0},/ | unit/test_classify
+		alike: no fragment, UDP | dataplane/classify.h | s/{63, 255, 0, 255},/{0},/ | unit/test_classify
+		alike: destination and port | dataplane/classify.h | s/{255, 255, 255, 255, 0, 0, 255, 255},/{0},/ | unit/test_classify
+		alike: the frame holds the packet | dataplane/classify.h | s/total > len - ETH_HDR_LEN ..// | unit/test_classify
+		alike: the packet holds the datagram | dataplane/classify.h | s/udp > total - IP4_HDR_LEN ..// | unit/test_classify
+		alike: the datagram holds a data packet | dataplane/classify.h | s/udp < UDP_HDR_LEN + WIRE_DATA_HDR_LEN ..// | unit/test_classify
+		alike: of a data packet | dataplane/classify.h | s/wire_opcode(frame\[ALIKE_PAYLOAD\]) != WIRE_DATA_V2 ..// | unit/test_classify
+		alike: IPv4 checksum | dataplane/classify.h | s/(!ip_ok .. !ip4_checksum_ok(ip))/false/ | unit/test_classify
+		alike: something was learned | dataplane/classify.h | s/a->local == NULL .. // | unit/test_classify
+		alike: learned from data packets | dataplane/classify.h | s/c->verdict == VERDICT_DATA .. // | unit/test_classify
+		alike: learned from plain headers | dataplane/classify.h | s/ .. c->payload == ALIKE_PAYLOAD// | unit/test_classify
 		outer: IPv4 checksum | dataplane/classify.c | s/c->local != NULL && !ip_ok/false/ | component/test_decap cpu
 		outer: IPv4 total length | dataplane/classify.c | s/total > len - ETH_HDR_LEN .. // | unit/test_classify
 		outer: IPv4 header length | dataplane/classify.c | s/hdr_len < IP4_HDR_LEN .. total < hdr_len/false/ | unit/test_classify
@@ -171,7 +182,7 @@ table()
 		flood: the kernel's frames have a ring of their own | dataplane/worker.c | s/outbox_put(&w->mirror, m, NULL);/worker_send_host(w, m, NULL);/ | component/test_device cpu
 		flood: devices come first | dataplane/hostout.c | s/BURST_MAX - n, MIRROR_LEAST/BURST_MAX, MIRROR_LEAST/ | component/test_device cpu
 		flood: and the kernel comes, too | dataplane/hostout.c | s/BURST_MAX - n, MIRROR_LEAST/BURST_MAX - n, 0u/ | component/test_device cpu
-		limit: it is asked | dataplane/decap.c | s/!limit_pass(.*/false) {/ | component/test_device cpu
+		limit: it is asked | dataplane/sort.c | s/!limit_pass(.*/false) {/ | component/test_device cpu
 		limit: new peers are known | dataplane/peer.c | s/known_add(&dp->known.*;// | component/test_device cpu
 		limit: gone peers are not | dataplane/peer.c | s/known_remove(&dp->known.*;// | component/test_device cpu
 		limit: shared by those who receive | dataplane/dp.c | s/receiving += .*/receiving += 1;/ | component/test_device cpu

@@ -189,20 +189,10 @@ static void classify_fragment(const struct locals *t, const uint8_t *dst, struct
 }
 
 /* Of nearly every packet the header has 20 bytes. */
-static inline bool ip4_checksum_ok(const uint8_t *ip, uint16_t hdr_len)
+static inline bool checksum_ok(const uint8_t *ip, uint16_t hdr_len)
 {
-	uint64_t sum = 0;
-	uint32_t w[IP4_HDR_LEN / 4];
-
-	if (hdr_len != IP4_HDR_LEN)
-		return checksum_fold(checksum_add(0, ip, hdr_len)) == 0;
-	memcpy(w, ip, sizeof(w));
-	for (unsigned int i = 0; i < ARRAY_LEN(w); i++)
-		sum += w[i];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16)) == 0xffff;
+	return hdr_len == IP4_HDR_LEN ? ip4_checksum_ok(ip)
+				      : checksum_fold(checksum_add(0, ip, hdr_len)) == 0;
 }
 
 static void classify_ip4(const struct locals *t, const uint8_t *frame, uint16_t len, bool ip_ok,
@@ -221,7 +211,7 @@ static void classify_ip4(const struct locals *t, const uint8_t *frame, uint16_t 
 		classify_fragment(t, ip + 16, c);
 	else
 		classify_udp(t, frame, ETH_HDR_LEN + hdr_len, total - hdr_len, ip + 16, c);
-	if (c->local != NULL && !ip_ok && !ip4_checksum_ok(ip, hdr_len))
+	if (c->local != NULL && !ip_ok && !checksum_ok(ip, hdr_len))
 		drop(c, DROP_IP_CHECKSUM);
 }
 

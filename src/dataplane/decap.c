@@ -2,12 +2,12 @@
 #include "dataplane/decap.h"
 
 #include "crypto/key.h"
-#include "dataplane/classify.h"
 #include "dataplane/early.h"
 #include "dataplane/floats.h"
 #include "dataplane/inner.h"
 #include "dataplane/mss.h"
 #include "dataplane/segment.h"
+#include "dataplane/sort.h"
 #include "dataplane/state.h"
 #include "dataplane/tos.h"
 #include "dataplane/wire.h"
@@ -37,68 +37,6 @@ static void drop_received(struct worker *w, struct pkt *p, struct peer *peer, en
 
 	peer_drops_add(&peer->drops, why, &f);
 	drop_pkt(w, p, why);
-}
-
-/* --- in: classify ----------------------------------------------------------------------- */
-
-static void punt_control(struct worker *w, struct rte_mbuf *m, bool opener)
-{
-	const struct pkt *p = pkt_of(m);
-	struct udp_addr src, dst;
-	enum drop_reason why;
-
-	classify_addrs(rte_pktmbuf_mtod(m, const uint8_t *), p->family, p->payload, &src, &dst);
-	if (!limit_pass(&w->limit, &w->dp->known, &src, opener, w->now, &why)) {
-		drop(w, m, why);
-		return;
-	}
-	stat_add(&w->stats.control_packets, 1);
-	worker_send_exception(w, m);
-}
-
-/*
- * Writes what classify() found into the packet; of a fragment, what it found in the whole datagram,
- * which then takes the packet's place. True: a data packet to look up.
- */
-static bool sort_out(
-	struct worker *w, const struct locals *locals, uint8_t port, struct rte_mbuf **pm)
-{
-	struct rte_mbuf *m = *pm;
-	struct classified c;
-	struct pkt *p;
-
-	classify(locals, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, port_ip_checked(m), &c);
-	if (c.verdict == VERDICT_FRAGMENT) {
-		stat_add(&w->stats.fragments_received, 1);
-		pkt_of(m)->port = port;
-		*pm = m = frag_reassemble(w, locals, m);
-		return m != NULL && sort_out(w, locals, port, pm);
-	}
-	p = pkt_of(m);
-	p->port = port;
-	p->family = c.family;
-	p->tos_outer = c.tos;
-	p->payload = (uint16_t)c.payload;
-	p->len = (uint16_t)c.len;
-	p->job.text = rte_pktmbuf_mtod_offset(m, uint8_t *, c.payload) + WIRE_DATA_HDR_LEN;
-	if (c.local != NULL) {
-		p->inst = c.local->owner;
-		p->iid = p->inst->iid;
-		p->tid = c.local->tid;
-	}
-	switch (c.verdict) {
-	case VERDICT_DATA:
-		return true;
-	case VERDICT_CONTROL:
-		punt_control(w, m, c.opener);
-		return false;
-	case VERDICT_DROP:
-		drop(w, m, c.reason);
-		return false;
-	default:
-		worker_send_mirror(w, m);
-		return false;
-	}
 }
 
 /* --- in: peer, key, replay, AEAD -------------------------------------------------------- */
@@ -301,6 +239,7 @@ static void classify_burst(
 	struct worker *w, uint8_t port, struct rte_mbuf **pkts, uint16_t n, struct burst *b)
 {
 	const struct locals *locals = atomic_load_explicit(&w->dp->locals, memory_order_acquire);
+	struct alike last = {.local = NULL};
 
 	for (uint16_t i = 0; i < RTE_MIN(n, PKT_AHEAD); i++)
 		pkt_prefetch(pkts[i]);
@@ -311,7 +250,8 @@ static void classify_burst(
 			pkt_prefetch_data(pkts[i + PKT_AHEAD / 2]);
 		if (pkts[i]->nb_segs > 1 && rte_pktmbuf_linearize(pkts[i]) != 0)
 			drop(w, pkts[i], DROP_SEGMENTED);
-		else if (sort_out(w, locals, port, &pkts[i]))
+		else if (sort_alike(pkts[i], port, &last) ||
+			sort_out(w, locals, port, &pkts[i], &last))
 			burst_add(b, pkt_of(pkts[i]));
 	}
 }

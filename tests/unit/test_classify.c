@@ -17,6 +17,13 @@ struct fixture {
 	struct flow v4, v6; /* to our transports, port 1194 */
 };
 
+/* As in a burst of all frames of one test. */
+static struct learned {
+	const struct locals *table;
+	struct alike last;
+	unsigned int alike;
+} learned;
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -41,14 +48,37 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Who is taken for one like the last is what classify() says. */
+static void classify_by_the_last(const struct locals *t, const uint8_t *frame, uint16_t len,
+	bool ip_ok, const struct classified *c)
+{
+	struct classified quick;
+
+	if (learned.table != t)
+		learned = (struct learned){.table = t};
+	if (classify_alike(&learned.last, frame, len, ip_ok, &quick)) {
+		learned.alike++;
+		assert_int_equal(quick.verdict, c->verdict);
+		assert_ptr_equal(quick.local, c->local);
+		assert_int_equal(quick.family, c->family);
+		assert_int_equal(quick.opener, c->opener);
+		assert_int_equal(quick.tos, c->tos);
+		assert_int_equal(quick.payload, c->payload);
+		assert_int_equal(quick.len, c->len);
+	}
+	alike_learn(&learned.last, frame, c);
+}
+
 static struct classified classify_exact(
 	const struct locals *t, const uint8_t *frame, size_t len, bool ip_ok)
 {
 	uint8_t *copy = malloc(len == 0 ? 1 : len);
+	const uint8_t *exact = len == 0 ? copy + 1 : copy;
 	struct classified c;
 
 	memcpy(copy, frame, len);
-	classify(t, len == 0 ? copy + 1 : copy, (uint16_t)len, ip_ok, &c);
+	classify(t, exact, (uint16_t)len, ip_ok, &c);
+	classify_by_the_last(t, exact, (uint16_t)len, ip_ok, &c);
 	free(copy);
 	return c;
 }
@@ -496,6 +526,63 @@ static void a_frame_cut_anywhere_is_never_data_and_never_read_beyond(void **stat
 	}
 }
 
+static void a_frame_like_the_last_is_known_by_what_it_says(void **state)
+{
+	const struct fixture *f = *state;
+	uint8_t frame[FRAME_MAX], other[FRAME_MAX], payload[64] = {0x48};
+	size_t len = frame_udp(frame, &f->v4, payload, sizeof(payload));
+
+	learned = (struct learned){0};
+	classify_exact(f->locals, frame, len, false);
+	assert_int_equal(learned.alike, 0);
+	classify_exact(f->locals, frame, len, false);
+	assert_int_equal(learned.alike, 1);
+	for (size_t bit = 0; bit < 8 * len; bit++) {
+		bool header = bit >= 8 * 14 && bit < 8 * 34;
+
+		memcpy(other, frame, len);
+		other[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		classify_exact(f->locals, frame, len, false);
+		learned.alike = 0;
+		classify_exact(f->locals, other, len, false);
+		assert_true(!header || learned.alike == 0); /* its checksum */
+		classify_exact(f->locals, frame, len, false);
+		learned.alike = 0;
+		classify_exact(f->locals, other, len, true);
+		if (bit / 8 == 15 || bit / 8 == 22 || (bit / 8 >= 26 && bit / 8 < 30))
+			assert_int_equal(learned.alike, 1); /* TOS, TTL, source */
+	}
+}
+
+static void nothing_is_like_what_was_not_learned(void **state)
+{
+	const struct fixture *f = *state;
+	uint8_t frame[FRAME_MAX], with[FRAME_MAX], payload[40] = {0x48};
+	size_t n, len = frame_udp(frame, &f->v4, payload, sizeof(payload));
+	struct alike none = {.local = NULL};
+	struct classified c;
+
+	/* what says nothing, as none does */
+	memset(with, 0, len);
+	be16_store(with + 16, 68);
+	be16_store(with + 38, 48);
+	with[42] = 0x48;
+	assert_false(classify_alike(&none, with, (uint16_t)len, true, &c));
+	/* nor is it what is no data packet */
+	learned.last = none;
+	payload[0] = 0x20;
+	n = frame_udp(with, &f->v4, payload, sizeof(payload));
+	classify_exact(f->locals, with, n, false);
+	assert_null(learned.last.local);
+	/* nor a header with options, though they look like UDP */
+	n = with_options(with, frame, len, 10);
+	be16_store(with + 38, 48);
+	with[42] = 0x48;
+	assert_int_equal(classify_exact(f->locals, with, n, true).payload, 82);
+	classify_exact(f->locals, with, n, true);
+	assert_null(learned.last.local);
+}
+
 /* Whatever comes: no read beyond, and what is called DATA or CONTROL lies inside the frame. */
 static void random_frames_are_never_read_beyond(void **state)
 {
@@ -660,6 +747,8 @@ int main(void)
 		cmocka_unit_test(other_ethertypes_are_the_kernels),
 		cmocka_unit_test(padding_behind_short_packets_is_not_payload),
 		cmocka_unit_test(a_frame_cut_anywhere_is_never_data_and_never_read_beyond),
+		cmocka_unit_test(a_frame_like_the_last_is_known_by_what_it_says),
+		cmocka_unit_test(nothing_is_like_what_was_not_learned),
 		cmocka_unit_test(random_frames_are_never_read_beyond),
 		cmocka_unit_test(only_claimed_addresses_and_ports_are_ours),
 		cmocka_unit_test(broken_frames_for_others_are_the_kernels),
