@@ -84,6 +84,14 @@ static bool program_refused(const void *caller)
 	return true;
 }
 
+static void refuse_without_offload(const char *what)
+{
+	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so "
+	     "%s is refused: see openvpn's messages above for the reason, or run " CHECK,
+		what);
+	errno = ENODEV;
+}
+
 /* openvpn's helper sockets name no protocol. */
 static bool is_tunnel_udp(int family, int type, int protocol, const void *caller)
 {
@@ -103,9 +111,7 @@ EXPORT int socket(int family, int type, int protocol)
 		return real()->socket(family, type, protocol);
 	if (shim.state != SHIM_IDLE)
 		return (int)result(udp_socket(family, type));
-	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so a "
-	     "UDP socket is refused: see openvpn's messages above for the reason, or run " CHECK);
-	errno = ENODEV;
+	refuse_without_offload("a UDP socket");
 	return -1;
 }
 
@@ -287,10 +293,7 @@ static bool tun_refused(const char *path, const void *caller)
 {
 	if (!is_path(path, TUN_FILE) || !is_openvpn() || !in_main_executable(caller))
 		return false;
-	tell("openvpn was started with ovpn-dpdk's shim, but its data channel offload is off, so "
-	     "%s is refused: see openvpn's messages above for the reason, or run " CHECK,
-		TUN_FILE);
-	errno = ENODEV;
+	refuse_without_offload(TUN_FILE);
 	return true;
 }
 
