@@ -302,14 +302,19 @@ int shim_join(struct shim *s)
 	return shim_call(s, SHIM_SETOPT, s->genl_id, &join, sizeof(join), -1);
 }
 
+void shim_attach_genl(struct shim *s, const struct rig *rig, int sndbuf)
+{
+	shim_attach(s, rig);
+	s->genl = shim_open_socket(s, SHIM_KIND_GENL, 0, 4, sndbuf);
+	s->genl_id = s->last_id;
+}
+
 int shim_server(struct shim *s, const struct rig *rig, const char *device, int genl_sndbuf)
 {
 	enum dp_mode mode;
 	int udp;
 
-	shim_attach(s, rig);
-	s->genl = shim_open_socket(s, SHIM_KIND_GENL, 0, 4, genl_sndbuf);
-	s->genl_id = s->last_id;
+	shim_attach_genl(s, rig, genl_sndbuf);
 	assert_int_equal(shim_link(s, device, DP_MODE_MP), 0);
 	assert_int_equal(shim_join(s), 0);
 	udp = shim_open_socket(s, SHIM_KIND_UDP, AF_INET, 5, 0);

@@ -87,6 +87,8 @@ int shim_call(
 int shim_open_socket(struct shim *s, enum shim_kind kind, int family, int number, int sndbuf);
 int shim_bind(struct shim *s, uint32_t id, const char *ip, uint16_t port);
 int shim_link(struct shim *s, const char *name, enum dp_mode mode);
+/* Attaches, and opens the genl socket, with number 4; sndbuf as above. */
+void shim_attach_genl(struct shim *s, const struct rig *rig, int sndbuf);
 /* Joins the group of notifications with the genl socket. 0 or -errno. */
 int shim_join(struct shim *s);
 /* A server as openvpn makes it: genl socket, device, group, UDP 1194 with number 5; its end. */

@@ -66,6 +66,16 @@ static void data_and_control_follow_the_peer(void **state)
 	close(udp);
 }
 
+/* Peer 1 comes, and floats. */
+static void home_then_moved(struct rig *rig, struct shim *s)
+{
+	neighbours();
+	assert_int_equal(add_peer(s, 1, HOME), 0);
+	EVENTUALLY(is_at(rig, s, 1, HOME));
+	float_to(rig, s, 1, MOVED);
+	EVENTUALLY(is_at(rig, s, 1, MOVED));
+}
+
 /* Its old address is somebody else's now, and openvpn must not take one for the other. */
 static void newcomer_at_the_old_address_is_another(void **state)
 {
@@ -73,11 +83,7 @@ static void newcomer_at_the_old_address_is_another(void **state)
 	struct shim s;
 	int udp = shim_server(&s, rig, "ovpn0", 0);
 
-	neighbours();
-	assert_int_equal(add_peer(&s, 1, HOME), 0);
-	EVENTUALLY(is_at(rig, &s, 1, HOME));
-	float_to(rig, &s, 1, MOVED);
-	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	home_then_moved(rig, &s);
 	assert_int_equal(name(rig, &s, udp, HOME), MOVED);
 	assert_int_equal(goes_to(rig, udp, MOVED), HOME);
 	assert_int_equal(name(rig, &s, udp, 9), 9);
@@ -209,11 +215,7 @@ static void whole_goodbye_reaches_a_peer_that_floated(void **state)
 	struct shim s;
 	int udp = shim_server(&s, rig, "ovpn0", 0);
 
-	neighbours();
-	assert_int_equal(add_peer(&s, 1, HOME), 0);
-	EVENTUALLY(is_at(rig, &s, 1, HOME));
-	float_to(rig, &s, 1, MOVED);
-	EVENTUALLY(is_at(rig, &s, 1, MOVED));
+	home_then_moved(rig, &s);
 	rig_hold(rig);
 	for (unsigned int i = 0; i < DATAGRAMS; i++)
 		write_to(udp, HOME);
@@ -234,9 +236,7 @@ static void peer_that_is_replaced_leaves_no_name(void **state)
 	struct shim s;
 	int udp;
 
-	shim_attach(&s, rig);
-	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
-	s.genl_id = s.last_id;
+	shim_attach_genl(&s, rig, 0);
 	udp = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
 	assert_int_equal(shim_bind(&s, s.last_id, "0.0.0.0", 1194), 0);
 	assert_int_equal(shim_link(&s, "ovpn0", DP_MODE_P2P), 0);
@@ -266,9 +266,7 @@ static void each_process_hears_of_its_own_peers(void **state)
 	uint8_t byte;
 
 	udp[0] = shim_server(&mine, rig, "ovpn0", 0);
-	shim_attach(&s, rig);
-	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
-	s.genl_id = s.last_id;
+	shim_attach_genl(&s, rig, 0);
 	assert_int_equal(shim_link(&s, "ovpn1", DP_MODE_MP), 0);
 	udp[1] = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
 	assert_int_equal(shim_bind(&s, s.last_id, "0.0.0.0", 1300), 0);

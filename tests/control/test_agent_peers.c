@@ -223,9 +223,7 @@ static void client_is_always_told_that_its_peer_expired(void **state)
 	struct shim s;
 	int udp;
 
-	shim_attach(&s, rig);
-	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
-	s.genl_id = s.last_id;
+	shim_attach_genl(&s, rig, 0);
 	assert_int_equal(shim_join(&s), 0);
 	udp = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
 	assert_int_equal(shim_bind(&s, s.last_id, "0.0.0.0", 0), 0);

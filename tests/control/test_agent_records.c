@@ -478,9 +478,7 @@ static void each_process_has_its_own_device_and_peers(void **state)
 
 	udp[0] = shim_server(&mine, rig, "ovpn0", 0);
 	assert_int_equal(shim_new_peer(&mine, 1, "192.0.2.7", 5000), 0);
-	shim_attach(&s, rig);
-	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
-	s.genl_id = s.last_id;
+	shim_attach_genl(&s, rig, 0);
 	assert_int_equal(shim_link(&s, "ovpn1", DP_MODE_MP), 0);
 	udp[1] = shim_open_socket(&s, SHIM_KIND_UDP, AF_INET, 5, 0);
 	assert_int_equal(shim_bind(&s, s.last_id, RIG_ADDR4, 1300), 0);
@@ -529,9 +527,7 @@ static void without_a_device_there_are_no_peers(void **state)
 	struct shim s;
 	int udp;
 
-	shim_attach(&s, rig);
-	s.genl = shim_open_socket(&s, SHIM_KIND_GENL, 0, 4, 0);
-	s.genl_id = s.last_id;
+	shim_attach_genl(&s, rig, 0);
 	/* nor anything else, by whatever index */
 	s.ifindex = 1;
 	assert_int_equal(shim_new_peer(&s, 1, "192.0.2.7", 5000), -EINVAL);

@@ -203,6 +203,16 @@ static json_int_t at(json_t *root, const char *object, const char *key)
 	return json_integer_value(json_object_get(in, key));
 }
 
+/* The request for the page of `stats` that the last one names. */
+static void ask_for_next(char *request, size_t size, const char *command, const json_t *next)
+{
+	snprintf(request, size,
+		"{\"command\":\"%s\",\"what\":\"stats\",\"from\":"
+		"{\"instance\":%lld,\"peer\":%lld}}",
+		command, (long long)json_integer_value(json_object_get(next, "instance")),
+		(long long)json_integer_value(json_object_get(next, "peer")));
+}
+
 /* Adds up what the pages say of their peers; all else is on each page. Returns the pages. */
 static unsigned int follow_stats(
 	struct agent *a, json_int_t *peers, json_int_t *gone, json_int_t *rx)
@@ -225,11 +235,7 @@ static unsigned int follow_stats(
 		assert_int_equal(at(root, "worker_totals", "rx_packets"), 600);
 		more = next != NULL;
 		if (more)
-			snprintf(request, sizeof(request),
-				"{\"command\":\"show\",\"what\":\"stats\",\"from\":"
-				"{\"instance\":%lld,\"peer\":%lld}}",
-				(long long)json_integer_value(json_object_get(next, "instance")),
-				(long long)json_integer_value(json_object_get(next, "peer")));
+			ask_for_next(request, sizeof(request), "show", next);
 		json_decref(root);
 		pages++;
 	}
@@ -392,11 +398,7 @@ static unsigned int clear_stats(struct agent *a)
 		assert_int_equal(json_object_size(json_object_get(root, "result")), 0);
 		more = next != NULL;
 		if (more)
-			snprintf(request, sizeof(request),
-				"{\"command\":\"clear\",\"what\":\"stats\",\"from\":"
-				"{\"instance\":%lld,\"peer\":%lld}}",
-				(long long)json_integer_value(json_object_get(next, "instance")),
-				(long long)json_integer_value(json_object_get(next, "peer")));
+			ask_for_next(request, sizeof(request), "clear", next);
 		json_decref(root);
 		pages++;
 	}
