@@ -16,8 +16,7 @@ struct prompt {
 	struct bench_size size;
 };
 
-/* What is said to the person; with --json, what is said to programs has standard output to itself.
- */
+/* To the person: with --json, standard output is a program's. */
 __attribute__((format(printf, 2, 3))) static void say(const struct prompt *p, const char *fmt, ...)
 {
 	va_list ap;

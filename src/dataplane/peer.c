@@ -165,8 +165,7 @@ void peer_end(struct dp *dp, struct instance *inst, struct peer *p, enum dp_gone
 	peer_drop(dp, inst, p);
 }
 
-/* P2P peers have random ids of 24 bits. What is left of others would fill the table, a page each.
- */
+/* P2P peers have random ids: what is left of others would fill the table, a page each. */
 static void forget_others(struct dp *dp, struct instance *inst, uint32_t id)
 {
 	struct peertab_entry *page;

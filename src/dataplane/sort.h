@@ -18,6 +18,7 @@
 bool sort_out(struct worker *w, const struct locals *locals, uint8_t port, struct rte_mbuf **pm,
 	struct alike *last);
 
+/* Into the packet, what classify() has found. */
 static inline void sort_note(struct rte_mbuf *m, uint8_t port, const struct classified *c)
 {
 	struct pkt *p = pkt_of(m);
